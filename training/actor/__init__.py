@@ -1,0 +1,1 @@
+"""The procedural actor: characters that are drawn, with exact ground truth for everything they do."""
