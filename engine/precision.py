@@ -1,0 +1,26 @@
+"""Which number format is fast on a device, and the context that computes in it.
+
+Called by whoever runs a model. bfloat16 pays on GPUs and on processors with bf16 instructions (AMX, or AVX-512 BF16); other
+processors compute in float32. Never set by a model itself.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 beat float32 on this device."""
+    if device.type == "cuda":
+        return True
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    if "AVX512" not in capabilities and "AMX" not in capabilities:
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def fast_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Autocast to bfloat16 where that is fast, nothing elsewhere."""
+    if has_fast_bfloat16(device):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()

@@ -1,0 +1,82 @@
+"""`lpm train RECIPE [key=value ...] [-o DIR]`: builds a recipe's run, changes the named settings and trains."""
+
+import argparse
+import dataclasses
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import BadInputError
+from training.parallel import join_world, leave_world, run_processes
+from training.recipes.registry import RECIPES
+from training.trainer import Trainer, TrainerConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `lpm train`."""
+    parser.add_argument("recipe", choices=sorted(RECIPES), help="what to train")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings of the run, e.g. num_steps=2000")
+    parser.add_argument("-o", "--output", type=Path, help="the run's folder (default runs/RECIPE); resumes what is there")
+    parser.add_argument("--processes", type=int, default=1, help="single-threaded processes that share the work")
+    parser.add_argument("--start-from", type=Path, help="a run or pack folder whose weights to start from")
+    parser.add_argument("--json", action="store_true", help="progress as JSON lines on standard output")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains to the end of the schedule, or resumes."""
+    folder = options.output or Path("runs") / options.recipe
+    folder.mkdir(parents=True, exist_ok=True)
+    job = functools.partial(
+        train_recipe, options.recipe, tuple(options.settings), folder, options.start_from, options.json
+    )
+    run_processes(job, options.processes)
+
+
+def train_recipe(
+    recipe: str, settings: tuple[str, ...], folder: Path, start_from: Path | None, as_json: bool
+) -> None:
+    """One process of a run."""
+    world = join_world()
+    torch.manual_seed(0)
+    built = RECIPES[recipe]()
+    config = changed_config(built.config, settings)
+    if start_from is not None:
+        built.start_from(start_from)
+    report: Callable[[dict[str, Any]], None] = print_json if as_json else print_line
+    Trainer(built.task, config, folder, world).run(report)
+    leave_world(world)
+
+
+def changed_config(config: TrainerConfig, settings: tuple[str, ...]) -> TrainerConfig:
+    """The config with `key=value` settings applied; `optimizer.KEY` reaches the optimiser's."""
+    for setting in settings:
+        key, _, text = setting.partition("=")
+        owner: Any = config.optimizer if key.startswith("optimizer.") else config
+        name = key.removeprefix("optimizer.")
+        types = {field.name: type(getattr(owner, field.name)) for field in dataclasses.fields(owner)}
+        if name not in types or types[name] not in (int, float):
+            raise BadInputError(f"{key!r} is not a setting of this run; known are {', '.join(sorted(types))}")
+        try:
+            changed = dataclasses.replace(owner, **{name: types[name](text)})
+        except ValueError as error:
+            raise BadInputError(f"{setting!r}: {error}") from error
+        config = changed if owner is config else dataclasses.replace(config, optimizer=changed)
+    return config
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """One JSON line, at once."""
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+def print_line(record: dict[str, Any]) -> None:
+    """One readable line, at once."""
+    parts = [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in record.items()]
+    sys.stdout.write("  ".join(parts) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,56 @@
+"""Numbered samples for the codec: two latents' worth of film of a random character, or a still of one of its references.
+
+Called by the codec's task, in worker processes.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.actor.draw import draw_film
+from training.actor.identity import sample_identity
+from training.actor.keypoints import eye_box, mouth_box
+from training.actor.references import draw_references
+from training.data.random_states import random_film_state
+
+SEED_STRIDE = 7919  # keeps the identities of neighbouring samples apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortraitSamples:
+    """Makes sample i: `pixels_THWC` uint8 and `focus_THW` bool, at `size_px`."""
+
+    size_px: int
+    num_frames: int
+    first_identity: int = 0
+    still_share: float = 0.12
+
+    def __call__(self, number: int) -> dict[str, Tensor]:
+        """A pure function of the sample's number."""
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng([self.first_identity, number])
+        identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
+        if rng.random() < self.still_share:
+            pictures = draw_references(identity, self.size_px)
+            picture = pictures[sorted(pictures)[rng.integers(len(pictures))]]
+            frames_THWC = np.repeat(picture[None], self.num_frames, axis=0)
+            focus_THW = np.zeros(frames_THWC.shape[:3], dtype=bool)
+        else:
+            state_TK = random_film_state(rng, self.num_frames)
+            frames_THWC = draw_film(identity, state_TK, self.size_px)
+            boxes_T = [(mouth_box(identity, state_K), *eye_box(identity, state_K)) for state_K in state_TK]
+            focus_THW = np.stack([boxes_mask(boxes, self.size_px) for boxes in boxes_T])
+        return {"pixels_THWC": torch.from_numpy(frames_THWC), "focus_THW": torch.from_numpy(focus_THW)}
+
+
+def boxes_mask(boxes: tuple[NDArray[np.float32], ...], size_px: int) -> NDArray[np.bool_]:
+    """True inside any of the boxes (left, top, right, bottom, each 0..1 of the picture)."""
+    mask_HW = np.zeros((size_px, size_px), dtype=bool)
+    for box in boxes:
+        left, top, right, bottom = np.clip(np.asarray(box) * size_px, 0, size_px).astype(int)
+        mask_HW[top : bottom + 1, left : right + 1] = True
+    return mask_HW

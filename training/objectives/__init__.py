@@ -1,0 +1,1 @@
+"""Objectives: what a batch costs. They know the model, never the optimiser or where data comes from."""
