@@ -1,0 +1,1 @@
+"""Flow matching: schedules, noising, preconditioning, guidance and solvers."""

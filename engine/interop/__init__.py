@@ -1,0 +1,1 @@
+"""Key maps from public checkpoints to our own names."""

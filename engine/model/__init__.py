@@ -1,0 +1,1 @@
+"""The diffusion transformer; `transformer.py` is where to start."""

@@ -1,0 +1,68 @@
+"""Rotary position embedding over time, rows and columns (3D RoPE of Wan2.1, segment-wise for references, Eq. 4).
+
+Called by the transformer, which builds one `Rotation` a forward, and by self-attention, which applies it. It must not
+know what a token means.
+
+The two numbers of a rotated pair stand half a head apart (real parts first), not side by side as in the public Wan
+checkpoints: contiguous halves rotate several times faster on a CPU. `engine.interop.wan_official` reorders the rows of
+the query and key projections accordingly; attention is unchanged by an order that queries and keys share.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from engine.model_config import DitConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """Cosines and signed sines of every token, [B or 1, L, 1, K]; the first half of the sines is negated."""
+
+    cos_BLNK: Tensor
+    sin_BLNK: Tensor
+
+    def to(self, dtype: torch.dtype) -> "Rotation":
+        """The same rotation in another precision."""
+        return Rotation(cos_BLNK=self.cos_BLNK.to(dtype), sin_BLNK=self.sin_BLNK.to(dtype))
+
+
+def grid_angles(times_BF: Tensor, num_rows: int, num_columns: int, config: DitConfig) -> Tensor:
+    """Angles in float64 [B, F*rows*columns, K/2] of frames at `times_BF`, rows and columns counted from 0."""
+    rows = torch.arange(num_rows, device=times_BF.device)
+    columns = torch.arange(num_columns, device=times_BF.device)
+    along_time, along_rows, along_columns = (
+        _axis_angles(positions, num_pairs, config.rope_theta)
+        for positions, num_pairs in zip((times_BF, rows, columns), config.rope_pairs, strict=True)
+    )
+    grid = (*times_BF.shape, num_rows, num_columns, -1)
+    angles_BFHWK = torch.cat(
+        [
+            rearrange(along_time, "b f k -> b f 1 1 k").expand(grid),
+            rearrange(along_rows, "h k -> 1 1 h 1 k").expand(grid),
+            rearrange(along_columns, "w k -> 1 1 1 w k").expand(grid),
+        ],
+        dim=-1,
+    )
+    return rearrange(angles_BFHWK, "b f h w k -> b (f h w) k")
+
+
+def _axis_angles(positions: Tensor, num_pairs: int, theta: float) -> Tensor:
+    exponents = torch.arange(num_pairs, dtype=torch.float64, device=positions.device) / max(num_pairs, 1)
+    return positions.to(torch.float64)[..., None] * theta**-exponents
+
+
+def rotation_of(angles_BLK: Tensor, dtype: torch.dtype) -> Rotation:
+    """The rotation by these float64 angles, rounded once to the working precision."""
+    cos, sin = angles_BLK.cos().to(dtype), angles_BLK.sin().to(dtype)
+    cos_BLK, sin_BLK = torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
+    return Rotation(cos_BLNK=cos_BLK.unsqueeze(2), sin_BLNK=sin_BLK.unsqueeze(2))
+
+
+def rotate(x_BLNK: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate each pair of each head by its token's angle."""
+    real, imaginary = x_BLNK.chunk(2, dim=-1)
+    swapped_BLNK = torch.cat([imaginary, real], dim=-1)
+    return x_BLNK * rotation.cos_BLNK + swapped_BLNK * rotation.sin_BLNK

@@ -1,0 +1,206 @@
+"""The diffusion transformer of LPM: Wan2.1's mathematics plus references, speak audio and listen audio. Start here.
+
+Called by the solver in `perform` and by the trainers, through `forward` for whole sequences. It must not know noise
+schedules, codecs, guidance or where its conditions come from. One class serves all presets (`engine.model_config`).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from engine.model.block import Block, LayerConditions
+from engine.model.cross_attention import WindowIndex, window_index
+from engine.model.embeddings import (
+    Head,
+    audio_embedding,
+    patchify,
+    sinusoid,
+    text_embedding,
+    time_embedding,
+    time_projection,
+    unpatchify,
+)
+from engine.model.rotary import Rotation, grid_angles, rotation_of
+from engine.model_config import AudioWindow, DitConfig
+from engine.references import ReferenceLatents, reference_times
+
+
+@dataclass(frozen=True, kw_only=True)
+class DitInputs:
+    """Everything one forward is told.
+
+    latents_BFCHW: clean history or first frame, then noisy latents, in one sequence.
+    timestep_BF: on the 0..1000 scale, one per latent frame; 0 for clean frames.
+    references: see `engine.references`; their timestep is always 0.
+    text_BSD: rows of the text encoder, padded with zero rows that are attended like all others (as Wan2.1 does).
+    speak_BAD, listen_BAD: rows of the two audio encoders, `rows_per_latent` a latent frame; all-zero rows are "no such
+        sound". Rows before the first latent may come along: `speak_start_row` = -8 says that row 0 is 8 rows before it.
+    """
+
+    latents_BFCHW: Tensor
+    timestep_BF: Tensor
+    references: ReferenceLatents
+    text_BSD: Tensor
+    speak_BAD: Tensor
+    listen_BAD: Tensor
+    speak_start_row: int = 0
+    listen_start_row: int = 0
+
+
+class Transformer(nn.Module):
+    """DiT with AdaLN, QK RMSNorm, 3D RoPE, reference tokens, text and interleaved dual audio (paper 3.1)."""
+
+    def __init__(self, config: DitConfig) -> None:
+        super().__init__()
+        self.config = config
+        patch_values = math.prod(config.patch_size)
+        self.patch_embedding = nn.Linear(config.in_channels * patch_values, config.dim)
+        self.time_embedding = time_embedding(config)
+        self.time_projection = time_projection(config)
+        self.text_embedding = text_embedding(config)
+        self.speak_embedding = audio_embedding(config.speak_dim, config)
+        self.listen_embedding = audio_embedding(config.listen_dim, config)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.head = Head(config)
+        self.init_weights()
+
+    @torch.no_grad()
+    def init_weights(self) -> None:
+        """Wan2.1's start (Xavier, zero biases, zero head); audio values are zero (paper 3.2)."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for embedding in (self.text_embedding, self.time_embedding):
+            for module in embedding:
+                if isinstance(module, nn.Linear):
+                    nn.init.normal_(module.weight, std=0.02)
+        for block in self.blocks:
+            nn.init.zeros_(block.cross_attn.v_audio.weight)
+        nn.init.zeros_(self.head.head.weight)
+
+    def forward(self, inputs: DitInputs) -> Tensor:
+        """The network's output for every latent frame, float32 [B, F, C, H, W]; see `engine.flow.preconditioning`."""
+        self._check(inputs)
+        frames, rows, columns = self._grid(inputs.latents_BFCHW)
+        video_BLD = self.patch_embedding(patchify(inputs.latents_BFCHW, self.config.patch_size))
+        references_BLD = self.patch_embedding(patchify(inputs.references.latents_BRCHW, self.config.patch_size))
+        x_BLD = torch.cat([video_BLD, references_BLD], dim=1).float()
+
+        time_BFD, time_BGMD = self._embed_time(inputs, rows * columns)
+        text_BSD = self.text_embedding(inputs.text_BSD)
+        speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
+        speak = self._windows(self.config.speak_window, frames, inputs.speak_BAD, inputs.speak_start_row)
+        listen = self._windows(self.config.listen_window, frames, inputs.listen_BAD, inputs.listen_start_row)
+        rotation, allowed_BL = self._rotation(inputs, video_BLD.dtype), self._allowed(inputs, video_BLD.shape[1])
+
+        for layer, block in enumerate(self.blocks):
+            conditions = LayerConditions(
+                text_BSD=text_BSD,
+                audio_BAD=speak_BAD if layer % 2 == 0 else listen_BAD,
+                windows=speak if layer % 2 == 0 else listen,
+                time_BGMD=time_BGMD,
+                rotation=rotation,
+                allowed_BL=allowed_BL,
+                num_video_tokens=video_BLD.shape[1],
+            )
+            x_BLD = block(x_BLD, conditions)
+
+        patches_BLC = self.head(x_BLD[:, : video_BLD.shape[1]], time_BFD)
+        return unpatchify(patches_BLC, self.config.patch_size, frames, rows).float()
+
+    def _grid(self, latents_BFCHW: Tensor) -> tuple[int, int, int]:
+        _, patch_rows, patch_columns = self.config.patch_size
+        _, frames, _, height, width = latents_BFCHW.shape
+        return frames, height // patch_rows, width // patch_columns
+
+    def _embed_time(self, inputs: DitInputs, tokens_per_frame: int) -> tuple[Tensor, Tensor]:
+        """Time embedding per latent frame for the head, and per segment of the sequence for the blocks, in float32.
+
+        All segments of a sequence are equally long. Where a reference has another grid than the video, the segment is
+        their greatest common divisor and a frame spans several segments of the same timestep.
+        """
+        frames, references = inputs.timestep_BF.shape[1], inputs.references.latents_BRCHW.shape[1]
+        _, reference_rows, reference_columns = self._grid(inputs.references.latents_BRCHW)
+        tokens_per_reference = reference_rows * reference_columns if references else 0
+        segment = math.gcd(tokens_per_frame, tokens_per_reference)
+        clean_B1 = torch.zeros_like(inputs.timestep_BF[:, :1])
+        sinusoid_BGK = sinusoid(torch.cat([inputs.timestep_BF, clean_B1], dim=1), self.config.frequency_dim)
+        with torch.autocast(device_type=sinusoid_BGK.device.type, enabled=False):
+            time_BGD = self.time_embedding(sinusoid_BGK.to(self.time_embedding[0].weight.dtype))
+            time_BGMD = rearrange(self.time_projection(time_BGD), "b g (m d) -> b g m d", m=6).float()
+        video_BGMD = repeat(time_BGMD[:, :frames], "b f m d -> b (f s) m d", s=tokens_per_frame // segment)
+        clean_BGMD = time_BGMD[:, frames:].expand(-1, references * tokens_per_reference // segment, -1, -1)
+        return time_BGD[:, :frames].float(), torch.cat([video_BGMD, clean_BGMD], dim=1)
+
+    def _rotation(self, inputs: DitInputs, dtype: torch.dtype) -> Rotation:
+        """Video frames at their index in the window, references on their segment (Eq. 4), each on its own grid."""
+        batch, references = inputs.references.kinds_BR.shape
+        frames, rows, columns = self._grid(inputs.latents_BFCHW)
+        times_BF = torch.arange(frames, device=inputs.latents_BFCHW.device).expand(batch, -1)
+        angles = [grid_angles(times_BF, rows, columns, self.config)]
+        if references:
+            _, rows, columns = self._grid(inputs.references.latents_BRCHW)
+            times_BR = reference_times(
+                inputs.references.kinds_BR, inputs.references.subtypes_BR, self.config.reference_positions
+            )
+            angles.append(grid_angles(times_BR, rows, columns, self.config))
+        return rotation_of(torch.cat(angles, dim=1), dtype)
+
+    def _allowed(self, inputs: DitInputs, num_video_tokens: int) -> Tensor | None:
+        """Which tokens may be attended to: all video tokens and those of present references."""
+        present_BR = inputs.references.present_BR
+        if present_BR is None:
+            return None
+        _, rows, columns = self._grid(inputs.references.latents_BRCHW)
+        video_BL = present_BR.new_ones(present_BR.shape[0], num_video_tokens)
+        return torch.cat([video_BL, repeat(present_BR, "b r -> b (r p)", p=rows * columns)], dim=1)
+
+    def _windows(self, window: AudioWindow, frames: int, audio_BAD: Tensor, start_row: int) -> WindowIndex:
+        num_rows = audio_BAD.shape[1]
+        last_row = start_row + num_rows
+        if num_rows == 0 or start_row >= window.rows_per_latent or last_row <= (frames - 1) * window.rows_per_latent:
+            raise ValueError(
+                f"{num_rows} audio rows from row {start_row} on do not reach all {frames} latent frames of "
+                f"{window.rows_per_latent} rows each"
+            )
+        return window_index(window, frames, num_rows, start_row, audio_BAD.device)
+
+    def _check(self, inputs: DitInputs) -> None:
+        batch, frames, channels, height, width = inputs.latents_BFCHW.shape
+        _, patch_rows, patch_columns = self.config.patch_size
+        if channels != self.config.in_channels or height % patch_rows or width % patch_columns:
+            raise ValueError(
+                f"latents {tuple(inputs.latents_BFCHW.shape)} do not fit {self.config.in_channels} channels in patches "
+                f"of {patch_rows}x{patch_columns}"
+            )
+        if inputs.timestep_BF.shape != (batch, frames):
+            raise ValueError(f"timestep_BF has shape {tuple(inputs.timestep_BF.shape)}, not {(batch, frames)}")
+        widths = {"text": self.config.text_dim, "speak": self.config.speak_dim, "listen": self.config.listen_dim}
+        given = {"text": inputs.text_BSD, "speak": inputs.speak_BAD, "listen": inputs.listen_BAD}
+        for name, width_wanted in widths.items():
+            if given[name].ndim != 3 or given[name].shape[0] != batch or given[name].shape[2] != width_wanted:
+                raise ValueError(
+                    f"{name} rows have shape {tuple(given[name].shape)}, not ({batch}, rows, {width_wanted})"
+                )
+        if inputs.references.latents_BRCHW.shape[0] != batch:
+            raise ValueError(f"references are for {inputs.references.latents_BRCHW.shape[0]} samples, not {batch}")
+
+
+def count_parameters(config: DitConfig) -> dict[str, int]:
+    """Parameters in all and by part, counted on the meta device without allocating a weight."""
+    with torch.device("meta"):
+        model = Transformer(config)
+    counts = {"total": sum(parameter.numel() for parameter in model.parameters())}
+    for part, module in model.named_children():
+        counts[part] = sum(parameter.numel() for parameter in module.parameters())
+    counts["audio"] = sum(
+        parameter.numel()
+        for name, parameter in model.named_parameters()
+        if "_audio" in name or name.startswith(("speak_", "listen_"))
+    )
+    return counts
