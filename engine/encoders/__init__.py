@@ -1,0 +1,1 @@
+"""Encoders: sound and text to the features that the transformer attends to."""
