@@ -1,0 +1,61 @@
+"""The sheet of paper: polygons and soft spots with sub-pixel precision, drawn at twice the size and averaged down.
+
+Called by the parts of the drawing and by `training.actor.draw`; knows nothing of faces.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.actor.drawing.geometry import Points
+from training.actor.drawing.palette import Colour
+
+SUPERSAMPLING: Final = 2
+_FRACTION_BITS: Final = 4
+
+Picture = NDArray[np.uint8]
+
+
+@lru_cache(maxsize=256)
+def _soft_disc(radius_px: int) -> NDArray[np.float32]:
+    """A round falloff, 1 in the middle and 0 at the rim, [d, d, 1]."""
+    axis = np.linspace(-1.0, 1.0, 2 * radius_px + 1, dtype=np.float32)
+    squared = axis[None, :] ** 2 + axis[:, None] ** 2
+    return (np.clip(1.0 - squared, 0.0, 1.0) ** 1.5)[:, :, None].astype(np.float32)
+
+
+class Canvas:
+    """A picture in the making; coordinates are pixels of the enlarged sheet."""
+
+    def __init__(self, sheet_HWC: Picture) -> None:
+        self.sheet_HWC = sheet_HWC
+
+    def fill(self, polygon_N2: Points, colour: Colour) -> None:
+        """A filled polygon with smooth edges."""
+        fixed = np.rint(polygon_N2 * (1 << _FRACTION_BITS)).astype(np.int32)
+        cv2.fillPoly(self.sheet_HWC, [fixed], colour, lineType=cv2.LINE_AA, shift=_FRACTION_BITS)
+
+    def spot(self, x_px: float, y_px: float, radius_px: float, colour: Colour, strength: float) -> None:
+        """A soft round spot of colour laid over what is there."""
+        radius, column, row = round(radius_px), round(x_px), round(y_px)
+        height, width = self.sheet_HWC.shape[:2]
+        top, bottom = max(row - radius, 0), min(row + radius + 1, height)
+        left, right = max(column - radius, 0), min(column + radius + 1, width)
+        if radius < 1 or top >= bottom or left >= right or strength <= 0.004:
+            return
+        disc = _soft_disc(radius)[
+            top - row + radius : bottom - row + radius, left - column + radius : right - column + radius
+        ]
+        patch = self.sheet_HWC[top:bottom, left:right]
+        below = patch.astype(np.float32)
+        below += (np.array(colour, dtype=np.float32) - below) * (disc * strength)
+        patch[:] = (below + 0.5).astype(np.uint8)
+
+    def finished(self) -> Picture:
+        """The picture at its final size."""
+        height, width = self.sheet_HWC.shape[:2]
+        size = (width // SUPERSAMPLING, height // SUPERSAMPLING)
+        return np.asarray(cv2.resize(self.sheet_HWC, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
