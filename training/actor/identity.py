@@ -143,7 +143,7 @@ def sample_identity(seed: int) -> Identity:
         jaw_width=within(0.6, 0.78) - 0.08 * softness,
         chin_width=within(0.2, 0.36) - 0.05 * softness,
         cheek_fullness=within(0.0, 1.0),
-        head_height=within(0.47, 0.57),
+        head_height=within(0.55, 0.66),
         body_width=within(0.85, 1.15) - 0.06 * softness,
         neck_width=within(0.33, 0.45) - 0.05 * softness,
         skin=skin,

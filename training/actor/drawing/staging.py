@@ -44,4 +44,4 @@ def body_pose(identity: Identity, controls: Controls, size_px: float) -> BodyPos
 
 
 def _rest_y(identity: Identity) -> float:
-    return 0.475 - 0.3 * (head_unit(identity) - 0.26)
+    return 0.49 - 0.3 * (head_unit(identity) - 0.30)
