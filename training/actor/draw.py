@@ -38,7 +38,8 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
     head.draw_neck(ink, identity, *torso.neck_ends(identity, body))
     torso.draw_collar(canvas, identity, body)
     head.draw_skull(ink, identity, controls)
-    head.draw_ears(ink, identity)
+    if identity.hair_style not in hair.COVERS_EARS:
+        head.draw_ears(ink, identity)
     head.draw_cheeks(ink, identity, controls)
     head.draw_beard(ink, identity, controls)
     for side in (-1.0, 1.0):
@@ -48,10 +49,10 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
     upper_lip = mouth.mouth_shape(identity, controls).outer_upper
     head.draw_moustache(ink, identity, float(upper_lip[len(upper_lip) // 2, 1]))
     hair.draw_hair_front(ink, identity)
+    accessories.draw_hat(ink, identity)
     for side in (-1.0, 1.0):
         eyes.draw_brow(ink, identity, controls, side)
     accessories.draw_glasses(ink, identity)
-    accessories.draw_hat(ink, identity)
     return canvas.finished()
 
 

@@ -108,6 +108,7 @@ _CHOICES: Final = {
     "backdrop": BACKDROPS,
 }
 _NOT_TRAITS: Final = ("seed",)
+_BEARDLESS_HAIR: Final = ("bob", "pigtails")
 _HAT_HAIR: Final = ("bald", "crop", "side_part", "bob", "long", "wavy", "ponytail", "pigtails", "pixie")
 
 
@@ -134,9 +135,9 @@ def sample_identity(seed: int) -> Identity:
     hat = pick(HATS, 5, 0.6, 0.6, 0.5) if hair_style in _HAT_HAIR else "none"
     scene = _scene(random, skin, hair)
     beard = "none"
-    if chance(0.62 - 0.5 * softness):
+    if chance(0.62 - 0.5 * softness) and hair_style not in _BEARDLESS_HAIR:
         beard = pick(BEARDS[1:], 1, 1, 0.8, 0.8)
-    beard_colour = _apart(palette.shade(hair, 0.06), skin, 0.16)
+    beard_colour = _apart(palette.deepen(hair if hair in palette.HAIRS[: len(palette.HAIRS) - 4] else palette.HAIRS[2], 0.1), skin, 0.16)
     return Identity(
         seed=seed,
         head_width=within(0.74, 0.86),
@@ -159,7 +160,7 @@ def sample_identity(seed: int) -> Identity:
         lashes=min(1.0, max(0.0, within(-0.4, 0.9) + 0.4 * softness)),
         brow_shape=pick(BROW_SHAPES),
         brow_thickness=within(0.75, 1.35) - 0.2 * softness,
-        brow=_apart(palette.shade(hair, 0.2), skin, 0.26),
+        brow=_apart(palette.deepen(hair, 0.25), skin, 0.26),
         nose=pick(NOSES),
         nose_size=within(0.85, 1.2),
         ear_size=within(0.85, 1.2),
@@ -258,7 +259,7 @@ def _apart(colour: Colour, other: Colour, least: float) -> Colour:
     for _ in range(12):
         if palette.contrast(colour, other) >= least:
             break
-        colour = palette.shade(colour, 0.14) if goes_dark else palette.light(colour, 0.12)
+        colour = palette.deepen(colour, 0.16) if goes_dark else palette.light(colour, 0.12)
     return colour
 
 

@@ -51,7 +51,7 @@ def draw_hat(ink: Ink, identity: Identity) -> None:
         ink.outline(np.concatenate((band_top, band_low)), colour, 0.2)
         return
     top = 1.3 if identity.hat == "beanie" else 1.22
-    crown = curve(points((1.0 * a, 0.45), (0.99 * a, 0.8), (0.62 * a, top - 0.1), (0.0, top), (-0.62 * a, top - 0.1), (-0.99 * a, 0.8), (-1.0 * a, 0.45)), 36)
+    crown = curve(points((1.0 * a, 0.45), (0.95 * a, 0.8), (0.56 * a, top - 0.12), (0.0, top), (-0.56 * a, top - 0.12), (-0.95 * a, 0.8), (-1.0 * a, 0.45)), 36)
     hem = curve(points((-1.0 * a, 0.45), (-0.5 * a, 0.6), (0.0, 0.64), (0.5 * a, 0.6), (1.0 * a, 0.45)), 24)
     pixels = np.concatenate((ink.pose.on_outline(points3(crown, 0.0)), ink.pose.on_outline(points3(hem, 0.25))))
     ink.canvas.fill(pixels, colour)
@@ -61,5 +61,5 @@ def draw_hat(ink: Ink, identity: Identity) -> None:
         cuff = np.concatenate((hem + np.array((0.0, 0.16), dtype=np.float32), hem[::-1] - np.array((0.0, 0.05), dtype=np.float32)))
         ink.outline(cuff * np.array((1.02, 1.0), dtype=np.float32), dark, 0.2)
         return
-    brim = curve(points((-0.86 * a, 0.62), (-0.4 * a, 0.76), (0.4 * a, 0.76), (0.86 * a, 0.62), (0.6 * a, 0.5), (0.0, 0.46), (-0.6 * a, 0.5)), 36, is_closed=True)
+    brim = curve(points((-0.8 * a, 0.54), (-0.4 * a, 0.62), (0.4 * a, 0.62), (0.8 * a, 0.54), (0.62 * a, 0.42), (0.0, 0.36), (-0.62 * a, 0.42)), 36, is_closed=True)
     ink.outline(brim, dark, 0.6)

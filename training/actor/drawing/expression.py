@@ -32,9 +32,9 @@ _MUSCLES: Final = (
 )
 #                  inner  outer  arch  skew   lidU  lidL skewL corner skewC width gape  raise press pout cheek wrink pupil
 _TABLE: Final = {
-    "neutral": (0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.01, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00),
+    "neutral": (0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.035, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00),
     "happy": (0.04, 0.05, 0.05, 0.00, -0.02, 0.42, 0.00, 0.17, 0.00, 0.26, 0.20, 0.02, 0.00, 0.00, 1.00, 0.00, 0.05),
-    "sad": (0.17, -0.10, -0.02, 0.00, -0.30, 0.05, 0.00, -0.14, 0.00, -0.10, 0.00, 0.00, 0.00, 0.35, 0.00, 0.00, 0.05),
+    "sad": (0.19, -0.11, -0.02, 0.00, -0.27, 0.05, 0.00, -0.15, 0.00, -0.10, 0.00, 0.00, 0.00, 0.35, 0.00, 0.00, 0.05),
     "angry": (-0.20, 0.10, -0.01, 0.00, -0.14, 0.28, 0.00, -0.09, 0.00, -0.10, 0.00, 0.00, 0.90, 0.00, 0.00, 0.25, -0.12),
     "surprised": (0.21, 0.19, 0.08, 0.00, 0.26, -0.10, 0.00, 0.00, 0.00, -0.30, 0.34, 0.00, 0.00, 0.00, 0.00, 0.00, -0.16),
     "afraid": (0.22, 0.00, -0.03, 0.00, 0.20, 0.06, 0.00, -0.11, 0.00, 0.22, 0.16, 0.00, 0.00, 0.00, 0.00, 0.00, -0.26),
@@ -95,9 +95,9 @@ def controls_of(state_K: NDArray[np.float32]) -> Controls:
     rounded = _unit(state["mouth_round"])
     spread = state["mouth_width"]
     width = 1.0 + muscle["width"] + (0.24 if spread > 0 else 0.3) * spread - 0.26 * rounded + 0.18 * smile
-    width -= 0.12 * min(1.0, spoken) * (1.0 - happy)
+    width -= 0.08 * min(1.0, spoken) * (1.0 - happy)
     blink = 1.0 - _unit(state["blink"])
-    lid = 1.0 + muscle["lid_upper"] - 0.05 * max(0.0, smile)
+    lid = 0.9 + muscle["lid_upper"] - 0.05 * max(0.0, smile)
     tilt_left, tilt_right = 0.17 * state["brow_left"], 0.17 * state["brow_right"]
     return Controls(
         yaw=state["yaw"],

@@ -60,7 +60,7 @@ def eye_shape(identity: Identity, controls: Controls, side: float) -> EyeShape:
         openness=openness,
         iris_x=x + 0.095 * controls.gaze_x,
         iris_y=y + 0.03 + 0.085 * controls.gaze_y,
-        iris_radius=0.158 * size,
+        iris_radius=0.168 * size,
     )
 
 

@@ -13,7 +13,7 @@ from training.actor.drawing.palette import Colour, light, shade
 from training.actor.identity import Identity
 
 _CAP_DEPTH = -0.08
-_LONG = ("long", "wavy", "bob", "pigtails")
+COVERS_EARS = ("long", "wavy", "bob")
 _FRINGED = ("bob", "pixie")
 
 
@@ -26,7 +26,7 @@ def _tones(identity: Identity) -> tuple[Colour, Colour, Colour]:
 def _cap_outer(identity: Identity, lift: float, top: float) -> Points:
     """The cap's silhouette from the right ear over the crown to the left one."""
     a = identity.head_width + lift
-    right = points((a - 0.02, -0.2), (a + 0.02, 0.12), (0.9 * a, 0.6), (0.52 * a, 0.96 + 0.8 * top), (0.0, 1.0 + top))
+    right = points((a - 0.02, -0.2), (a + 0.02, 0.12), (0.9 * a, 0.59), (0.55 * a, 0.925 + 0.92 * top), (0.0, 1.0 + top))
     left = right[-2::-1] * np.array((-1.0, 1.0), dtype=np.float32)
     return curve(np.concatenate((right, left)), 36)
 
@@ -81,8 +81,8 @@ def draw_hair_behind(ink: Ink, identity: Identity) -> None:
         tail = points((0.35, 0.75), (0.95, 0.7), (1.22, 0.1), (1.14, -0.7), (1.2, -1.2), (0.92, -0.75), (0.85, -0.1), (0.6, 0.4))
         ink.outline(curve(tail, 40, is_closed=True) * np.array((side, 1.0), dtype=np.float32), dark, -0.45)
     elif style == "bun":
-        ink.outline(ellipse(0.0, 1.24 + 0.05 * volume, 0.33 + 0.05 * volume, 0.3, 28), dark, -0.3)
-        ink.outline(ellipse(-0.04, 1.28 + 0.05 * volume, 0.25 + 0.05 * volume, 0.22, 28), middle, -0.3)
+        ink.outline(ellipse(0.0, 1.15 + 0.05 * volume, 0.33 + 0.05 * volume, 0.27, 28), dark, -0.3)
+        ink.outline(ellipse(-0.04, 1.19 + 0.05 * volume, 0.25 + 0.05 * volume, 0.19, 28), middle, -0.3)
     elif style == "pigtails":
         for side in (-1.0, 1.0):
             tail = points((0.85, 0.2), (1.3, 0.25), (1.5, -0.35), (1.3, -1.05), (1.12, -0.6), (0.95, -0.2))
@@ -110,7 +110,7 @@ def draw_hair_front(ink: Ink, identity: Identity) -> None:
     outer, line = _cap_outer(identity, sides, top), _hairline(identity)
     cap = np.concatenate((ink.pose.on_outline(np.column_stack((outer, np.full(len(outer), _CAP_DEPTH, np.float32)))), ink.pose.on_face(line, 0.04)))
     if style == "curly":
-        _draw_curls(ink, identity, middle, 0.86, -0.1)
+        _draw_curls(ink, identity, middle, 0.88, -0.1)
     ink.canvas.fill(cap, middle)
     edge = stroke(line, 0.05, 0.3)
     ink.face(edge, shade(identity.hair, 0.14), 0.04)

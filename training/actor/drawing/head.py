@@ -10,7 +10,7 @@ import numpy as np
 from training.actor.drawing.expression import Controls
 from training.actor.drawing.geometry import Points, circle, curve, ellipse, mirrored, points, stroke
 from training.actor.drawing.ink import Ink
-from training.actor.drawing.palette import blend, colour_of, light, shade
+from training.actor.drawing.palette import blend, colour_of, deepen, light, shade
 from training.actor.identity import Identity
 
 _NUM_SHADES = 6
@@ -23,8 +23,8 @@ def head_outline(identity: Identity) -> Points:
     cheek = 0.95 + 0.05 * identity.cheek_fullness
     half = points(
         (0.0, 1.0),
-        (0.5 * a, 0.93),
-        (0.87 * a, 0.58),
+        (0.53 * a, 0.91),
+        (0.88 * a, 0.56),
         (a, 0.12),
         (cheek * a, -0.3),
         (jaw, -0.62),
@@ -175,7 +175,7 @@ def draw_beard(ink: Ink, identity: Identity, controls: Controls) -> None:
     if identity.beard == "none":
         return
     is_stubble = identity.beard == "stubble"
-    colour = blend(identity.skin, identity.beard_colour, 0.3) if is_stubble else identity.beard_colour
+    colour = blend(identity.skin, deepen(identity.beard_colour, 0.3), 0.2) if is_stubble else identity.beard_colour
     if identity.beard in ("stubble", "full"):
         outline = outline_now(identity, controls)
         low = outline[outline[:, 1] < -0.12]

@@ -13,7 +13,7 @@ from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import WHITE, blend, colour_of, light, shade
 from training.actor.identity import Identity
 
-_ALONG = np.linspace(-1.0, 1.0, 33).astype(np.float32)
+_ALONG = -np.cos(np.linspace(0.0, np.pi, 33)).astype(np.float32)  # denser at the corners, where the lips turn
 _BULGE = np.clip(1.0 - _ALONG**2, 0.0, 1.0).astype(np.float32)
 _INSIDE = colour_of("#4a1726")
 _TONGUE = colour_of("#d8606a")
@@ -33,15 +33,15 @@ class MouthShape:
 
 def mouth_shape(identity: Identity, controls: Controls) -> MouthShape:
     """Where the lips are in this frame."""
-    half_width = 0.355 * identity.mouth_width * identity.head_width / 0.8 * controls.mouth_width
+    half_width = 0.365 * identity.mouth_width * identity.head_width / 0.8 * controls.mouth_width
     side = np.where(_ALONG < 0.0, controls.corner_left, controls.corner_right)
     mean = 0.5 * (controls.corner_left + controls.corner_right)
     middle = MOUTH_Y + side * np.abs(_ALONG) ** 1.7 - 0.4 * mean
     opening = controls.mouth_open
     upper_share = 0.3 - 0.16 * controls.smile
-    inner_upper = middle + (upper_share * opening + 0.0 * mean) * _BULGE**0.7
-    inner_lower = middle - (1.0 - upper_share) * opening * _BULGE**0.55
-    raised = controls.upper_raise * np.clip(1.0 - np.abs(_ALONG), 0.0, 1.0) ** 0.6
+    inner_upper = middle + upper_share * opening * _BULGE**0.65
+    inner_lower = middle - (1.0 - upper_share) * opening * _BULGE**0.5
+    raised = controls.upper_raise * _BULGE**1.3
     inner_upper = inner_upper + raised
     full = identity.lip_fullness * (1.0 - 0.6 * controls.press) * (1.0 + 0.3 * controls.pout)
     full *= 1.0 - 0.18 * controls.smile
@@ -77,8 +77,10 @@ def draw_mouth(ink: Ink, identity: Identity, controls: Controls) -> None:
     ink.face(stroke(shape.inner_upper, 0.042, 0.45), parting, lift)
     gloss = shape.outer_lower[11:22] * 0.55 + shape.inner_lower[11:22] * 0.45
     ink.face(stroke(gloss, 0.03 * identity.lip_fullness * (1.0 - 0.7 * controls.press), 0.1), light(lip, 0.3), lift)
+    if identity.beard in ("full", "goatee"):
+        return
     below = shape.outer_lower[10:23] - np.array((0.0, 0.06), dtype=np.float32)
-    ink.face(stroke(below, 0.04, 0.1), shade(identity.skin, 0.16))
+    ink.face(stroke(below, 0.04, 0.1), shade(identity.skin, 0.13))
 
 
 def _draw_tongue(ink: Ink, controls: Controls, shape: MouthShape, lift: float) -> None:

@@ -24,6 +24,11 @@ def shade(colour: Colour, strength: float) -> Colour:
     return blend(colour, (52, 24, 66), strength)
 
 
+def deepen(colour: Colour, strength: float) -> Colour:
+    """The same hue, darker."""
+    return blend(colour, (26, 16, 20), strength)
+
+
 def light(colour: Colour, strength: float) -> Colour:
     """The colour in light: towards a warm white."""
     return blend(colour, (255, 246, 230), strength)

@@ -28,7 +28,7 @@ class BodyPose:
         weight = np.clip((np.abs(xy_N2[:, 0]) - 0.2) / 0.6, 0.25, 1.0)
         moved = np.empty((len(xy_N2), 2), dtype=np.float32)
         moved[:, 0] = self.x_px + self.unit_px * (xy_N2[:, 0] + self.turn)
-        moved[:, 1] = self.y_px - self.unit_px * (xy_N2[:, 1] + self.lift * weight)
+        moved[:, 1] = self.y_px - self.unit_px * (xy_N2[:, 1] + 0.08 + self.lift * weight)
         return moved
 
 
@@ -50,7 +50,7 @@ def draw_torso(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     cloth = identity.cloth
     outline = torso_outline(identity)
     canvas.fill(pose.pixels(outline), shade(cloth, 0.16))
-    for step, inset in ((0.5, 0.93), (1.0, 0.84)):
+    for step, inset in ((0.33, 0.95), (0.67, 0.9), (1.0, 0.85)):
         lit = (outline - points((-0.1, -2.4))) * np.float32(inset) + points((-0.1, -2.44))
         canvas.fill(pose.pixels(lit), shade(cloth, 0.16 * (1.0 - step)))
 
