@@ -120,7 +120,7 @@ def controls_of(state_K: NDArray[np.float32]) -> Controls:
         brow_arch=muscle["brow_arch"],
         corner_left=muscle["corner"] - 0.15 * muscle["corner_skew"] + 0.13 * smile,
         corner_right=muscle["corner"] + muscle["corner_skew"] + 0.13 * smile,
-        mouth_width=min(1.45, max(0.42, width)),
+        mouth_width=min(1.45, max(0.5, width)),
         mouth_open=opening,
         mouth_round=rounded,
         upper_raise=muscle["upper_raise"],

@@ -43,6 +43,8 @@ def _hairline(identity: Identity) -> Points:
         left = points((-0.93 * a, -0.14), (-0.88 * a, 0.2), (-0.68 * a, 0.46), (-0.4 * a, high - 0.02))
         right = points((-0.1 * a, 0.72), (0.3 * a, low + 0.06), (0.66 * a, low - 0.12), (0.87 * a, 0.16), (0.93 * a, -0.14))
         line = np.concatenate((left, right))
+        if style in COVERS_EARS:
+            line = np.concatenate((points((-0.95 * a, -0.55)), line, points((0.95 * a, -0.55))))
         return curve(line if identity.parting > 0 else line[::-1] * np.array((-1.0, 1.0), dtype=np.float32), 36)
     elif style == "long":
         right = points((0.0, 0.88), (0.25 * a, 0.7), (0.6 * a, 0.48), (0.86 * a, 0.16), (0.93 * a, -0.14))
@@ -51,6 +53,8 @@ def _hairline(identity: Identity) -> Points:
     else:
         high = 0.66 + 0.08 * fringe
         right = points((0.0, high), (0.4 * a, high + 0.01), (0.7 * a, high - 0.2), (0.87 * a, 0.2), (0.93 * a, -0.14))
+    if style in COVERS_EARS:
+        right = np.concatenate((right, points((0.95 * a, -0.55))))
     left = right[:0:-1] * np.array((-1.0, 1.0), dtype=np.float32)
     return curve(np.concatenate((left, right)), 36)
 
@@ -142,16 +146,16 @@ def _draw_locks(ink: Ink, identity: Identity, middle: Colour, dark: Colour) -> N
         outer = points((0.86 * a, 0.62), (1.08 * a, 0.2), (1.17 * a + 0.08 * volume, -0.4), (1.17 * a + wave, -0.8), (1.2 * a + 0.1 * volume, -1.2), (1.08 * a, -1.62))
         inner = points((0.93 * a, -1.45), (0.86 * a + wave, -1.1), (0.93 * a - wave, -0.7), (0.95 * a, -0.2), (0.88 * a, 0.2))
         lock = np.concatenate((curve(outer, 20), curve(inner, 20))) * np.array((side, 1.0), dtype=np.float32)
-        ink.outline(lock, middle, -0.02)
+        ink.outline(lock, middle, 0.16)
         strand = curve(points((0.98 * a, 0.1), (1.05 * a, -0.5), (1.03 * a + wave, -0.9), (1.06 * a, -1.35)), 14) * np.array((side, 1.0), dtype=np.float32)
-        ink.outline(stroke(strand, 0.05, 0.1), shade(identity.hair, 0.16), -0.02)
+        ink.outline(stroke(strand, 0.05, 0.1), shade(identity.hair, 0.16), 0.16)
 
 
 def _draw_bob_sides(ink: Ink, identity: Identity, middle: Colour) -> None:
     a, volume = identity.head_width, identity.hair_volume
     for side in (-1.0, 1.0):
         shape = points((0.8 * a, 0.62), (1.07 * a, 0.3), (1.18 * a + 0.07 * volume, -0.3), (1.12 * a, -0.82), (0.9 * a, -0.84), (0.93 * a, -0.4), (0.9 * a, 0.15))
-        ink.outline(curve(shape, 36, is_closed=True) * np.array((side, 1.0), dtype=np.float32), middle, -0.02)
+        ink.outline(curve(shape, 36, is_closed=True) * np.array((side, 1.0), dtype=np.float32), middle, 0.16)
 
 
 def _draw_quiff(ink: Ink, identity: Identity, middle: Colour, shine: Colour) -> None:
