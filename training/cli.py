@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
 from training.parallel import join_world, leave_world, run_processes
 from training.recipes.registry import RECIPES
@@ -41,6 +42,7 @@ def train_recipe(
     recipe: str, settings: tuple[str, ...], folder: Path, start_from: Path | None, as_json: bool
 ) -> None:
     """One process of a run."""
+    keep_freed_memory()
     world = join_world()
     torch.manual_seed(0)
     built = RECIPES[recipe]()

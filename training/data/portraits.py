@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.actor.draw import draw_film
+from training.actor.draw import draw_film, draw_frame
 from training.actor.identity import sample_identity
-from training.actor.keypoints import eye_box, mouth_box
-from training.actor.references import draw_references
+from training.actor.keypoints import Box, eye_box, mouth_box
+from training.actor.state import EXPRESSIONS, channel, resting_state
 from training.data.random_states import random_film_state
 
 SEED_STRIDE = 7919  # keeps the identities of neighbouring samples apart
@@ -35,19 +35,21 @@ class PortraitSamples:
         rng = np.random.default_rng([self.first_identity, number])
         identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
         if rng.random() < self.still_share:
-            pictures = draw_references(identity, self.size_px)
-            picture = pictures[sorted(pictures)[rng.integers(len(pictures))]]
+            state_K = resting_state(1)[0]
+            state_K[channel("expression_neutral")] = 0.0
+            state_K[channel(f"expression_{EXPRESSIONS[rng.integers(len(EXPRESSIONS))]}")] = 1.0
+            picture = draw_frame(identity, state_K, self.size_px)
             frames_THWC = np.repeat(picture[None], self.num_frames, axis=0)
             focus_THW = np.zeros(frames_THWC.shape[:3], dtype=bool)
         else:
             state_TK = random_film_state(rng, self.num_frames)
             frames_THWC = draw_film(identity, state_TK, self.size_px)
-            boxes_T = [(mouth_box(identity, state_K), *eye_box(identity, state_K)) for state_K in state_TK]
+            boxes_T = [(mouth_box(identity, state_K), eye_box(identity, state_K)) for state_K in state_TK]
             focus_THW = np.stack([boxes_mask(boxes, self.size_px) for boxes in boxes_T])
         return {"pixels_THWC": torch.from_numpy(frames_THWC), "focus_THW": torch.from_numpy(focus_THW)}
 
 
-def boxes_mask(boxes: tuple[NDArray[np.float32], ...], size_px: int) -> NDArray[np.bool_]:
+def boxes_mask(boxes: tuple[Box, ...], size_px: int) -> NDArray[np.bool_]:
     """True inside any of the boxes (left, top, right, bottom, each 0..1 of the picture)."""
     mask_HW = np.zeros((size_px, size_px), dtype=bool)
     for box in boxes:
