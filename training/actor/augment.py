@@ -71,7 +71,7 @@ def room_response(rng: np.random.Generator) -> Sound:
 
 def microphone_colour(rng: np.random.Generator, num_bins: int) -> Sound:
     """A smooth frequency response: a low and a high cut, a tilt and a few resonances (zero phase, so nothing is delayed)."""
-    frequency_hz = np.linspace(0.0, SOUND_RATE_HZ / 2, num_bins) + 1.0
+    frequency_hz = np.linspace(1.0, SOUND_RATE_HZ / 2, num_bins, dtype=np.float32)
     low_hz = np.exp(rng.uniform(np.log(30.0), np.log(300.0)))
     high_hz = np.exp(rng.uniform(np.log(3300.0), np.log(11500.0)))
     gain = 1.0 / np.sqrt(1.0 + (low_hz / frequency_hz) ** 4) / np.sqrt(1.0 + (frequency_hz / high_hz) ** 8)
@@ -84,12 +84,12 @@ def microphone_colour(rng: np.random.Generator, num_bins: int) -> Sound:
     return np.asarray(gain * 10 ** (decibels / 20), dtype=np.float32)
 
 
-def noise(rng: np.random.Generator, num_samples: int) -> NDArray[np.float64]:
+def noise(rng: np.random.Generator, num_samples: int) -> Sound:
     """Noise of unit power: coloured from white to brown, sometimes with the hum of the mains."""
     num_fft = _fast_length(num_samples)
     num_bins = num_fft // 2 + 1
-    spectrum = rng.standard_normal(num_bins) + 1j * rng.standard_normal(num_bins)
-    spectrum *= (np.arange(num_bins) + num_bins / 200) ** -rng.uniform(0.0, 1.1)
+    spectrum = rng.standard_normal((num_bins, 2), dtype=np.float32).view(np.complex64)[:, 0]
+    spectrum *= (np.arange(num_bins, dtype=np.float32) + num_bins / 200) ** np.float32(-rng.uniform(0.0, 1.1))
     coloured = np.fft.irfft(spectrum, num_fft)[:num_samples]
     coloured /= max(float(np.sqrt(np.mean(np.square(coloured)))), 1e-12)
     if rng.random() < 0.2:
@@ -98,7 +98,7 @@ def noise(rng: np.random.Generator, num_samples: int) -> NDArray[np.float64]:
         for harmonic in (1, 2, 3):
             coloured += rng.uniform(0.1, 0.8) * np.sin(2 * np.pi * mains_hz * harmonic * time_s)
         coloured /= float(np.sqrt(np.mean(np.square(coloured))))
-    return np.asarray(coloured, dtype=np.float64)
+    return coloured.astype(np.float32)
 
 
 def _fast_length(num_samples: int) -> int:

@@ -103,7 +103,7 @@ def _pitch(sound_S: Track) -> NDArray[np.float64]:
         np.float32
     )
     spectrum = np.fft.rfft(windows, 1024, axis=1)
-    correlation = np.fft.irfft(np.square(np.abs(spectrum)), 1024, axis=1)
+    correlation = np.fft.irfft(np.square(np.abs(spectrum)), 1024, axis=1)[:, : window // 2]
     taper = np.fft.irfft(np.square(np.abs(np.fft.rfft(np.hanning(window), 1024))), 1024)
     first, last = int(rate_hz / HIGHEST_PITCH_HZ), int(rate_hz / LOWEST_PITCH_HZ)
     lags = (

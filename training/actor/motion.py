@@ -17,20 +17,18 @@ Track = NDArray[np.float32]
 def follow(target_T: Track, rise_s: float) -> Track:
     """A critically damped spring after a target, starting at rest on its first value; 90 % of a step is made in `rise_s`.
 
-    Works on [T] and on [T, K]; the exact solution for a target that is constant within a frame, so any rise is stable.
+    Works on [T] and on [T, K]: the spring's answer to a step within one frame, summed over the past.
     """
     omega = 3.89 / (rise_s * FRAME_RATE_HZ)
-    decay = float(np.exp(-omega))
-    position = np.array(target_T[0], dtype=np.float64)
-    speed = np.zeros_like(position)
-    result = np.empty(target_T.shape, dtype=np.float64)
-    for frame, target in enumerate(np.asarray(target_T, dtype=np.float64)):
-        offset = position - target
-        pull = speed + omega * offset
-        position = target + (offset + pull) * decay
-        speed = (speed - omega * pull) * decay
-        result[frame] = position
-    return result.astype(np.float32)
+    length = int(12.0 / omega) + 2
+    time = np.arange(length + 1)
+    step = 1.0 - (1.0 + omega * time) * np.exp(-omega * time)
+    response = np.diff(step)
+    response /= response.sum()
+    target = np.asarray(target_T, dtype=np.float64).reshape(len(target_T), -1)
+    padded = np.concatenate([np.repeat(target[:1], length - 1, axis=0), target])
+    columns = [np.convolve(padded[:, column], response, mode="valid") for column in range(target.shape[1])]
+    return np.stack(columns, axis=1).reshape(target_T.shape).astype(np.float32)
 
 
 def add_pulse(track_T: Track, start_frame: int, shape: tuple[float, ...] | Track, size: float) -> None:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from engine.errors import MissingDependencyError
 from training.actor.espeak import open_espeak
-from training.actor.phonemes import STRESS_MARKS, Phone, sounds_of_ipa, split_phone
+from training.actor.festival import find_festival_voices, open_festival
+from training.actor.flite import Segment, open_flite
+from training.actor.phonemes import STRESS_MARKS, Phone, sounds_of_dictionary_phone, sounds_of_ipa, split_phone
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ _ESPEAK_ACCENTS: Final = (
     "en-gb-x-gbclan",
     "en-gb-x-gbcwmd",
 )
+_SPEAKER_OF_FESTIVAL: Final = ("kal", "kal16")
+_ENGINE_WEIGHTS: Final[dict[EngineName, float]] = {"espeak": 0.6, "flite": 0.4, "festival": 0.4}
 _ESPEAK_VARIANTS: Final = (
     "", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5", "croak", "whisper", "klatt", "klatt2",
     "klatt3", "klatt4", "klatt6", "steph", "steph2", "steph3", "belinda", "linda", "Alicia", "Andrea", "Annie", "aunty", "grandma",
@@ -80,14 +84,24 @@ class VoicePool:
 
     @classmethod
     def discover(cls) -> "VoicePool":
-        """Finds every engine that works here; `MissingDependencyError` if there is none."""
-        espeak = _espeak_voices()
-        if not espeak:
+        """Finds every engine that works here; `MissingDependencyError` if there is none.
+
+        Festival is held out wholly where it is installed (and flite's voices of the same speaker with it), otherwise flite;
+        with espeak-ng alone every twelfth of its voices is held out and `held_out_engine` is None.
+        """
+        espeak, flite, festival = _espeak_voices(), _flite_voices(), _festival_voices()
+        if not espeak and not flite:
             raise MissingDependencyError(
                 "No text-to-speech engine was found; install one with: pip install espeakng-loader"
             )
-        held = tuple(voice for index, voice in enumerate(espeak) if index % 12 == 7)
-        return cls(train=tuple(voice for voice in espeak if voice not in held), held_out=held, held_out_engine=None)
+        if festival:
+            others = tuple(voice for voice in flite if voice.name not in _SPEAKER_OF_FESTIVAL)
+            return cls(train=espeak + others, held_out=festival, held_out_engine="festival")
+        if espeak and flite:
+            return cls(train=espeak, held_out=flite, held_out_engine="flite")
+        both = espeak + flite
+        held = tuple(voice for index, voice in enumerate(both) if index % 12 == min(7, len(both) - 1))
+        return cls(train=tuple(voice for voice in both if voice not in held), held_out=held, held_out_engine=None)
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -101,21 +115,24 @@ class VoicePool:
     def pick(self, rng: np.random.Generator) -> tuple[Voice, Manner]:
         """A training voice and a manner of speaking; engines are drawn first, so that a small one is heard as well."""
         engines = sorted({voice.engine for voice in self.train})
-        engine = engines[int(rng.integers(len(engines)))]
+        weights = np.asarray([_ENGINE_WEIGHTS[engine] for engine in engines])
+        engine = engines[int(rng.choice(len(engines), p=weights / weights.sum()))]
         voices = [voice for voice in self.train if voice.engine == engine]
         voice = voices[int(rng.integers(len(voices)))]
+        tract_spread = 0.07 if engine == "espeak" else 0.1  # few recorded speakers: make more of each
         manner = Manner(
             pitch=float(np.exp(rng.normal(0.0, 0.16))),
             pitch_range=float(rng.uniform(0.6, 1.5)),
-            rate=float(np.exp(rng.normal(-0.05, 0.13))),
-            tract=float(np.exp(rng.normal(0.0, 0.07))),
+            rate=float(np.clip(np.exp(rng.normal(-0.05, 0.13)), 0.7, 1.4)),
+            tract=float(np.clip(np.exp(rng.normal(0.0, tract_spread)), 0.8, 1.25)),
         )
         return voice, manner
 
 
 def speak(text: str, voice: Voice, manner: Manner) -> Utterance:
     """Speaks one text. The sound's loudest sample is PEAK; phones cover the sound from its first to its last sample."""
-    sound, rate_hz, phones = _speak_espeak(text, voice, manner)
+    engines = {"espeak": _speak_espeak, "flite": _speak_flite, "festival": _speak_festival}
+    sound, rate_hz, phones = engines[voice.engine](text, voice, manner)
     return _at_our_rate(text, sound, rate_hz, phones, manner.tract)
 
 
@@ -129,6 +146,46 @@ def _espeak_voices() -> tuple[Voice, ...]:
     names = [f"{accent}+{variant}" if variant else accent for variant in _ESPEAK_VARIANTS for accent in accents]
     working = [name for name in names if espeak.set_voice(name)]
     return tuple(Voice(engine="espeak", name=name) for name in working)
+
+
+def _flite_voices() -> tuple[Voice, ...]:
+    try:
+        return tuple(Voice(engine="flite", name=name) for name in open_flite().voices)
+    except MissingDependencyError as error:
+        log.info("%s", error)
+        return ()
+
+
+def _festival_voices() -> tuple[Voice, ...]:
+    try:
+        return tuple(Voice(engine="festival", name=name) for name in find_festival_voices())
+    except MissingDependencyError as error:
+        log.info("%s", error)
+        return ()
+
+
+def _speak_flite(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, list[Phone]]:
+    raw, rate_hz, segments = open_flite().speak(text, voice.name, pitch=manner.pitch, rate=manner.rate * manner.tract)
+    return raw.astype(np.float32) / 32768.0, rate_hz, _phones_of_segments(segments, len(raw))
+
+
+def _speak_festival(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, list[Phone]]:
+    raw, rate_hz, segments = open_festival().speak(
+        text, voice.name, pitch=manner.pitch, rate=manner.rate * manner.tract
+    )
+    return raw.astype(np.float32) / 32768.0, rate_hz, _phones_of_segments(segments, len(raw))
+
+
+def _phones_of_segments(segments: list[Segment], num_samples: int) -> list[Phone]:
+    """Segments as phones. Joining recorded pieces makes the sound a little shorter than planned, all along alike."""
+    scale = num_samples / max(segments[-1].end_s, 1e-6) if segments else 0.0
+    phones: list[Phone] = []
+    start = 0
+    for segment in segments:
+        end = round(segment.end_s * scale)
+        phones += split_phone(sounds_of_dictionary_phone(segment.name), start, end, segment.is_stressed)
+        start = end
+    return phones
 
 
 def _speak_espeak(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, list[Phone]]:
