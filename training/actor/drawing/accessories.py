@@ -63,3 +63,25 @@ def draw_hat(ink: Ink, identity: Identity) -> None:
         return
     brim = curve(points((-0.8 * a, 0.54), (-0.4 * a, 0.62), (0.4 * a, 0.62), (0.8 * a, 0.54), (0.62 * a, 0.42), (0.0, 0.36), (-0.62 * a, 0.42)), 36, is_closed=True)
     ink.outline(brim, dark, 0.6)
+
+
+def draw_hat_from_behind(ink: Ink, identity: Identity) -> None:
+    """The hat as a rear view shows it."""
+    if identity.hat == "none":
+        return
+    a, colour = identity.head_width + 0.09, identity.hat_colour
+    if identity.hat == "headband":
+        band = curve(points((-0.97 * a, 0.3), (0.0, 0.12), (0.97 * a, 0.3)), 20)
+        ink.outline(stroke(band, 0.17, 1.0), colour)
+        return
+    top = 1.3 if identity.hat == "beanie" else 1.22
+    crown = points((1.0 * a, 0.3), (0.95 * a, 0.8), (0.56 * a, top - 0.12), (0.0, top))
+    left = crown[-2::-1] * points((-1.0, 1.0))
+    hem = points((-0.5 * a, 0.2), (0.0, 0.16), (0.5 * a, 0.2))
+    shape = np.concatenate((curve(np.concatenate((crown, left)), 36), hem))
+    ink.outline(shape, colour)
+    gleam = curve(points((-0.7 * a, 0.86), (-0.45 * a, 1.06), (-0.12 * a, top - 0.12)), 12)
+    ink.outline(stroke(gleam, 0.09, 0.1), light(colour, 0.25))
+    if identity.hat == "beanie":
+        cuff = curve(points((-1.01 * a, 0.34), (0.0, 0.22), (1.01 * a, 0.34)), 20)
+        ink.outline(stroke(cuff, 0.24, 1.0), shade(colour, 0.2))

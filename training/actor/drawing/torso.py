@@ -68,7 +68,7 @@ def draw_collar(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     draw(canvas, identity, pose)
 
 
-def _second(identity: Identity) -> Colour:
+def second_colour(identity: Identity) -> Colour:
     """The accent, as long as it shows on the cloth."""
     return identity.accent if contrast(identity.accent, identity.cloth) > 0.15 else WHITE
 
@@ -77,7 +77,7 @@ def _crew(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     neck = identity.neck_width
     skin = curve(points((-neck - 0.08, -1.3), (-neck * 0.6, -1.52), (0.0, -1.6), (neck * 0.6, -1.52), (neck + 0.08, -1.3)), 20)
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.13))
-    canvas.fill(pose.pixels(stroke(skin, 0.09, 1.0)), _second(identity))
+    canvas.fill(pose.pixels(stroke(skin, 0.09, 1.0)), second_colour(identity))
 
 
 def _v_neck(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
@@ -86,7 +86,7 @@ def _v_neck(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.1))
     for side in (-1.0, 1.0):
         band = points((neck + 0.08, -1.26), (neck + 0.2, -1.34), (0.0, -2.1), (0.0, -1.92)) * points((side, 1.0))
-        canvas.fill(pose.pixels(band), _second(identity))
+        canvas.fill(pose.pixels(band), second_colour(identity))
 
 
 def _hoodie(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
@@ -97,7 +97,7 @@ def _hoodie(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
         hood = points((neck - 0.02, -1.18), (neck + 0.34, -1.22), (neck + 0.42, -1.46), (0.12, -1.86), (0.0, -1.74), (neck - 0.08, -1.44))
         canvas.fill(pose.pixels(curve(hood, 30, is_closed=True) * points((side, 1.0))), light(identity.cloth, 0.16))
         cord = points((0.16, -1.76), (0.18, -2.0), (0.16, -2.3)) * points((side, 1.0))
-        canvas.fill(pose.pixels(stroke(cord, 0.06, 0.9)), _second(identity))
+        canvas.fill(pose.pixels(stroke(cord, 0.06, 0.9)), second_colour(identity))
 
 
 def _shirt(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
@@ -107,7 +107,7 @@ def _shirt(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     canvas.fill(pose.pixels(points((-0.035, -1.7), (0.035, -1.7), (0.045, -3.0), (-0.045, -3.0))), shade(identity.cloth, 0.28))
     for side in (-1.0, 1.0):
         leaf = points((neck - 0.02, -1.16), (neck + 0.2, -1.3), (0.3, -1.78), (0.0, -1.7), (0.04, -1.62)) * points((side, 1.0))
-        canvas.fill(pose.pixels(leaf), _second(identity))
+        canvas.fill(pose.pixels(leaf), second_colour(identity))
 
 
 def _turtleneck(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
@@ -121,7 +121,7 @@ def _turtleneck(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
 def _jacket(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     neck = identity.neck_width
     inside = points((-neck - 0.1, -1.3), (-0.42, -3.0), (0.42, -3.0), (neck + 0.1, -1.3))
-    canvas.fill(pose.pixels(inside), _second(identity))
+    canvas.fill(pose.pixels(inside), second_colour(identity))
     skin = curve(points((-neck - 0.02, -1.3), (-neck * 0.6, -1.5), (0.0, -1.56), (neck * 0.6, -1.5), (neck + 0.02, -1.3)), 20)
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.13))
     for side in (-1.0, 1.0):
