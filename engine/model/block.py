@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.cross_attention import CrossAttention, WindowIndex
+from engine.model.feed_forward import feed_forward
 from engine.model.modulation import gated_residual, modulated_norm, split_modulation
 from engine.model.rotary import Rotation
 from engine.model.self_attention import SelfAttention
@@ -37,9 +38,7 @@ class Block(nn.Module):
         self.self_attn = SelfAttention(config)
         self.norm3 = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.cross_attn = CrossAttention(config)
-        self.ffn = nn.Sequential(
-            nn.Linear(config.dim, config.ffn_dim), nn.GELU(approximate="tanh"), nn.Linear(config.ffn_dim, config.dim)
-        )
+        self.ffn = feed_forward(config)
         self.modulation = nn.Parameter(torch.randn(1, 6, config.dim) / config.dim**0.5)
 
     def forward(self, x_BLD: Tensor, conditions: LayerConditions) -> Tensor:
