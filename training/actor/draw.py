@@ -34,6 +34,7 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
     ink = Ink(canvas, head_pose(identity, controls, sheet_px))
     body = body_pose(identity, controls, sheet_px)
     hair.draw_hair_behind(ink, identity)
+    ink.flush()
     torso.draw_torso(canvas, identity, body)
     head.draw_neck(ink, identity, *torso.neck_ends(identity, body))
     torso.draw_collar(canvas, identity, body)
@@ -53,6 +54,7 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
     for side in (-1.0, 1.0):
         eyes.draw_brow(ink, identity, controls, side)
     accessories.draw_glasses(ink, identity)
+    ink.flush()
     return canvas.finished()
 
 

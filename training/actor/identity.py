@@ -137,7 +137,9 @@ def sample_identity(seed: int) -> Identity:
     beard = "none"
     if chance(0.62 - 0.5 * softness) and hair_style not in _BEARDLESS_HAIR:
         beard = pick(BEARDS[1:], 1, 1, 0.8, 0.8)
-    beard_colour = _apart(palette.deepen(hair if hair in palette.HAIRS[: len(palette.HAIRS) - 4] else palette.HAIRS[2], 0.1), skin, 0.16)
+    beard_colour = _apart(
+        palette.deepen(hair if hair in palette.HAIRS[: len(palette.HAIRS) - 4] else palette.HAIRS[2], 0.1), skin, 0.16
+    )
     return Identity(
         seed=seed,
         head_width=within(0.74, 0.86),
@@ -197,14 +199,14 @@ def sibling(identity: Identity, seed: int) -> Identity:
     """Someone who differs from `identity` in exactly one visible trait; the seed chooses which one and how."""
     random = np.random.default_rng((seed, identity.seed, 0x51B))
     names = [field.name for field in fields(Identity) if field.name not in (*_NOT_TRAITS, "beard_colour", "brow")]
-    for attempt in range(200):
+    for _ in range(200):
         name = str(random.choice(names))
         other = getattr(sample_identity(int(random.integers(1 << 31))), name)
         mine = getattr(identity, name)
         is_far = abs(other - mine) > 0.08 if isinstance(mine, float) else other != mine
         if is_far and (name != "hat" or identity.hair_style in _HAT_HAIR):
             return replace(identity, **{name: other}, seed=seed)
-    raise AssertionError(f"no trait of identity {identity.seed} could be changed after {attempt + 1} attempts")
+    raise AssertionError(f"no trait of identity {identity.seed} could be changed")
 
 
 def identity_vector(identity: Identity) -> NDArray[np.float32]:

@@ -54,9 +54,10 @@ def keypoints(identity: Identity, state_K: NDArray[np.float32]) -> NDArray[np.fl
     brows = [brow_line(identity, controls, side) for side in (-1.0, 1.0)]
     brow_middles = pose.on_face(np.stack([line[len(line) // 2] for line in brows]), 0.03)
     outline = outline_now(identity, controls)
-    chin = pose.on_outline(outline[np.argmin(outline[:, 1])][None])
+    lowest = outline[np.argmin(outline[:, 1])][None]
+    chin = pose.on_outline(lowest[:, :2], lowest[:, 2])
     nose = pose.on_face(_NOSE_TIP, 0.24)
-    centre = pose.on_outline(np.zeros((1, 3), dtype=np.float32))
+    centre = pose.on_outline(points((0.0, 0.0)), points((0.0,))[0])
     return np.concatenate((lips, irises, brow_middles, chin, nose, centre)).astype(np.float32)
 
 

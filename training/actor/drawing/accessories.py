@@ -20,16 +20,11 @@ def draw_glasses(ink: Ink, identity: Identity) -> None:
     for side in (-1.0, 1.0):
         rim = _rim(identity) + np.array((side * eye_x, 0.0), dtype=np.float32)
         ink.face(stroke(np.concatenate((rim, rim[:1])), 0.048, 1.0), identity.frame, lift)
-        end = points((side * (eye_x + 0.29), 0.06), (side * identity.head_width * 0.97, 0.07))
-        pixels = np.concatenate((ink.pose.on_face(end[:1], lift), ink.pose.on_outline(points3(end[1:], -0.05))))
-        ink.canvas.fill(stroke(pixels, 0.05 * ink.pose.unit_px, 1.0), identity.frame)
+        ear_x, rim_x = side * identity.head_width * 0.97, side * (eye_x + 0.29)
+        ear_end = np.array(((ear_x, 0.095, -0.05), (ear_x, 0.045, -0.05)), dtype=np.float32)
+        ink.joined(ear_end, points((rim_x, 0.035), (rim_x, 0.085)), identity.frame, lift)
     bridge = curve(points((-eye_x + 0.285, 0.04), (0.0, 0.09), (eye_x - 0.285, 0.04)), 9)
     ink.face(stroke(bridge, 0.05, 1.0), identity.frame, lift + 0.04)
-
-
-def points3(xy_N2: Points, depth: float) -> Points:
-    """Points of the silhouette at one depth."""
-    return np.column_stack((xy_N2, np.full(len(xy_N2), depth, np.float32)))
 
 
 def _rim(identity: Identity) -> Points:
@@ -51,17 +46,42 @@ def draw_hat(ink: Ink, identity: Identity) -> None:
         ink.outline(np.concatenate((band_top, band_low)), colour, 0.2)
         return
     top = 1.3 if identity.hat == "beanie" else 1.22
-    crown = curve(points((1.0 * a, 0.45), (0.95 * a, 0.8), (0.56 * a, top - 0.12), (0.0, top), (-0.56 * a, top - 0.12), (-0.95 * a, 0.8), (-1.0 * a, 0.45)), 36)
+    crown = curve(
+        points(
+            (1.0 * a, 0.45),
+            (0.95 * a, 0.8),
+            (0.56 * a, top - 0.12),
+            (0.0, top),
+            (-0.56 * a, top - 0.12),
+            (-0.95 * a, 0.8),
+            (-1.0 * a, 0.45),
+        ),
+        36,
+    )
     hem = curve(points((-1.0 * a, 0.45), (-0.5 * a, 0.6), (0.0, 0.64), (0.5 * a, 0.6), (1.0 * a, 0.45)), 24)
-    pixels = np.concatenate((ink.pose.on_outline(points3(crown, 0.0)), ink.pose.on_outline(points3(hem, 0.25))))
-    ink.canvas.fill(pixels, colour)
+    depth = np.repeat(np.array((0.0, 0.25), dtype=np.float32), (len(crown), len(hem)))
+    ink.outline(np.concatenate((crown, hem)), colour, depth)
     gleam = curve(points((-0.7 * a, 0.86), (-0.45 * a, 1.06), (-0.12 * a, top - 0.12)), 12)
     ink.outline(stroke(gleam, 0.09, 0.1), light(colour, 0.25), 0.15)
     if identity.hat == "beanie":
-        cuff = np.concatenate((hem + np.array((0.0, 0.16), dtype=np.float32), hem[::-1] - np.array((0.0, 0.05), dtype=np.float32)))
+        cuff = np.concatenate(
+            (hem + np.array((0.0, 0.16), dtype=np.float32), hem[::-1] - np.array((0.0, 0.05), dtype=np.float32))
+        )
         ink.outline(cuff * np.array((1.02, 1.0), dtype=np.float32), dark, 0.2)
         return
-    brim = curve(points((-0.8 * a, 0.54), (-0.4 * a, 0.62), (0.4 * a, 0.62), (0.8 * a, 0.54), (0.62 * a, 0.42), (0.0, 0.36), (-0.62 * a, 0.42)), 36, is_closed=True)
+    brim = curve(
+        points(
+            (-0.8 * a, 0.54),
+            (-0.4 * a, 0.62),
+            (0.4 * a, 0.62),
+            (0.8 * a, 0.54),
+            (0.62 * a, 0.42),
+            (0.0, 0.36),
+            (-0.62 * a, 0.42),
+        ),
+        36,
+        is_closed=True,
+    )
     ink.outline(brim, dark, 0.6)
 
 

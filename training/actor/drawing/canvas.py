@@ -27,6 +27,11 @@ def _soft_disc(radius_px: int) -> NDArray[np.float32]:
     return (np.clip(1.0 - squared, 0.0, 1.0) ** 1.5)[:, :, None].astype(np.float32)
 
 
+def to_fixed(polygon_N2: Points) -> NDArray[np.int32]:
+    """Pixels as the fixed-point numbers that the rasteriser takes."""
+    return np.rint(polygon_N2 * np.float32(1 << _FRACTION_BITS)).astype(np.int32)
+
+
 class Canvas:
     """A picture in the making; coordinates are pixels of the enlarged sheet."""
 
@@ -35,8 +40,11 @@ class Canvas:
 
     def fill(self, polygon_N2: Points, colour: Colour) -> None:
         """A filled polygon with smooth edges."""
-        fixed = np.rint(polygon_N2 * (1 << _FRACTION_BITS)).astype(np.int32)
-        cv2.fillPoly(self.sheet_HWC, [fixed], colour, lineType=cv2.LINE_AA, shift=_FRACTION_BITS)
+        self.fill_fixed(to_fixed(polygon_N2), colour)
+
+    def fill_fixed(self, polygon_N2: NDArray[np.int32], colour: Colour) -> None:
+        """The same for points that `to_fixed` has prepared."""
+        cv2.fillPoly(self.sheet_HWC, [polygon_N2], colour, lineType=cv2.LINE_AA, shift=_FRACTION_BITS)
 
     def spot(self, x_px: float, y_px: float, radius_px: float, colour: Colour, strength: float) -> None:
         """A soft round spot of colour laid over what is there."""

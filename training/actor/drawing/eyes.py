@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.actor.drawing.expression import Controls
-from training.actor.drawing.geometry import Points, ellipse, stroke
+from training.actor.drawing.geometry import Points, ellipse, joined_columns, stroke
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import INK, WHITE, blend, light, shade
 from training.actor.identity import Identity
@@ -54,9 +54,9 @@ def eye_shape(identity: Identity, controls: Controls, side: float) -> EyeShape:
         x=x,
         y=y,
         half_width=half_width,
-        lid_upper=np.column_stack((along_x, upper)).astype(np.float32),
-        lid_lower=np.column_stack((along_x, lower)).astype(np.float32),
-        lid_socket=np.column_stack((along_x, np.maximum(top, upper))).astype(np.float32),
+        lid_upper=joined_columns(along_x, upper),
+        lid_lower=joined_columns(along_x, lower),
+        lid_socket=joined_columns(along_x, np.maximum(top, upper)),
         openness=openness,
         iris_x=x + 0.095 * controls.gaze_x,
         iris_y=y + 0.03 + 0.085 * controls.gaze_y,
@@ -70,7 +70,7 @@ def _within_lids(shape: EyeShape, polygon_N2: Points) -> Points:
     x = np.clip(polygon_N2[:, 0], along_x[0], along_x[-1])
     upper = np.interp(x, along_x, shape.lid_upper[:, 1])
     lower = np.interp(x, along_x, shape.lid_lower[:, 1])
-    return np.column_stack((x, np.clip(polygon_N2[:, 1], lower, upper))).astype(np.float32)
+    return joined_columns(x, np.clip(polygon_N2[:, 1], lower, upper))
 
 
 def draw_eye(ink: Ink, identity: Identity, controls: Controls, side: float) -> None:
@@ -119,7 +119,7 @@ def brow_line(identity: Identity, controls: Controls, side: float) -> Points:
     bump = np.where(along < peak, along / peak, (1.0 - along) / (1.0 - peak))
     bump = np.sin(0.5 * np.pi * bump)
     y = 0.385 + inner * (1.0 - along) ** 1.2 + outer * along + arch * bump - 0.03 * along
-    return np.column_stack((side * x, y)).astype(np.float32)
+    return joined_columns(side * x, y)
 
 
 def draw_brow(ink: Ink, identity: Identity, controls: Controls, side: float) -> None:

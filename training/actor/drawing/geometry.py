@@ -19,9 +19,23 @@ SURFACE_HEIGHT: Final = 1.3  # half height of the ellipsoid that carries the fea
 PIVOT_Y: Final = -1.15  # the neck joint, about which the head rolls
 
 
-def points(*pairs: tuple[float, float]) -> Points:
-    """Literal points as an array [N, 2]."""
-    return np.array(pairs, dtype=np.float32)
+def points(*places: tuple[float, ...]) -> Points:
+    """Literal points as an array [N, 2], or [N, 3] where the depth is given too."""
+    return np.array(places, dtype=np.float32)
+
+
+def joined_columns(x_N: Points, y_N: Points) -> Points:
+    """Points from their two coordinates, [N, 2]."""
+    xy_N2 = np.empty((len(x_N), 2), dtype=np.float32)
+    xy_N2[:, 0], xy_N2[:, 1] = x_N, y_N
+    return xy_N2
+
+
+def with_depth(xy_N2: Points, depth: float | Points) -> Points:
+    """Points of the silhouette with their depth, [N, 3]."""
+    xyz_N3 = np.empty((len(xy_N2), 3), dtype=np.float32)
+    xyz_N3[:, :2], xyz_N3[:, 2] = xy_N2, depth
+    return xyz_N3
 
 
 def mirrored(half_N2: Points) -> Points:
@@ -111,9 +125,9 @@ class HeadPose:
         depth = surface_depth(xy_N2, self.half_width) + lift
         return self._turned(xy_N2, depth, is_outline=False)
 
-    def on_outline(self, xyz_N3: Points) -> Points:
-        """Pixels of points of the silhouette: they keep their width when the head turns, and z carries them along."""
-        return self._turned(xyz_N3[:, :2], xyz_N3[:, 2], is_outline=True)
+    def on_outline(self, xy_N2: Points, depth_N: Points) -> Points:
+        """Pixels of points of the silhouette: they keep their width when the head turns, and depth carries them along."""
+        return self._turned(xy_N2, depth_N, is_outline=True)
 
     def _turned(self, xy_N2: Points, depth_N: Points, is_outline: bool) -> Points:
         x, y = xy_N2[:, 0], xy_N2[:, 1]

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from training.actor.drawing.geometry import Points, curve, ellipse, mirrored, points, stroke
+from training.actor.drawing.geometry import Points, curve, ellipse, mirrored, points, stroke, with_depth
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import Colour, light, shade
 from training.actor.identity import Identity
@@ -26,7 +26,9 @@ def _tones(identity: Identity) -> tuple[Colour, Colour, Colour]:
 def _cap_outer(identity: Identity, lift: float, top: float) -> Points:
     """The cap's silhouette from the right ear over the crown to the left one."""
     a = identity.head_width + lift
-    right = points((a - 0.02, -0.2), (a + 0.02, 0.12), (0.9 * a, 0.59), (0.55 * a, 0.925 + 0.92 * top), (0.0, 1.0 + top))
+    right = points(
+        (a - 0.02, -0.2), (a + 0.02, 0.12), (0.9 * a, 0.59), (0.55 * a, 0.925 + 0.92 * top), (0.0, 1.0 + top)
+    )
     left = right[-2::-1] * np.array((-1.0, 1.0), dtype=np.float32)
     return curve(np.concatenate((right, left)), 36)
 
@@ -41,7 +43,9 @@ def _hairline(identity: Identity) -> Points:
     elif style in ("side_part", "wavy"):
         high, low = 0.8, 0.5
         left = points((-0.93 * a, -0.14), (-0.88 * a, 0.2), (-0.68 * a, 0.46), (-0.4 * a, high - 0.02))
-        right = points((-0.1 * a, 0.72), (0.3 * a, low + 0.06), (0.66 * a, low - 0.12), (0.87 * a, 0.16), (0.93 * a, -0.14))
+        right = points(
+            (-0.1 * a, 0.72), (0.3 * a, low + 0.06), (0.66 * a, low - 0.12), (0.87 * a, 0.16), (0.93 * a, -0.14)
+        )
         line = np.concatenate((left, right))
         if style in COVERS_EARS:
             line = np.concatenate((points((-0.95 * a, -0.55)), line, points((0.95 * a, -0.55))))
@@ -73,16 +77,33 @@ def draw_hair_behind(ink: Ink, identity: Identity) -> None:
     a, (dark, middle, _) = identity.head_width, _tones(identity)
     style, volume = identity.hair_style, identity.hair_volume
     if style in ("long", "wavy"):
-        half = points((0.0, 1.05), (0.8 * a, 0.9), (1.16 * a, 0.2), (1.22 * a + 0.1 * volume, -0.6), (1.3 * a + 0.12 * volume, -1.3), (1.05 * a, -1.85), (0.0, -1.95))
+        half = points(
+            (0.0, 1.05),
+            (0.8 * a, 0.9),
+            (1.16 * a, 0.2),
+            (1.22 * a + 0.1 * volume, -0.6),
+            (1.3 * a + 0.12 * volume, -1.3),
+            (1.05 * a, -1.85),
+            (0.0, -1.95),
+        )
         ink.outline(curve(mirrored(half), 48, is_closed=True), dark, -0.22)
     elif style == "bob":
-        half = points((0.0, 1.05), (0.8 * a, 0.9), (1.17 * a, 0.2), (1.26 * a + 0.08 * volume, -0.5), (1.05 * a, -0.98), (0.0, -0.95))
+        half = points(
+            (0.0, 1.05),
+            (0.8 * a, 0.9),
+            (1.17 * a, 0.2),
+            (1.26 * a + 0.08 * volume, -0.5),
+            (1.05 * a, -0.98),
+            (0.0, -0.95),
+        )
         ink.outline(curve(mirrored(half), 48, is_closed=True), dark, -0.22)
     elif style == "curly":
         _draw_curls(ink, identity, dark, 1.0, -0.2)
     elif style == "ponytail":
         side = identity.parting
-        tail = points((0.35, 0.75), (0.95, 0.7), (1.22, 0.1), (1.14, -0.7), (1.2, -1.2), (0.92, -0.75), (0.85, -0.1), (0.6, 0.4))
+        tail = points(
+            (0.35, 0.75), (0.95, 0.7), (1.22, 0.1), (1.14, -0.7), (1.2, -1.2), (0.92, -0.75), (0.85, -0.1), (0.6, 0.4)
+        )
         ink.outline(curve(tail, 40, is_closed=True) * np.array((side, 1.0), dtype=np.float32), dark, -0.45)
     elif style == "bun":
         ink.outline(ellipse(0.0, 1.15 + 0.05 * volume, 0.33 + 0.05 * volume, 0.27, 28), dark, -0.3)
@@ -90,7 +111,9 @@ def draw_hair_behind(ink: Ink, identity: Identity) -> None:
     elif style == "pigtails":
         for side in (-1.0, 1.0):
             tail = points((0.85, 0.2), (1.3, 0.25), (1.5, -0.35), (1.3, -1.05), (1.12, -0.6), (0.95, -0.2))
-            ink.outline(curve(tail, 36, is_closed=True) * np.array((side * a / 0.8, 1.0), dtype=np.float32), middle, -0.3)
+            ink.outline(
+                curve(tail, 36, is_closed=True) * np.array((side * a / 0.8, 1.0), dtype=np.float32), middle, -0.3
+            )
             ink.outline(ellipse(side * 1.08 * a / 0.8 * 0.98, 0.1, 0.11, 0.11, 16), identity.accent, -0.25)
 
 
@@ -112,10 +135,9 @@ def draw_hair_front(ink: Ink, identity: Identity) -> None:
     dark, middle, shine = _tones(identity)
     sides, top = _cap_measures(identity)
     outer, line = _cap_outer(identity, sides, top), _hairline(identity)
-    cap = np.concatenate((ink.pose.on_outline(np.column_stack((outer, np.full(len(outer), _CAP_DEPTH, np.float32)))), ink.pose.on_face(line, 0.04)))
     if style == "curly":
         _draw_curls(ink, identity, middle, 0.88, -0.1)
-    ink.canvas.fill(cap, middle)
+    ink.joined(with_depth(outer, _CAP_DEPTH), line, middle, 0.04)
     edge = stroke(line, 0.05, 0.3)
     ink.face(edge, shade(identity.hair, 0.14), 0.04)
     _draw_shine(ink, identity, shine)
@@ -143,26 +165,56 @@ def _draw_locks(ink: Ink, identity: Identity, middle: Colour, dark: Colour) -> N
     a, volume = identity.head_width, identity.hair_volume
     wave = 0.09 if identity.hair_style == "wavy" else 0.0
     for side in (-1.0, 1.0):
-        outer = points((0.86 * a, 0.62), (1.08 * a, 0.2), (1.17 * a + 0.08 * volume, -0.4), (1.17 * a + wave, -0.8), (1.2 * a + 0.1 * volume, -1.2), (1.08 * a, -1.62))
-        inner = points((0.93 * a, -1.45), (0.86 * a + wave, -1.1), (0.93 * a - wave, -0.7), (0.95 * a, -0.2), (0.88 * a, 0.2))
+        outer = points(
+            (0.86 * a, 0.62),
+            (1.08 * a, 0.2),
+            (1.17 * a + 0.08 * volume, -0.4),
+            (1.17 * a + wave, -0.8),
+            (1.2 * a + 0.1 * volume, -1.2),
+            (1.08 * a, -1.62),
+        )
+        inner = points(
+            (0.93 * a, -1.45), (0.86 * a + wave, -1.1), (0.93 * a - wave, -0.7), (0.95 * a, -0.2), (0.88 * a, 0.2)
+        )
         lock = np.concatenate((curve(outer, 20), curve(inner, 20))) * np.array((side, 1.0), dtype=np.float32)
         ink.outline(lock, middle, 0.16)
-        strand = curve(points((0.98 * a, 0.1), (1.05 * a, -0.5), (1.03 * a + wave, -0.9), (1.06 * a, -1.35)), 14) * np.array((side, 1.0), dtype=np.float32)
+        strand = curve(
+            points((0.98 * a, 0.1), (1.05 * a, -0.5), (1.03 * a + wave, -0.9), (1.06 * a, -1.35)), 14
+        ) * np.array((side, 1.0), dtype=np.float32)
         ink.outline(stroke(strand, 0.05, 0.1), shade(identity.hair, 0.16), 0.16)
 
 
 def _draw_bob_sides(ink: Ink, identity: Identity, middle: Colour) -> None:
     a, volume = identity.head_width, identity.hair_volume
     for side in (-1.0, 1.0):
-        shape = points((0.8 * a, 0.62), (1.07 * a, 0.3), (1.18 * a + 0.07 * volume, -0.3), (1.12 * a, -0.82), (0.9 * a, -0.84), (0.93 * a, -0.4), (0.9 * a, 0.15))
+        shape = points(
+            (0.8 * a, 0.62),
+            (1.07 * a, 0.3),
+            (1.18 * a + 0.07 * volume, -0.3),
+            (1.12 * a, -0.82),
+            (0.9 * a, -0.84),
+            (0.93 * a, -0.4),
+            (0.9 * a, 0.15),
+        )
         ink.outline(curve(shape, 36, is_closed=True) * np.array((side, 1.0), dtype=np.float32), middle, 0.16)
 
 
 def _draw_quiff(ink: Ink, identity: Identity, middle: Colour, shine: Colour) -> None:
     a, volume, side = identity.head_width, identity.hair_volume, identity.parting
     tall = 0.08 + 0.16 * volume
-    shape = points((-0.8 * a, 0.62), (-0.72 * a, 0.98), (-0.3 * a, 1.14 + tall), (0.35 * a, 1.2 + tall), (0.78 * a, 1.0 + 0.6 * tall), (0.82 * a, 0.68), (0.3 * a, 0.74), (-0.3 * a, 0.7))
+    shape = points(
+        (-0.8 * a, 0.62),
+        (-0.72 * a, 0.98),
+        (-0.3 * a, 1.14 + tall),
+        (0.35 * a, 1.2 + tall),
+        (0.78 * a, 1.0 + 0.6 * tall),
+        (0.82 * a, 0.68),
+        (0.3 * a, 0.74),
+        (-0.3 * a, 0.7),
+    )
     quiff = curve(shape, 44, is_closed=True) * np.array((side, 1.0), dtype=np.float32)
     ink.outline(quiff, middle, 0.28)
-    sweep = curve(points((-0.5 * a, 0.86), (-0.1 * a, 1.04 + 0.7 * tall), (0.4 * a, 1.08 + 0.7 * tall)), 14) * np.array((side, 1.0), dtype=np.float32)
+    sweep = curve(points((-0.5 * a, 0.86), (-0.1 * a, 1.04 + 0.7 * tall), (0.4 * a, 1.08 + 0.7 * tall)), 14) * np.array(
+        (side, 1.0), dtype=np.float32
+    )
     ink.outline(stroke(sweep, 0.07, 0.1), shine, 0.3)

@@ -54,8 +54,8 @@ def outline_now(identity: Identity, controls: Controls) -> Points:
 def draw_neck(ink: Ink, identity: Identity, base_left: Points, base_right: Points) -> None:
     """The neck, from the head down to the two given pixels, with the chin's shadow on it."""
     wide = identity.neck_width
-    top = ink.pose.on_outline(np.array(((-wide, -0.5, -0.1), (wide, -0.5, -0.1)), dtype=np.float32))
-    low = ink.pose.on_outline(np.array(((-wide, -1.02, 0.0), (wide, -1.02, 0.0)), dtype=np.float32))
+    top = ink.pose.on_outline(points((-wide, -0.5), (wide, -0.5)), points((-0.1, -0.1))[0])
+    low = ink.pose.on_outline(points((-wide, -1.02), (wide, -1.02)), points((0.0, 0.0))[0])
     sides = np.stack((base_left, 0.75 * low[0] + 0.25 * base_left, top[0], top[1]))
     polygon = np.concatenate((sides, [0.75 * low[1] + 0.25 * base_right, base_right]))
     ink.canvas.fill(polygon.astype(np.float32), shade(identity.skin, 0.13))
@@ -73,7 +73,7 @@ def draw_skull(ink: Ink, identity: Identity, controls: Controls) -> None:
     for step in range(_NUM_SHADES):
         share = step / (_NUM_SHADES - 1)
         nested = focus + (outline - focus) * (1.0 - 0.36 * share)
-        ink.canvas.fill(ink.pose.on_outline(nested), blend(rim, light(middle, 0.07), share))
+        ink.outline(nested[:, :2], blend(rim, light(middle, 0.07), share), nested[:, 2])
 
 
 def draw_ears(ink: Ink, identity: Identity) -> None:
@@ -87,7 +87,9 @@ def draw_ears(ink: Ink, identity: Identity) -> None:
         x = side * (a + 0.035) - 0.02 * side
         depth = -0.1 - 0.5 * max(0.0, -towards) * 0
         shape = circle(20) * np.array((0.125 * size * seen, 0.2 * size), dtype=np.float32)
-        shape = shape + np.array((x - side * 0.06 * (1 - seen) - side * max(0.0, -towards) * 0.28, -0.02), dtype=np.float32)
+        shape = shape + np.array(
+            (x - side * 0.06 * (1 - seen) - side * max(0.0, -towards) * 0.28, -0.02), dtype=np.float32
+        )
         ink.outline(shape, shade(identity.skin, 0.1), depth)
         inner = circle(16) * np.array((0.06 * size * seen, 0.11 * size), dtype=np.float32)
         offset = np.array((x + side * 0.03 * seen - side * max(0.0, -towards) * 0.28, -0.03), dtype=np.float32)
@@ -131,7 +133,10 @@ def _draw_folds(ink: Ink, identity: Identity, controls: Controls) -> None:
             ink.face(stroke(line, 0.04), blend(skin, shade(skin, 0.42), min(1.0, fold)))
         if identity.dimples > 0.0 and controls.smile > 0.05:
             x = side * (0.42 * identity.mouth_width * a / 0.8 * controls.mouth_width + 0.1)
-            ink.face(stroke(curve(points((x, -0.36), (x + side * 0.035, -0.45), (x, -0.54)), 8), 0.05), blend(skin, shade(skin, 0.5), identity.dimples * controls.smile))
+            ink.face(
+                stroke(curve(points((x, -0.36), (x + side * 0.035, -0.45), (x, -0.54)), 8), 0.05),
+                blend(skin, shade(skin, 0.5), identity.dimples * controls.smile),
+            )
         if identity.wrinkles > 0.0:
             tone = blend(skin, shade(skin, 0.3), identity.wrinkles)
             under = curve(points((side * 0.16, -0.2), (side * 0.34, -0.26), (side * 0.5, -0.19)), 9)
@@ -146,7 +151,9 @@ def _draw_folds(ink: Ink, identity: Identity, controls: Controls) -> None:
     if lowered > 0.02:
         tone = blend(skin, shade(skin, 0.4), min(1.0, lowered * 5.0))
         for side in (-1.0, 1.0):
-            ink.face(stroke(curve(points((side * 0.07, 0.24), (side * 0.06, 0.32), (side * 0.08, 0.4)), 7), 0.035), tone)
+            ink.face(
+                stroke(curve(points((side * 0.07, 0.24), (side * 0.06, 0.32), (side * 0.08, 0.4)), 7), 0.035), tone
+            )
 
 
 def draw_nose(ink: Ink, identity: Identity, controls: Controls) -> None:
@@ -159,7 +166,7 @@ def draw_nose(ink: Ink, identity: Identity, controls: Controls) -> None:
     tip = shade(blend(skin, colour_of("#e0605c"), 0.2), 0.08)
     bridge = points((0.0, 0.1), (0.045, 0.02), (wide * 0.9, y + 0.02), (wide * 0.5, y - 0.06), (0.0, y - 0.04))
     lifts = np.array((0.1, 0.1, 0.18, 0.2, 0.26), dtype=np.float32)
-    ink.canvas.fill(ink.pose.on_face(bridge, lifts), shade(skin, 0.16))
+    ink.face(bridge, shade(skin, 0.16), lifts)
     ink.face(ellipse(0.0, y - 0.01, wide, 0.085 * size, 20), tip, 0.2)
     under = curve(points((-wide * 0.95, y - 0.03), (0.0, y - 0.115 * size), (wide * 0.95, y - 0.03)), 12)
     ink.face(stroke(under, 0.045), shade(skin, 0.42), 0.17)
@@ -185,13 +192,34 @@ def draw_beard(ink: Ink, identity: Identity, controls: Controls) -> None:
         left = left[np.argsort(left[:, 1])]
         grown = np.concatenate((right, left)) * np.array((1.01, 1.0 if is_stubble else 1.05, 1.0), dtype=np.float32)
         a = identity.head_width
-        inner = curve(points((-0.9 * a, -0.14), (-0.76 * a, -0.4), (-0.3, -0.4), (0.0, -0.34), (0.3, -0.4), (0.76 * a, -0.4), (0.9 * a, -0.14)), 24)
-        polygon = np.concatenate((ink.pose.on_outline(grown), ink.pose.on_face(inner)))
-        ink.canvas.fill(polygon, colour)
+        inner = curve(
+            points(
+                (-0.9 * a, -0.14),
+                (-0.76 * a, -0.4),
+                (-0.3, -0.4),
+                (0.0, -0.34),
+                (0.3, -0.4),
+                (0.76 * a, -0.4),
+                (0.9 * a, -0.14),
+            ),
+            24,
+        )
+        ink.joined(grown, inner, colour)
         return
     if identity.beard == "goatee":
         drop = jaw_drop(controls)
-        shape = curve(points((-0.26, -0.74 - 0.8 * drop), (0.0, -0.68 - 0.6 * drop), (0.26, -0.74 - 0.8 * drop), (0.2, -0.98 - drop), (0.0, -1.1 - drop), (-0.2, -0.98 - drop)), 30, is_closed=True)
+        shape = curve(
+            points(
+                (-0.26, -0.74 - 0.8 * drop),
+                (0.0, -0.68 - 0.6 * drop),
+                (0.26, -0.74 - 0.8 * drop),
+                (0.2, -0.98 - drop),
+                (0.0, -1.1 - drop),
+                (-0.2, -0.98 - drop),
+            ),
+            30,
+            is_closed=True,
+        )
         ink.face(shape, colour)
 
 
@@ -201,5 +229,7 @@ def draw_moustache(ink: Ink, identity: Identity, upper_lip_y: float) -> None:
         return
     y = upper_lip_y + 0.045
     for side in (-1.0, 1.0):
-        wing = points((0.0, y + 0.05), (side * 0.16, y + 0.06), (side * 0.36, y - 0.06), (side * 0.18, y - 0.03), (0.0, y - 0.02))
+        wing = points(
+            (0.0, y + 0.05), (side * 0.16, y + 0.06), (side * 0.36, y - 0.06), (side * 0.18, y - 0.03), (0.0, y - 0.02)
+        )
         ink.face(curve(wing, 20, is_closed=True), identity.beard_colour, 0.06)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.actor.drawing.expression import Controls
-from training.actor.drawing.geometry import Points, stroke
+from training.actor.drawing.geometry import Points, joined_columns, stroke
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import WHITE, blend, colour_of, light, shade
 from training.actor.identity import Identity
@@ -51,7 +51,7 @@ def mouth_shape(identity: Identity, controls: Controls) -> MouthShape:
     x = half_width * _ALONG
 
     def line(y: Points) -> Points:
-        return np.column_stack((x, y)).astype(np.float32)
+        return joined_columns(x, y)
 
     return MouthShape(
         outer_upper=line(outer_upper),
@@ -87,7 +87,7 @@ def _draw_tongue(ink: Ink, controls: Controls, shape: MouthShape, lift: float) -
     height = 0.42 * max(0.0, shape.opening - 0.06)
     profile = height * np.clip(1.0 - (_ALONG / 0.72) ** 2, 0.0, 1.0) ** 0.5
     top = np.minimum(shape.inner_lower[:, 1] + profile, shape.inner_upper[:, 1])
-    tongue = np.column_stack((shape.inner_lower[:, 0], top)).astype(np.float32)
+    tongue = joined_columns(shape.inner_lower[:, 0], top)
     ink.face(np.concatenate((tongue, shape.inner_lower[::-1])), _TONGUE, lift)
 
 
@@ -100,7 +100,7 @@ def _draw_teeth(ink: Ink, identity: Identity, controls: Controls, shape: MouthSh
     scallop = 1.0 - 0.22 * identity.tooth_scallop * (0.5 + 0.5 * np.cos(_ALONG * np.pi * 6.0))
     edge = shape.inner_upper[:, 1] - length * profile * scallop
     edge = np.maximum(edge, shape.inner_lower[:, 1])
-    teeth = np.column_stack((shape.inner_upper[:, 0], edge)).astype(np.float32)
+    teeth = joined_columns(shape.inner_upper[:, 0], edge)
     inside = np.abs(_ALONG) <= span
     ink.face(np.concatenate((shape.inner_upper[inside], teeth[inside][::-1])), WHITE, lift)
     if identity.tooth_gap > 0.0:

@@ -37,6 +37,7 @@ def draw_profile(ink: Ink, identity: Identity, controls: Controls) -> None:
     draw_profile_hat(ink, identity)
     _draw_brow(ink, identity)
     _draw_glasses(ink, identity)
+    ink.flush()
 
 
 def profile_outline(identity: Identity) -> Points:
@@ -90,7 +91,9 @@ def _draw_torso(ink: Ink, identity: Identity) -> None:
 def _draw_neck(ink: Ink, identity: Identity) -> None:
     skin, wide = identity.skin, identity.neck_width
     throat = 0.12 + 0.6 * (wide - 0.33)
-    neck = points((-0.62, -0.4), (-0.6, -0.9), (-0.68, -1.4), (0.26, -1.5), (throat + 0.1, -1.15), (throat + 0.06, -0.8))
+    neck = points(
+        (-0.62, -0.4), (-0.6, -0.9), (-0.68, -1.4), (0.26, -1.5), (throat + 0.1, -1.15), (throat + 0.06, -0.8)
+    )
     ink.outline(np.concatenate((neck, points((0.0, -0.5)))), shade(skin, 0.13))
     shadow = points((-0.3, -0.55), (-0.1, -0.86), (throat + 0.04, -1.08), (throat + 0.3, -0.95), (throat + 0.2, -0.7))
     ink.outline(shadow, shade(skin, 0.28))
@@ -110,10 +113,7 @@ def _draw_collar(ink: Ink, identity: Identity) -> None:
 
 def _draw_skin(ink: Ink, identity: Identity) -> None:
     rosy = blend(identity.skin, colour_of("#e2506a"), 0.55)
-    centre = ink.pose.on_outline(np.array(((0.4, -0.28, 0.0),), dtype=np.float32))[0]
-    ink.canvas.spot(
-        float(centre[0]), float(centre[1]), 0.28 * ink.pose.unit_px, rosy, 0.2 + 0.28 * identity.blush
-    )
+    ink.spot_on_outline(0.4, -0.28, 0.28, rosy, 0.2 + 0.28 * identity.blush)
     if identity.freckles > 0.0:
         tone = blend(shade(identity.skin, 0.22), colour_of("#a0522d"), 0.35)
         for x, y in ((0.4, -0.2), (0.53, -0.25), (0.45, -0.34), (0.6, -0.17)):
@@ -193,7 +193,9 @@ def _draw_beard(ink: Ink, identity: Identity) -> None:
         tone = identity.beard_colour if is_full else blend(identity.skin, deepen(identity.beard_colour, 0.3), 0.2)
         low = 0.05 if is_full else 0.0
         jaw = points((0.12, 0.0), (0.1, -0.4), (0.3, -0.46), (0.55, -0.42), (0.76, -0.37), (0.8, -0.42), (0.78, -0.65))
-        chin = points((0.76 + low, -0.78), (0.74 + low, -0.97 - low), (0.55, -1.04 - low), (0.22, -0.98 - low), (-0.04, -0.76))
+        chin = points(
+            (0.76 + low, -0.78), (0.74 + low, -0.97 - low), (0.55, -1.04 - low), (0.22, -0.98 - low), (-0.04, -0.76)
+        )
         ink.outline(np.concatenate((jaw, curve(chin, 24), points((-0.06, -0.3)))), tone)
     if identity.beard == "goatee":
         tuft = points((0.76, -0.72), (0.6, -0.74), (0.56, -0.95), (0.66, -1.1), (0.8, -1.04), (0.8, -0.86))

@@ -31,7 +31,9 @@ def _cap_outline(identity: Identity) -> Points:
     if identity.hat in ("beanie", "cap"):
         thick *= 0.6
     back = -0.95 - thick
-    over = points((0.66, 0.66), (0.44, 0.92 + thick), (0.0, 1.0 + thick), (-0.5, 0.95 + thick), (-0.84, 0.68 + 0.5 * thick))
+    over = points(
+        (0.66, 0.66), (0.44, 0.92 + thick), (0.0, 1.0 + thick), (-0.5, 0.95 + thick), (-0.84, 0.68 + 0.5 * thick)
+    )
     nape = points((back, 0.25), (-0.88 - 0.5 * thick, -0.22), (-0.66, -0.58))
     low = 0.5 if identity.hair_style in ("bob", "pixie") else 0.6
     line = points((-0.4, -0.5), (-0.28, -0.2), (-0.24, 0.1), (-0.05, 0.24), (0.1, 0.06), (0.16, -0.14), (0.24, 0.1))
@@ -46,7 +48,9 @@ def draw_profile_hair_behind(ink: Ink, identity: Identity) -> None:
         ink.outline(ellipse(-0.55, 1.02, 0.36, 0.33, 28), dark)
         ink.outline(ellipse(-0.58, 1.06, 0.28, 0.25, 28), identity.hair)
     elif style == "ponytail":
-        tail = points((-0.75, 0.68), (-1.1, 0.72), (-1.42, 0.2), (-1.35, -0.6), (-1.42, -1.15), (-1.05, -0.7), (-1.05, 0.0))
+        tail = points(
+            (-0.75, 0.68), (-1.1, 0.72), (-1.42, 0.2), (-1.35, -0.6), (-1.42, -1.15), (-1.05, -0.7), (-1.05, 0.0)
+        )
         ink.outline(curve(tail, 44, is_closed=True), dark)
         ink.outline(ellipse(-0.9, 0.66, 0.12, 0.13, 16), identity.accent)
     elif style == "curly":
@@ -67,7 +71,9 @@ def draw_profile_hair(ink: Ink, identity: Identity) -> None:
             ink.outline(ellipse(x * 0.97, y * 0.97, 0.24, 0.24, 20), hair)
     elif style == "quiff":
         tall = 0.1 + 0.14 * identity.hair_volume
-        shape = points((0.72, 0.62), (0.88, 0.92), (0.7, 1.16 + tall), (0.1, 1.16 + tall), (-0.4, 1.06), (-0.1, 0.84), (0.4, 0.72))
+        shape = points(
+            (0.72, 0.62), (0.88, 0.92), (0.7, 1.16 + tall), (0.1, 1.16 + tall), (-0.4, 1.06), (-0.1, 0.84), (0.4, 0.72)
+        )
         ink.outline(curve(shape, 44, is_closed=True), hair)
     elif style == "pigtails":
         tail = points((-0.36, 0.1), (-0.16, -0.1), (-0.14, -0.5), (-0.3, -1.1), (-0.52, -0.6), (-0.56, -0.1))
@@ -87,7 +93,15 @@ def _draw_fall(ink: Ink, identity: Identity) -> None:
     """Hair that falls past the ear."""
     volume, hair = identity.hair_volume, identity.hair
     if identity.hair_style == "bob":
-        shape = points((0.3, 0.62), (0.3, 0.1), (0.28, -0.5), (0.2, -0.86), (-0.5, -0.96), (-1.1 - 0.06 * volume, -0.8), (-1.1, 0.1))
+        shape = points(
+            (0.3, 0.62),
+            (0.3, 0.1),
+            (0.28, -0.5),
+            (0.2, -0.86),
+            (-0.5, -0.96),
+            (-1.1 - 0.06 * volume, -0.8),
+            (-1.1, 0.1),
+        )
     else:
         wave = 0.08 if identity.hair_style == "wavy" else 0.0
         shape = points((0.3, 0.62), (0.24, 0.1), (0.14 + wave, -0.5), (0.16 - wave, -1.0), (0.08, -1.6), (-0.5, -1.78))
@@ -111,7 +125,9 @@ def draw_profile_hat(ink: Ink, identity: Identity) -> None:
         ink.outline(stroke(band, 0.17, 0.9), colour)
         return
     top = 1.3 if identity.hat == "beanie" else 1.22
-    crown = points((0.8, 0.52), (0.7, 0.9), (0.3, top - 0.06), (-0.2, top), (-0.76, top - 0.3), (-1.1, 0.6), (-1.1, 0.32))
+    crown = points(
+        (0.8, 0.52), (0.7, 0.9), (0.3, top - 0.06), (-0.2, top), (-0.76, top - 0.3), (-1.1, 0.6), (-1.1, 0.32)
+    )
     hem = points((-0.6, 0.36), (0.1, 0.5))
     ink.outline(np.concatenate((curve(crown, 36), hem)), colour)
     gleam = curve(points((0.36, 0.95), (0.05, 1.08), (-0.3, 1.07)), 12)

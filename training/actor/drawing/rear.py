@@ -7,6 +7,7 @@ import numpy as np
 
 from training.actor.drawing.accessories import draw_hat_from_behind
 from training.actor.drawing.geometry import Points, circle, curve, ellipse, mirrored, points, stroke
+from training.actor.drawing.hair import COVERS_EARS
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import blend, light, shade
 from training.actor.drawing.prints import print_shapes
@@ -21,11 +22,13 @@ def draw_rear(ink: Ink, identity: Identity, body: BodyPose) -> None:
     """Everything but the backdrop."""
     _draw_back_of_clothes(ink, identity, body)
     _draw_nape(ink, identity, body)
-    for side in _SIDES:
-        _draw_ear(ink, identity, side)
+    if identity.hair_style not in COVERS_EARS:
+        for side in _SIDES:
+            _draw_ear(ink, identity, side)
     _draw_skull(ink, identity)
     _draw_hair(ink, identity)
     draw_hat_from_behind(ink, identity)
+    ink.flush()
 
 
 def _draw_back_of_clothes(ink: Ink, identity: Identity, body: BodyPose) -> None:
@@ -43,13 +46,16 @@ def _draw_nape(ink: Ink, identity: Identity, body: BodyPose) -> None:
     ink.outline(shape, shade(identity.skin, 0.12))
     shadow = points((-neck, -0.6), (-neck, -0.98), (0.0, -1.12), (neck, -0.98), (neck, -0.6))
     ink.outline(shadow, shade(identity.skin, 0.26))
+    ink.flush()
     high = 0.26 if identity.clothes in ("turtleneck", "hoodie") else 0.12
     low_rim = points((-neck - 0.16, -1.36), (0.0, -1.5), (neck + 0.16, -1.36))
     top_rim = points((neck + 0.1, -1.36 + high), (0.0, -1.44 + high), (-neck - 0.1, -1.36 + high))
     collar = np.concatenate((curve(low_rim, 14), curve(top_rim, 14)))
     ink.canvas.fill(body.pixels(collar), light(identity.cloth, 0.14))
     if identity.clothes == "hoodie":
-        hood = points((-0.7, -1.36), (-0.52, -1.24), (0.0, -1.32), (0.52, -1.24), (0.7, -1.36), (0.44, -1.66), (0.0, -1.8))
+        hood = points(
+            (-0.7, -1.36), (-0.52, -1.24), (0.0, -1.32), (0.52, -1.24), (0.7, -1.36), (0.44, -1.66), (0.0, -1.8)
+        )
         both = np.concatenate((hood, points((-0.44, -1.66))))
         ink.canvas.fill(body.pixels(curve(both, 44, is_closed=True)), light(identity.cloth, 0.16))
 

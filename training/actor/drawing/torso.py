@@ -35,7 +35,16 @@ class BodyPose:
 def torso_outline(identity: Identity) -> Points:
     """The outline of the shoulders, closed."""
     wide, neck = identity.body_width, identity.neck_width
-    half = points((0.0, -1.3), (neck * 0.95, -1.27), (neck + 0.28, -1.42), (1.05 * wide, -1.58), (1.36 * wide, -1.84), (1.48 * wide, -2.4), (1.5 * wide, -3.0), (0.0, -3.0))
+    half = points(
+        (0.0, -1.3),
+        (neck * 0.95, -1.27),
+        (neck + 0.28, -1.42),
+        (1.05 * wide, -1.58),
+        (1.36 * wide, -1.84),
+        (1.48 * wide, -2.4),
+        (1.5 * wide, -3.0),
+        (0.0, -3.0),
+    )
     return curve(mirrored(half), 56, is_closed=True)
 
 
@@ -75,7 +84,9 @@ def second_colour(identity: Identity) -> Colour:
 
 def _crew(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     neck = identity.neck_width
-    skin = curve(points((-neck - 0.08, -1.3), (-neck * 0.6, -1.52), (0.0, -1.6), (neck * 0.6, -1.52), (neck + 0.08, -1.3)), 20)
+    skin = curve(
+        points((-neck - 0.08, -1.3), (-neck * 0.6, -1.52), (0.0, -1.6), (neck * 0.6, -1.52), (neck + 0.08, -1.3)), 20
+    )
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.13))
     canvas.fill(pose.pixels(stroke(skin, 0.09, 1.0)), second_colour(identity))
 
@@ -94,7 +105,14 @@ def _hoodie(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     skin = points((-neck - 0.06, -1.3), (0.0, -1.66), (neck + 0.06, -1.3))
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.13))
     for side in (-1.0, 1.0):
-        hood = points((neck - 0.02, -1.18), (neck + 0.34, -1.22), (neck + 0.42, -1.46), (0.12, -1.86), (0.0, -1.74), (neck - 0.08, -1.44))
+        hood = points(
+            (neck - 0.02, -1.18),
+            (neck + 0.34, -1.22),
+            (neck + 0.42, -1.46),
+            (0.12, -1.86),
+            (0.0, -1.74),
+            (neck - 0.08, -1.44),
+        )
         canvas.fill(pose.pixels(curve(hood, 30, is_closed=True) * points((side, 1.0))), light(identity.cloth, 0.16))
         cord = points((0.16, -1.76), (0.18, -2.0), (0.16, -2.3)) * points((side, 1.0))
         canvas.fill(pose.pixels(stroke(cord, 0.06, 0.9)), second_colour(identity))
@@ -104,15 +122,26 @@ def _shirt(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     neck = identity.neck_width
     skin = points((-neck - 0.06, -1.3), (0.0, -1.72), (neck + 0.06, -1.3))
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.13))
-    canvas.fill(pose.pixels(points((-0.035, -1.7), (0.035, -1.7), (0.045, -3.0), (-0.045, -3.0))), shade(identity.cloth, 0.28))
+    canvas.fill(
+        pose.pixels(points((-0.035, -1.7), (0.035, -1.7), (0.045, -3.0), (-0.045, -3.0))), shade(identity.cloth, 0.28)
+    )
     for side in (-1.0, 1.0):
-        leaf = points((neck - 0.02, -1.16), (neck + 0.2, -1.3), (0.3, -1.78), (0.0, -1.7), (0.04, -1.62)) * points((side, 1.0))
+        leaf = points((neck - 0.02, -1.16), (neck + 0.2, -1.3), (0.3, -1.78), (0.0, -1.7), (0.04, -1.62)) * points(
+            (side, 1.0)
+        )
         canvas.fill(pose.pixels(leaf), second_colour(identity))
 
 
 def _turtleneck(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     neck = identity.neck_width
-    tube = points((-neck - 0.07, -1.12), (0.0, -1.2), (neck + 0.07, -1.12), (neck + 0.14, -1.44), (0.0, -1.58), (-neck - 0.14, -1.44))
+    tube = points(
+        (-neck - 0.07, -1.12),
+        (0.0, -1.2),
+        (neck + 0.07, -1.12),
+        (neck + 0.14, -1.44),
+        (0.0, -1.58),
+        (-neck - 0.14, -1.44),
+    )
     canvas.fill(pose.pixels(curve(tube, 36, is_closed=True)), light(identity.cloth, 0.12))
     fold = curve(points((-neck - 0.12, -1.42), (0.0, -1.56), (neck + 0.12, -1.42)), 14)
     canvas.fill(pose.pixels(stroke(fold, 0.05)), shade(identity.cloth, 0.22))
@@ -122,8 +151,18 @@ def _jacket(canvas: Canvas, identity: Identity, pose: BodyPose) -> None:
     neck = identity.neck_width
     inside = points((-neck - 0.1, -1.3), (-0.42, -3.0), (0.42, -3.0), (neck + 0.1, -1.3))
     canvas.fill(pose.pixels(inside), second_colour(identity))
-    skin = curve(points((-neck - 0.02, -1.3), (-neck * 0.6, -1.5), (0.0, -1.56), (neck * 0.6, -1.5), (neck + 0.02, -1.3)), 20)
+    skin = curve(
+        points((-neck - 0.02, -1.3), (-neck * 0.6, -1.5), (0.0, -1.56), (neck * 0.6, -1.5), (neck + 0.02, -1.3)), 20
+    )
     canvas.fill(pose.pixels(skin), shade(identity.skin, 0.13))
     for side in (-1.0, 1.0):
-        lapel = points((neck, -1.22), (neck + 0.24, -1.3), (neck + 0.3, -1.75), (neck + 0.16, -1.85), (0.34, -2.7), (0.26, -2.2), (neck + 0.02, -1.6)) * points((side, 1.0))
+        lapel = points(
+            (neck, -1.22),
+            (neck + 0.24, -1.3),
+            (neck + 0.3, -1.75),
+            (neck + 0.16, -1.85),
+            (0.34, -2.7),
+            (0.26, -2.2),
+            (neck + 0.02, -1.6),
+        ) * points((side, 1.0))
         canvas.fill(pose.pixels(lapel), shade(identity.cloth, 0.14))
