@@ -5,6 +5,8 @@ One process alone is a world of one and never touches torch.distributed. Under `
 
 import os
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -73,4 +75,12 @@ def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int)
         MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(num_processes), OMP_NUM_THREADS="1"
     )
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     job()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process soon after its parent was killed, which no signal tells it."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

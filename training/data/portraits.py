@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.actor.draw import draw_film, draw_frame
+from training.actor.draw import draw_film
 from training.actor.identity import sample_identity
 from training.actor.keypoints import Box, eye_box, mouth_box
-from training.actor.state import EXPRESSIONS, channel, resting_state
+from training.actor.references import draw_references
 from training.data.random_states import random_film_state
 
 SEED_STRIDE = 7919  # keeps the identities of neighbouring samples apart
@@ -35,10 +35,8 @@ class PortraitSamples:
         rng = np.random.default_rng([self.first_identity, number])
         identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
         if rng.random() < self.still_share:
-            state_K = resting_state(1)[0]
-            state_K[channel("expression_neutral")] = 0.0
-            state_K[channel(f"expression_{EXPRESSIONS[rng.integers(len(EXPRESSIONS))]}")] = 1.0
-            picture = draw_frame(identity, state_K, self.size_px)
+            pictures = draw_references(identity, self.size_px)
+            picture = pictures[sorted(pictures)[rng.integers(len(pictures))]]
             frames_THWC = np.repeat(picture[None], self.num_frames, axis=0)
             focus_THW = np.zeros(frames_THWC.shape[:3], dtype=bool)
         else:

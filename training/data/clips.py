@@ -1,0 +1,128 @@
+"""Clips for the base model: a performance, drawn and encoded, with everything that conditions and measures it.
+
+`make_clip` is a pure function of a clip's number. Called by `training.data.shards`, in worker processes.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.codec.protocol import VideoCodec
+from engine.precision import fast_autocast
+from training.actor.directions import ClipKind
+from training.actor.draw import draw_film
+from training.actor.identity import Identity, sample_identity
+from training.actor.keypoints import Box, eye_box, mouth_box
+from training.actor.performance import Performance, perform_clip
+from training.actor.references import draw_references
+from training.actor.state import EXPRESSIONS, VIEWS
+from training.data.performances import voice_pool
+
+LEAD_FRAMES = 72  # heard before the film begins, so that listening has a past
+FILM_FRAMES = 96
+NUM_EXTRA_REFERENCES = 2
+MAX_CAPTIONS = 4
+CAPTION_BYTES = 128
+IDENTITY_STRIDE = 7919
+NUM_IDENTITIES = 999_983
+KIND_SHARES: dict[ClipKind, float] = {"speak": 0.45, "listen": 0.25, "converse": 0.15, "idle": 0.15}
+REFERENCE_NAMES = ("global", *(f"view_{view}" for view in VIEWS), *(f"expression_{name}" for name in EXPRESSIONS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipFilm:
+    """A performance with its pictures: what is encoded and what is known about it."""
+
+    performance: Performance
+    identity: Identity
+    frames_THWC: NDArray[np.uint8]
+    references_RHWC: NDArray[np.uint8]
+    reference_indices: tuple[int, ...]  # into REFERENCE_NAMES
+
+
+def draw_clip(number: int, size_px: int) -> ClipFilm:
+    """Performs and draws clip `number`; the first `LEAD_FRAMES` are performed and heard but not drawn."""
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([number, 77])
+    kind = list(KIND_SHARES)[int(rng.choice(len(KIND_SHARES), p=list(KIND_SHARES.values())))]
+    performance = perform_clip(number, LEAD_FRAMES + FILM_FRAMES, kind, voice_pool())
+    identity = sample_identity(number * IDENTITY_STRIDE % NUM_IDENTITIES)
+    extra = rng.choice(np.arange(1, len(REFERENCE_NAMES)), size=NUM_EXTRA_REFERENCES, replace=False)
+    indices = (0, *(int(index) for index in extra))
+    pictures = draw_references(identity, size_px)
+    return ClipFilm(
+        performance=performance,
+        identity=identity,
+        frames_THWC=draw_film(identity, performance.state_TK[LEAD_FRAMES:], size_px),
+        references_RHWC=np.stack([pictures[REFERENCE_NAMES[index]] for index in indices]),
+        reference_indices=indices,
+    )
+
+
+@torch.inference_mode()
+def encode_clip(film: ClipFilm, codec: VideoCodec) -> dict[str, Tensor]:
+    """The clip as tensors of fixed shapes, floats as float16, sound as int16."""
+    performance = film.performance
+    with fast_autocast(torch.device("cpu")):
+        latents_FCHW = codec.encode(_pixels(film.frames_THWC)[None])[0]
+        references_RCHW = codec.encode_still(_pixels(film.references_RHWC))
+        first_CHW = codec.encode_still(_pixels(film.frames_THWC[:1]))[0]
+    states_TK = performance.state_TK[LEAD_FRAMES:]
+    grid = film.frames_THWC.shape[1] // codec.spatial_stride
+    boxes_T = [(mouth_box(film.identity, state_K), eye_box(film.identity, state_K)) for state_K in states_TK]
+    text_NL, text_of_latent_F = _captions(performance, codec.frames_per_latent)
+    return {
+        "latents_FCHW": latents_FCHW.half(),
+        "references_RCHW": references_RCHW.half(),
+        "reference_indices_R": torch.tensor(film.reference_indices),
+        "first_CHW": first_CHW.half(),
+        "state_TK": torch.from_numpy(states_TK).half(),
+        "mouth_FHW": _coverage([mouth for mouth, _ in boxes_T], grid, codec.frames_per_latent),
+        "eyes_FHW": _coverage([eyes for _, eyes in boxes_T], grid, codec.frames_per_latent),
+        "speak_S": _as_int16(performance.speak_S),
+        "listen_S": _as_int16(performance.listen_S),
+        "text_NL": text_NL,
+        "text_of_latent_F": text_of_latent_F,
+    }
+
+
+def make_clip(number: int, codec: VideoCodec, size_px: int) -> dict[str, Tensor]:
+    """Clip `number`, performed, drawn and encoded."""
+    return encode_clip(draw_clip(number, size_px), codec)
+
+
+def _pixels(frames_THWC: NDArray[np.uint8]) -> Tensor:
+    return rearrange(torch.from_numpy(frames_THWC), "t h w c -> t c h w").float() / 127.5 - 1.0
+
+
+def _as_int16(sound_S: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.clip(sound_S * 32767.0, -32768, 32767).astype(np.int16))
+
+
+def _captions(performance: Performance, frames_per_latent: int) -> tuple[Tensor, Tensor]:
+    """Bytes of up to `MAX_CAPTIONS` captions, and the index of the caption that each latent of the film lies in."""
+    spans = performance.captions[-MAX_CAPTIONS:]
+    text_NL = torch.zeros(MAX_CAPTIONS, CAPTION_BYTES, dtype=torch.uint8)
+    for index, span in enumerate(spans):
+        encoded = span.text.strip().lower().encode()[:CAPTION_BYTES]
+        text_NL[index, : len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)
+    middles_F = LEAD_FRAMES + np.arange(0, FILM_FRAMES, frames_per_latent) + frames_per_latent // 2
+    starts_N = np.array([span.start_frame for span in spans])
+    return text_NL, torch.from_numpy(np.clip(np.searchsorted(starts_N, middles_F, side="right") - 1, 0, None))
+
+
+def _coverage(boxes_T: list[Box], grid: int, frames_per_latent: int) -> Tensor:
+    """How much of each latent position [F, grid, grid] the boxes cover, 0..1, averaged over the latent's frames."""
+    edges = np.arange(grid + 1) / grid
+    covered_THW = []
+    for left, top, right, bottom in boxes_T:
+        columns = np.clip(np.minimum(edges[1:], right) - np.maximum(edges[:-1], left), 0, None) * grid
+        rows = np.clip(np.minimum(edges[1:], bottom) - np.maximum(edges[:-1], top), 0, None) * grid
+        covered_THW.append(rows[:, None] * columns[None, :])
+    covered = rearrange(np.stack(covered_THW), "(f fold) h w -> f fold h w", fold=frames_per_latent).mean(axis=1)
+    return torch.from_numpy(covered.astype(np.float16))
