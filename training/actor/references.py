@@ -37,7 +37,7 @@ def draw_references(identity: Identity, size_px: int) -> dict[str, Picture]:
 
 def expression_state(name: str, intensity: float = 1.0) -> NDArray[np.float32]:
     """A character at rest but for one expression; the rest of the weight is neutral."""
-    state_K = resting_state(1)[0]
+    state_K: NDArray[np.float32] = resting_state(1)[0]
     state_K[channel("expression_neutral")] = 1.0 - intensity
     state_K[channel(f"expression_{name}")] += intensity
     return state_K

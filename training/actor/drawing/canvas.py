@@ -24,12 +24,12 @@ def _soft_disc(radius_px: int) -> NDArray[np.float32]:
     """A round falloff, 1 in the middle and 0 at the rim, [d, d, 1]."""
     axis = np.linspace(-1.0, 1.0, 2 * radius_px + 1, dtype=np.float32)
     squared = axis[None, :] ** 2 + axis[:, None] ** 2
-    return (np.clip(1.0 - squared, 0.0, 1.0) ** 1.5)[:, :, None].astype(np.float32)
+    return np.asarray(np.clip(1.0 - squared, 0.0, 1.0)[:, :, None] ** 1.5, dtype=np.float32)
 
 
 def to_fixed(polygon_N2: Points) -> NDArray[np.int32]:
     """Pixels as the fixed-point numbers that the rasteriser takes."""
-    return np.rint(polygon_N2 * np.float32(1 << _FRACTION_BITS)).astype(np.int32)
+    return np.asarray(np.rint(polygon_N2 * np.float32(1 << _FRACTION_BITS)), dtype=np.int32)
 
 
 class Canvas:

@@ -99,13 +99,13 @@ def stroke(line_N2: Points, width: float | Points, end_share: float = 0.25) -> P
     length = np.sqrt(along[:, 0] ** 2 + along[:, 1] ** 2) + 1e-6
     half = (0.5 * width * _taper(len(line_N2), end_share) / length)[:, None]
     normal = np.stack((-along[:, 1], along[:, 0]), axis=1) * half
-    return np.concatenate((line_N2 + normal, (line_N2 - normal)[::-1]))
+    return np.asarray(np.concatenate((line_N2 + normal, (line_N2 - normal)[::-1])), dtype=np.float32)
 
 
 def surface_depth(xy_N2: Points, half_width: float) -> Points:
     """z of points on the face's ellipsoid."""
     inside = 1.0 - (xy_N2[:, 0] / half_width) ** 2 - (xy_N2[:, 1] / SURFACE_HEIGHT) ** 2
-    return DEPTH * np.sqrt(np.maximum(inside, 0.02))
+    return np.asarray(DEPTH * np.sqrt(np.maximum(inside, 0.02)), dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

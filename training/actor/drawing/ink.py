@@ -9,8 +9,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.actor.drawing.canvas import Canvas, to_fixed
-from training.actor.drawing.geometry import HeadPose, Points, points
+from training.actor.drawing.geometry import HeadPose, Points, points, with_depth
 from training.actor.drawing.palette import Colour
+
+
+class _Heap:
+    """Points waiting to be turned together."""
+
+    def __init__(self) -> None:
+        self._runs: list[Points] = []
+        self._num_points = 0
+
+    def add(self, xyz_N3: Points) -> tuple[int, int]:
+        """Append a run of points; where it starts and stops."""
+        start = self._num_points
+        self._runs.append(xyz_N3)
+        self._num_points += len(xyz_N3)
+        return start, self._num_points
+
+    def columns(self) -> tuple[Points, Points]:
+        """Places [N, 2] and depths [N] of all points."""
+        together = np.concatenate(self._runs) if self._runs else np.empty((0, 3), dtype=np.float32)
+        return together[:, :2], together[:, 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +58,8 @@ class Ink:
     def __init__(self, canvas: Canvas, pose: HeadPose) -> None:
         self.canvas = canvas
         self.pose = pose
-        self._start_afresh()
+        self._on_face, self._in_outline = _Heap(), _Heap()
+        self._shapes: list[_Shape] = []
 
     def face(self, polygon_N2: Points, colour: Colour, lift: float | Points = 0.0) -> None:
         """A shape on the face, `lift` above its surface."""
@@ -66,8 +87,8 @@ class Ink:
 
     def flush(self) -> None:
         """Draw what has been collected."""
-        on_face = self.pose.on_face(*_columns(self._on_face))
-        in_outline = self.pose.on_outline(*_columns(self._in_outline))
+        on_face = self.pose.on_face(*self._on_face.columns())
+        in_outline = self.pose.on_outline(*self._in_outline.columns())
         fixed_on_face, fixed_in_outline = to_fixed(on_face), to_fixed(in_outline)
         for shape in self._shapes:
             if shape.radius > 0.0:
@@ -79,31 +100,9 @@ class Ink:
                 (fixed_on_face if part.is_on_face else fixed_in_outline)[part.start : part.stop] for part in shape.parts
             ]
             self.canvas.fill_fixed(runs[0] if len(runs) == 1 else np.concatenate(runs), shape.colour)
-        self._start_afresh()
+        self._on_face, self._in_outline = _Heap(), _Heap()
+        self._shapes = []
 
     def _wait(self, polygon_N2: Points, depth: float | Points, is_on_face: bool) -> _Part:
-        held = np.empty((len(polygon_N2), 3), dtype=np.float32)
-        held[:, :2] = polygon_N2
-        held[:, 2] = depth
         heap = self._on_face if is_on_face else self._in_outline
-        start = self._num_on_face if is_on_face else self._num_in_outline
-        heap.append(held)
-        stop = start + len(held)
-        if is_on_face:
-            self._num_on_face = stop
-        else:
-            self._num_in_outline = stop
-        return _Part(is_on_face, start, stop)
-
-    def _start_afresh(self) -> None:
-        self._on_face: list[Points] = []
-        self._in_outline: list[Points] = []
-        self._num_on_face = 0
-        self._num_in_outline = 0
-        self._shapes: list[_Shape] = []
-
-
-def _columns(heap: list[Points]) -> tuple[Points, Points]:
-    """Places and depths of all waiting points."""
-    together = np.concatenate(heap) if heap else np.empty((0, 3), dtype=np.float32)
-    return together[:, :2], together[:, 2]
+        return _Part(is_on_face, *heap.add(with_depth(polygon_N2, depth)))

@@ -3,6 +3,7 @@
 `training.actor.identity` picks from here, the drawing shades with it. Knows nothing of shapes or of the performance.
 """
 
+from functools import lru_cache
 from typing import Final
 
 Colour = tuple[int, int, int]
@@ -19,6 +20,7 @@ def blend(first: Colour, second: Colour, share: float) -> Colour:
     return red, green, blue
 
 
+@lru_cache(maxsize=4096)
 def shade(colour: Colour, strength: float) -> Colour:
     """The colour in shadow: darker, and a little towards violet so that it never turns to mud."""
     return blend(colour, (52, 24, 66), strength)
@@ -29,6 +31,7 @@ def deepen(colour: Colour, strength: float) -> Colour:
     return blend(colour, (26, 16, 20), strength)
 
 
+@lru_cache(maxsize=4096)
 def light(colour: Colour, strength: float) -> Colour:
     """The colour in light: towards a warm white."""
     return blend(colour, (255, 246, 230), strength)
@@ -87,6 +90,7 @@ HAIRS: Final = tuple(
     )
 )
 NUM_NATURAL_HAIRS: Final = 11
+NUM_DYED_HAIRS: Final = 4
 GREY_HAIRS: Final = (11, 12)
 EYES: Final = tuple(
     colour_of(code) for code in ("#5a3824", "#7a4b25", "#9a6a2c", "#4f7f45", "#3f8a7a", "#3f7fb5", "#5b8fc9", "#6d7f92")
