@@ -42,6 +42,18 @@ POSTURE_TARGETS: Final[dict[Posture, tuple[float, float]]] = {  # lean, shoulder
     "back": (-0.8, 0.0),
     "shrug": (0.0, 0.8),
 }
+EXPRESSION_POSTURES: Final[
+    dict[str, tuple[float, float, float, float]]
+] = {  # pitch, lean, shoulders, gaze_y at full intensity
+    "neutral": (0.0, 0.0, 0.0, 0.0),
+    "happy": (0.03, 0.1, 0.1, 0.0),
+    "sad": (-0.08, -0.1, -0.3, -0.2),
+    "angry": (-0.06, 0.35, 0.2, 0.0),
+    "surprised": (0.07, -0.25, 0.2, 0.05),
+    "afraid": (0.02, -0.4, 0.5, 0.0),
+    "disgusted": (0.05, -0.35, 0.1, 0.0),
+    "contemptuous": (0.09, -0.15, 0.0, -0.1),
+}
 LIVELINESS: Final[dict[Energy | None, float]] = {"calm": 0.55, None: 1.0, "lively": 1.5}
 
 EXPRESSION_RISE_S: Final = 0.32
@@ -149,7 +161,7 @@ def apply_directions(rng: np.random.Generator, state_TK: Track, directions: tupl
     expression = np.zeros((num_frames, len(EXPRESSIONS)), dtype=np.float32)
     pose, pose_held = np.zeros((num_frames, 3), dtype=np.float32), np.zeros(num_frames, dtype=np.float32)
     gaze, gaze_held = np.zeros((num_frames, 2), dtype=np.float32), np.zeros(num_frames, dtype=np.float32)
-    body = np.zeros((num_frames, 3), dtype=np.float32)  # brows, lean, shoulders
+    body = np.zeros((num_frames, 5), dtype=np.float32)  # brows, lean, shoulders, and by the feeling: pitch, gaze_y
     for direction in directions:
         frames = slice(direction.start_frame, min(direction.end_frame, num_frames))
         expression[frames, EXPRESSIONS.index(direction.expression)] = direction.intensity
@@ -162,7 +174,10 @@ def apply_directions(rng: np.random.Generator, state_TK: Track, directions: tupl
             if direction.head is None:
                 pose[frames, :2] += np.multiply(GAZE_TARGETS[direction.gaze], (0.12, 0.06))
         body[frames, 0] = BROW_TARGETS[direction.brows] * size if direction.brows else 0.0
-        body[frames, 1:] = np.multiply(POSTURE_TARGETS[direction.posture], size) if direction.posture else 0.0
+        pitch, lean, shoulders, gaze_y = np.multiply(EXPRESSION_POSTURES[direction.expression], direction.intensity)
+        body[frames, 1:] = lean, shoulders, pitch, gaze_y if direction.gaze is None else 0.0
+        if direction.posture is not None:
+            body[frames, 1:3] = np.multiply(POSTURE_TARGETS[direction.posture], size)
     expression[:, 0] = 0.0
     eased = follow(expression, EXPRESSION_RISE_S)
     for index, name in enumerate(EXPRESSIONS):
@@ -176,7 +191,13 @@ def apply_directions(rng: np.random.Generator, state_TK: Track, directions: tupl
     )
     _mix(state_TK, ("gaze_x", "gaze_y"), follow(gaze, GAZE_RISE_S), follow(gaze_held, GAZE_RISE_S) * 0.92)
     moved = follow(body, 0.4)
-    for names, column in ((("brow_left", "brow_right"), 0), (("lean",), 1), (("shoulders",), 2)):
+    for names, column in (
+        (("brow_left", "brow_right"), 0),
+        (("lean",), 1),
+        (("shoulders",), 2),
+        (("pitch",), 3),
+        (("gaze_y",), 4),
+    ):
         for name in names:
             state_TK[:, channel(name)] += moved[:, column]
 

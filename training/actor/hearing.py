@@ -14,12 +14,12 @@ SOUND_RATE_HZ: Final = 24000
 HOP_SAMPLES: Final = 240
 HOP_S: Final = HOP_SAMPLES / SOUND_RATE_HZ
 SILENCE_DB: Final = -55.0  # nothing quieter counts as speech
-ABOVE_FLOOR_DB: Final = 8.0  # speech is at least this much louder than the noise floor
+ABOVE_FLOOR_DB: Final = 6.5  # speech is at least this much louder than the noise floor
 BELOW_PEAK_DB: Final = 26.0  # and at most this much quieter than the recent loudest sound
-FIRST_FLOOR_DB: Final = -48.0  # what is assumed before anything was heard
-FLOOR_RISE_DB_PER_S: Final = 5.0
+QUIETEST_DB: Final = -62.0  # digital silence counts as a quiet room
+FLOOR_RISE_DB_PER_S: Final = 7.0
 PEAK_FALL_DB_PER_S: Final = 6.0
-BURST_DEPTH_DB: Final = 6.0
+BURST_DEPTH_DB: Final = 9.0
 LOWEST_PITCH_HZ: Final = 70.0
 HIGHEST_PITCH_HZ: Final = 420.0
 PITCH_HOP_S: Final = 2 * HOP_S
@@ -61,9 +61,9 @@ def _levels(sound_S: Track) -> NDArray[np.float64]:
 def _activity(level_db: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Speech or not: louder than a floor that follows the quietest sound, and not far below the recent peak."""
     is_active = np.zeros(len(level_db), dtype=np.bool_)
-    floor, peak = FIRST_FLOOR_DB, SILENCE_DB
+    floor, peak = (max(float(level_db[0]), QUIETEST_DB) if len(level_db) else SILENCE_DB), SILENCE_DB
     for hop, level in enumerate(level_db.tolist()):
-        floor = min(max(level, -90.0), floor + FLOOR_RISE_DB_PER_S * HOP_S)
+        floor = min(max(level, QUIETEST_DB), floor + FLOOR_RISE_DB_PER_S * HOP_S)
         peak = max(level, peak - PEAK_FALL_DB_PER_S * HOP_S)
         is_active[hop] = level > max(SILENCE_DB, floor + ABOVE_FLOOR_DB, peak - BELOW_PEAK_DB)
     return is_active

@@ -35,6 +35,12 @@ def add_life(rng: np.random.Generator, state_TK: Track, *, liveliness: float) ->
         state_TK[:, channel(name)] += drift(rng, num_frames, size * liveliness, 0.35)
 
 
+def add_fixations(rng: np.random.Generator, state_TK: Track) -> None:
+    """The small jumps of eyes that rest on something: a gaze that is quite still looks dead. In place."""
+    targets = np.stack([shifting_targets(rng, len(state_TK), size, (0.3, 1.4)) for size in (0.06, 0.04)], axis=1)
+    state_TK[:, [channel("gaze_x"), channel("gaze_y")]] += follow(targets, 0.08)
+
+
 def add_glances(rng: np.random.Generator, state_TK: Track, *, per_second: float) -> None:
     """Quick looks to somewhere else and back, with the head following a little; in place."""
     num_frames = len(state_TK)

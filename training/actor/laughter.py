@@ -9,8 +9,8 @@ Sound = NDArray[np.float32]
 
 
 def laugh(rng: np.random.Generator) -> Sound:
-    """ "Ha ha ha": 6 to 10 bursts at about five a second with falling pitch, each a buzz through two formants and breath."""
-    num_bursts = int(rng.integers(6, 11))
+    """ "Ha ha ha": 7 to 11 bursts at about five a second with falling pitch, each a buzz through two formants and breath."""
+    num_bursts = int(rng.integers(7, 12))
     period_s = float(rng.uniform(0.17, 0.24))
     pitch_hz = float(np.exp(rng.uniform(np.log(130.0), np.log(380.0))))
     formants_hz = (float(rng.uniform(600.0, 950.0)), float(rng.uniform(1200.0, 1900.0)))

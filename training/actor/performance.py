@@ -21,7 +21,7 @@ from training.actor.directions import (
     liveliness_of,
     sample_spans,
 )
-from training.actor.idle import add_glances, add_life
+from training.actor.idle import add_fixations, add_glances, add_life
 from training.actor.laughter import laugh
 from training.actor.listening import ListeningEvent, add_listening
 from training.actor.motion import blink_track, spontaneous_blinks
@@ -104,6 +104,7 @@ def perform_clip(
     state_TK, blinks = _alive(rng, num_frames, turns, liveliness, kind)
     events = add_listening(state_TK, turns.listen_S)
     apply_directions(rng, state_TK, moments)
+    add_fixations(rng, state_TK)
     habit = MouthHabit(opening=float(rng.uniform(0.9, 1.1)) * (0.85 + 0.15 * liveliness))
     mouth, viseme_T = mouth_state(turns.speech, num_frames, habit)
     write_mouth(state_TK, mouth)

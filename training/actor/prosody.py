@@ -30,8 +30,8 @@ def add_speech_gestures(
         frame = phone.start_samples // SAMPLES_PER_FRAME
         if not (phone.is_stressed and phone.is_vowel) or frame - last_frame < 8:
             continue
-        if rng.random() < 0.5:
-            add_pulse(pitch, frame - 3, bell(STRESS_NOD_FRAMES), -float(rng.uniform(0.03, 0.075)) * liveliness)
+        if rng.random() < 0.6:
+            add_pulse(pitch, frame - 3, bell(STRESS_NOD_FRAMES), -float(rng.uniform(0.04, 0.1)) * liveliness)
             last_frame = frame
         if rng.random() < 0.16:
             add_pulse(brows, frame - 4, bell(ACCENT_BROW_FRAMES), float(rng.uniform(0.35, 0.8)) * liveliness)
@@ -49,7 +49,7 @@ def _phrase_gestures(
     for phrase in track.phrases:
         start, end = phrase.start_samples // SAMPLES_PER_FRAME, phrase.end_samples // SAMPLES_PER_FRAME
         if rng.random() < 0.7:
-            turn[max(start - 3, 0) : max(end, 0)] = rng.normal(0.0, (0.07, 0.035)) * liveliness
+            turn[max(start - 3, 0) : max(end, 0)] = rng.normal(0.0, (0.09, 0.045)) * liveliness
         if phrase.kind == "question":
             length = min(max(end - start, 12), 26)
             add_pulse(brows, end - length + 4, plateau(length + 4, 5), float(rng.uniform(0.55, 0.95)))
