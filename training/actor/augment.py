@@ -52,7 +52,7 @@ def augment(rng: np.random.Generator, sound_S: Sound, config: AugmentConfig) -> 
     recorded = recorded / np.abs(recorded).max()
     if rng.random() < config.clipping_share:
         recorded = np.clip(recorded * rng.uniform(1.3, 3.0), -1.0, 1.0)
-    return (recorded * peak).astype(np.float32)
+    return np.asarray(recorded * peak, dtype=np.float32)
 
 
 def room_response(rng: np.random.Generator) -> Sound:

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -115,7 +116,7 @@ def sample_spans(rng: np.random.Generator, num_frames: int, kind: ClipKind) -> t
     spare = num_frames - num_spans * SHORTEST_SPAN_FRAMES if num_spans > 1 else 0
     cuts = sorted(int(rng.integers(0, spare + 1)) for _ in range(num_spans - 1))
     edges = [0, *(cut + (i + 1) * SHORTEST_SPAN_FRAMES for i, cut in enumerate(cuts)), num_frames]
-    return tuple(_span(rng, start, end, kind) for start, end in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(_span(rng, start, end, kind) for start, end in pairwise(edges))
 
 
 def _span(rng: np.random.Generator, start: int, end: int, kind: ClipKind) -> DirectedSpan:

@@ -38,4 +38,5 @@ def _voiced(
     for harmonic in range(1, min(int(6000.0 / pitch_hz), 24) + 1):
         gain = sum(1.0 / (1.0 + ((harmonic * pitch_hz - formant) / 180.0) ** 2) for formant in formants_hz)
         sound += (0.05 + gain) / np.sqrt(harmonic) * np.sin(harmonic * phase)
-    return sound + 0.25 * np.abs(sound).max() * rng.standard_normal(length)
+    breathy: NDArray[np.float64] = sound + 0.25 * np.abs(sound).max() * rng.standard_normal(length)
+    return breathy

@@ -47,7 +47,7 @@ def plateau(num_frames: int, ramp_frames: int) -> Track:
     """Rises smoothly to 1 within `ramp_frames`, holds, and returns to 0."""
     position = np.minimum(np.arange(num_frames) + 1, num_frames - np.arange(num_frames)) / (ramp_frames + 1)
     eased = np.clip(position, 0.0, 1.0)
-    return (eased * eased * (3 - 2 * eased)).astype(np.float32)
+    return np.asarray(eased * eased * (3 - 2 * eased), dtype=np.float32)
 
 
 def drift(rng: np.random.Generator, num_frames: int, size: float, highest_hz: float) -> Track:
@@ -57,7 +57,7 @@ def drift(rng: np.random.Generator, num_frames: int, size: float, highest_hz: fl
     phases = rng.uniform(0, 2 * np.pi, 5)
     weights = rng.uniform(0.5, 1.0, 5) / np.sqrt(rates_hz)
     waves = np.sin(2 * np.pi * rates_hz[:, None] * time_s + phases[:, None])
-    return (size * np.sqrt(2.0 / np.square(weights).sum()) * (weights @ waves)).astype(np.float32)
+    return np.asarray(size * np.sqrt(2.0 / np.square(weights).sum()) * (weights @ waves), dtype=np.float32)
 
 
 def shifting_targets(rng: np.random.Generator, num_frames: int, size: float, hold_s: tuple[float, float]) -> Track:

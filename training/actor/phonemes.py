@@ -11,7 +11,7 @@ REST: Final = "_"
 VOWELS: Final = frozenset("aɑæʌəɛeɪiɔoʊuɜyø")
 CONSONANTS: Final = frozenset(("p", "b", "m", "f", "v", "w", "θ", "ð", "t", "d", "n", "l", "s", "z"))
 MORE_CONSONANTS: Final = frozenset(("ʃ", "ʒ", "tʃ", "dʒ", "k", "ɡ", "ŋ", "h", "j", "r", "x"))
-SOUNDS: Final = tuple(sorted(VOWELS | CONSONANTS | MORE_CONSONANTS)) + (REST,)
+SOUNDS: Final = (*sorted(VOWELS | CONSONANTS | MORE_CONSONANTS), REST)
 
 STRESS_MARKS: Final = ("ˈ", "ˌ")
 

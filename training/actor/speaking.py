@@ -45,7 +45,7 @@ def speech_energy(sound_S: Track, num_steps: int, step_samples: int = STEP_SAMPL
     rms = np.sqrt(np.maximum(sums[last] - sums[first], 0.0) / (2 * half))
     loud = rms[rms > 0.05 * max(float(rms.max()), 1e-9)]
     scale = float(np.percentile(loud, 92)) if len(loud) else 1.0
-    return np.clip(rms / max(scale, 1e-6), 0.0, 1.15).astype(np.float32) ** np.float32(0.7)
+    return np.asarray(np.clip(rms / max(scale, 1e-6), 0.0, 1.15) ** 0.7, dtype=np.float32)
 
 
 def mouth_state(track: SpeechTrack, num_frames: int, habit: MouthHabit) -> tuple[Track, NDArray[np.int16]]:
@@ -106,7 +106,8 @@ def _opening(target: NDArray[np.float64], energy: Track, habit: MouthHabit) -> N
     """The phones' opening weighed with the voice's energy; a faint opening counts as closed."""
     share = habit.loudness
     shaped = target * (1 - share + share * energy) + 0.35 * share * energy * np.minimum(target * 3.0, 1.0)
-    return np.clip((shaped * habit.opening - 0.04) / 0.96, 0.0, 1.0)
+    opening: NDArray[np.float64] = np.clip((shaped * habit.opening - 0.04) / 0.96, 0.0, 1.0)
+    return opening
 
 
 def _close(frames: NDArray[np.float64], phones: list[Phone], num_frames: int) -> None:
