@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.model.attend import attend
+from engine.model.rms_norm import RMSNorm
 from engine.model_config import AudioWindow, DitConfig
 
 
@@ -47,12 +48,12 @@ class CrossAttention(nn.Module):
         self.k = nn.Linear(config.dim, config.dim)
         self.v = nn.Linear(config.dim, config.dim)
         self.o = nn.Linear(config.dim, config.dim)
-        self.norm_q = nn.RMSNorm(config.dim, eps=config.norm_eps)
-        self.norm_k = nn.RMSNorm(config.dim, eps=config.norm_eps)
+        self.norm_q = RMSNorm(config.dim, config.norm_eps)
+        self.norm_k = RMSNorm(config.dim, config.norm_eps)
         self.k_audio = nn.Linear(config.dim, config.dim, bias=False)
         self.v_audio = nn.Linear(config.dim, config.dim, bias=False)
         self.o_audio = nn.Linear(config.dim, config.dim, bias=False)
-        self.norm_k_audio = nn.RMSNorm(config.dim, eps=config.norm_eps)
+        self.norm_k_audio = RMSNorm(config.dim, config.norm_eps)
 
     def forward(self, h_BLD: Tensor, text_BSD: Tensor, audio_BAD: Tensor, windows: WindowIndex) -> Tensor:
         """Video tokens in running order (frame, row, column); text and audio rows already as wide as the model."""

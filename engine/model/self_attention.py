@@ -7,6 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.model.attend import attend
+from engine.model.rms_norm import RMSNorm
 from engine.model.rotary import Rotation, rotate
 from engine.model_config import DitConfig
 
@@ -21,8 +22,8 @@ class SelfAttention(nn.Module):
         self.k = nn.Linear(config.dim, config.dim)
         self.v = nn.Linear(config.dim, config.dim)
         self.o = nn.Linear(config.dim, config.dim)
-        self.norm_q = nn.RMSNorm(config.dim, eps=config.norm_eps)
-        self.norm_k = nn.RMSNorm(config.dim, eps=config.norm_eps)
+        self.norm_q = RMSNorm(config.dim, config.norm_eps)
+        self.norm_k = RMSNorm(config.dim, config.norm_eps)
 
     def forward(self, x_BLD: Tensor, rotation: Rotation, allowed_BL: Tensor | None) -> Tensor:
         """Attend from every token to every allowed token; `allowed_BL` None allows all."""
