@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engine.errors import BadPackError
+from engine.errors import BadInputError, BadPackError
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +127,18 @@ def load_weights(folder: Path, entry: ComponentEntry, module: nn.Module) -> None
         module.load_state_dict(tensors, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise BadPackError(f"{path} does not fit {entry.kind}: {str(error).splitlines()[-1].strip()}") from error
+
+
+def fill_from_file(path: Path, module: nn.Module) -> None:
+    """Fills `module` from a safetensors file outside any manifest; `BadInputError` where it is missing or does not fit."""
+    if not path.is_file():
+        raise BadInputError(f"{path} does not exist; train it first, or name a folder that holds it")
+    try:
+        module.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()}, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise BadInputError(
+            f"{path} does not fit {type(module).__name__}: {str(error).splitlines()[-1].strip()}"
+        ) from error
 
 
 def save_weights(path: Path, module: nn.Module, dtype: torch.dtype = torch.float32) -> None:

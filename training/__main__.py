@@ -14,6 +14,7 @@ from engine.errors import LpmError
 VERBS = {
     "train": ("training.cli", "train a component of a pack, or all of them in order"),
     "actor": ("training.actor.cli", "draw clips and characters of the procedural actor"),
+    "data": ("training.data.cli", "draw and encode the clips that models are trained on"),
     "evaluate": ("training.bench.cli", "measure a pack or a film"),
 }
 

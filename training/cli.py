@@ -14,6 +14,7 @@ import torch
 from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
 from training.parallel import join_world, leave_world, run_processes
+from training.recipes.places import DEFAULT_CLIPS, DEFAULT_PARTS, Places
 from training.recipes.registry import RECIPES
 from training.trainer import Trainer, TrainerConfig
 
@@ -22,9 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm train`."""
     parser.add_argument("recipe", choices=sorted(RECIPES), help="what to train")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings of the run, e.g. num_steps=2000")
-    parser.add_argument("-o", "--output", type=Path, help="the run's folder (default runs/RECIPE); resumes what is there")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="the run's folder (default runs/RECIPE); resumes what is there"
+    )
     parser.add_argument("--processes", type=int, default=1, help="single-threaded processes that share the work")
     parser.add_argument("--start-from", type=Path, help="a run or pack folder whose weights to start from")
+    parser.add_argument(
+        "--parts", type=Path, default=DEFAULT_PARTS, help="a folder of trained components to build upon"
+    )
+    parser.add_argument("--clips", type=Path, default=DEFAULT_CLIPS, help="the shards made by `lpm data clips`")
     parser.add_argument("--json", action="store_true", help="progress as JSON lines on standard output")
 
 
@@ -33,22 +40,28 @@ def run(options: argparse.Namespace) -> None:
     folder = options.output or Path("runs") / options.recipe
     folder.mkdir(parents=True, exist_ok=True)
     job = functools.partial(
-        train_recipe, options.recipe, tuple(options.settings), folder, options.start_from, options.json
+        train_recipe,
+        options.recipe,
+        Places(parts=options.parts, clips=options.clips),
+        tuple(options.settings),
+        folder,
+        options.start_from,
+        options.json,
     )
     run_processes(job, options.processes)
 
 
 def train_recipe(
-    recipe: str, settings: tuple[str, ...], folder: Path, start_from: Path | None, as_json: bool
+    recipe: str, places: Places, settings: tuple[str, ...], folder: Path, start_from: Path | None, as_json: bool
 ) -> None:
     """One process of a run."""
     keep_freed_memory()
     world = join_world()
     torch.manual_seed(0)
-    built = RECIPES[recipe]()
+    built = RECIPES[recipe](places)
     config = changed_config(built.config, settings)
     if start_from is not None:
-        built.start_from(start_from)
+        built.task.start_from(start_from)
     report: Callable[[dict[str, Any]], None] = print_json if as_json else print_line
     Trainer(built.task, config, folder, world).run(report)
     leave_world(world)

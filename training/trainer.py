@@ -73,6 +73,9 @@ class Task(Protocol):
     def export(self, folder: Path) -> None:
         """The weights as they are shipped, with the averaged parameters in place."""
 
+    def start_from(self, folder: Path) -> None:
+        """Fills the model from what `export` wrote, for a new run; `BadInputError` where it is missing."""
+
 
 class Trainer:
     """Drives one task to `config.num_steps`, resuming from `folder` where it was left."""
@@ -163,7 +166,7 @@ class Trainer:
         logger.info("resumed %s at step %d", self.folder, self.step)
 
 
-class averaged_weights:  # noqa: N801 - reads as a context, like torch.no_grad
+class averaged_weights:
     """Inside the block the model has its averaged weights and is in evaluation mode; afterwards its own again."""
 
     def __init__(self, model: nn.Module, average: ExponentialAverage) -> None:

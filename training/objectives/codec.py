@@ -21,7 +21,11 @@ class CodecLossConfig:
 
 
 def codec_loss(
-    config: CodecLossConfig, predicted_BTCHW: Tensor, target_BTCHW: Tensor, focus_BTHW: Tensor, moments: tuple[Tensor, Tensor]
+    config: CodecLossConfig,
+    predicted_BTCHW: Tensor,
+    target_BTCHW: Tensor,
+    focus_BTHW: Tensor,
+    moments: tuple[Tensor, Tensor],
 ) -> dict[str, Tensor]:
     """Named scalars; pixels in [-1, 1]; `focus_BTHW` is 1 inside mouth and eye boxes; `moments` are mean and log-variance."""
     mean_BFCHW, log_variance_BFCHW = moments

@@ -3,9 +3,14 @@
 from collections.abc import Callable
 
 from training.recipes import tiny
+from training.recipes.places import Places
 from training.recipes.run import Run
 
-RECIPES: dict[str, Callable[[], Run]] = {
+RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-vae": tiny.tiny_vae,
     "tiny-vae-decoder": tiny.tiny_vae_decoder,
+    "tiny-speak-encoder": tiny.tiny_speak_encoder,
+    "tiny-listen-encoder": tiny.tiny_listen_encoder,
+    "tiny-text-encoder": tiny.tiny_text_encoder,
+    "tiny-base": tiny.tiny_base,
 }

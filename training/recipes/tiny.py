@@ -1,34 +1,145 @@
-"""The recipes of the pack that ships: `tiny-vae`, `tiny-speech`, `tiny-text` and `tiny-base`, in the order they are run."""
+"""The recipes of the pack that ships, in the order they are run: codec, encoders, base model."""
 
-from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+from engine.codec.folded_vae import FoldedVae
+from engine.encoders.audio import AudioEncoder
+from engine.encoders.text import TextEncoder
+from engine.flow.preconditioning import from_reference
+from engine.model.transformer import Transformer
+from training.actor.state import MOUTH_CHANNELS
+from training.actor.visemes import VISEMES
+from training.data.caption_samples import CaptionSamples
+from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
+from training.data.shards import load_shards
+from training.data.windows import ClipFeatures, WindowConfig, encode_features
 from training.objectives.codec import CodecLossConfig
+from training.objectives.flow_matching import FlowMatchingConfig, StateReadout
 from training.optimizers import OptimizerConfig
+from training.recipes import parts
+from training.recipes.places import Places
 from training.recipes.run import Run
+from training.tasks.audio_encoder import AudioEncoderTask, AudioReadout
+from training.tasks.base_model import BaseModel, BaseModelTask
 from training.tasks.codec import CodecTask
+from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
 
-SIZE_PX = 192
+ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile")  # a smile is no sound
+# What a partner's sound makes a listener do, and how far it goes.
+REACTION_SCALES = {"pitch": 0.06, "brow_left": 0.2, "smile": 0.3, "lean": 0.3, "squint": 0.15, "gaze_x": 0.3}
+NUM_HELD_OUT_CLIPS = 24
 
 
-CODEC_FILE = "codec.safetensors"
-
-
-def tiny_vae() -> Run:
+def tiny_vae(places: Places) -> Run:
     """The folded VAE at 192 px, 24x spatial, four frames a latent: about half an hour on two cores with bf16."""
-    return Run(task=_codec_task(trains_encoder=True), config=_codec_config(), weights_file=CODEC_FILE)
+    del places
+    return Run(task=_codec_task(trains_encoder=True), config=_codec_config())
 
 
-def tiny_vae_decoder() -> Run:
+def tiny_vae_decoder(places: Places) -> Run:
     """The decoder alone, further: latents stay what they are, so a base model in training is not disturbed."""
-    return Run(task=_codec_task(trains_encoder=False), config=_codec_config(), weights_file=CODEC_FILE)
+    del places
+    return Run(task=_codec_task(trains_encoder=False), config=_codec_config())
+
+
+def tiny_speak_encoder(places: Places) -> Run:
+    """The encoder of the speaking track: visemes and mouth channels, two frames of look-ahead."""
+    del places
+    task = AudioEncoderTask(
+        readout=AudioReadout(AudioEncoder(parts.SPEAK_ENCODER), len(ARTICULATION_CHANNELS), len(VISEMES)),
+        samples=SoundSamples(stream="speak", num_frames=72),
+        channel_names=ARTICULATION_CHANNELS,
+        channel_scales=(0.25,) * len(ARTICULATION_CHANNELS),
+        weights_file=parts.SPEAK_FILE,
+        settle_frames=2,
+        viseme_weight=0.3,
+    )
+    return Run(task=task, config=_encoder_config(num_steps=900, batch_samples=24))
+
+
+def tiny_listen_encoder(places: Places) -> Run:
+    """The encoder of the listening track: reactions to the last five seconds, no look-ahead."""
+    del places
+    task = AudioEncoderTask(
+        readout=AudioReadout(AudioEncoder(parts.LISTEN_ENCODER), len(REACTION_SCALES), len(VISEMES)),
+        samples=SoundSamples(stream="listen", num_frames=240),
+        channel_names=tuple(REACTION_SCALES),
+        channel_scales=tuple(REACTION_SCALES.values()),
+        weights_file=parts.LISTEN_FILE,
+        settle_frames=24,
+    )
+    return Run(task=task, config=_encoder_config(num_steps=900, batch_samples=12))
+
+
+def tiny_text_encoder(places: Places) -> Run:
+    """The reader of captions."""
+    del places
+    task = TextEncoderTask(
+        readout=DirectionReadout(TextEncoder(parts.TEXT_ENCODER)),
+        samples=CaptionSamples(max_bytes=parts.TEXT_ENCODER.max_bytes),
+        weights_file=parts.TEXT_FILE,
+    )
+    return Run(task=task, config=_encoder_config(num_steps=1500, batch_samples=64))
+
+
+def tiny_base(places: Places) -> Run:
+    """Base LPM at the `tiny` preset, on clips built beforehand, behind the frozen codec and encoders of `places.parts`."""
+    window = WindowConfig()
+    speak = parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER))
+    listen = parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER))
+    text = parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER))
+    features = encode_features(load_shards(places.clips), speak, listen, text, window)
+    readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
+    task = BaseModelTask(
+        base=BaseModel(Transformer(parts.BASE), readout),
+        precondition=from_reference,
+        flow=FlowMatchingConfig(),
+        window=window,
+        features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),
+        held_out=features_slice(features, slice(0, NUM_HELD_OUT_CLIPS)),
+        weights_file=parts.BASE_FILE,
+    )
+    config = TrainerConfig(
+        num_steps=6000,
+        batch_samples=8,
+        optimizer=OptimizerConfig(muon_learning_rate=6e-3, adamw_learning_rate=1.5e-3, weight_decay=0.02),
+        warmup_steps=60,
+        decay_steps=1000,
+        ema_decay=0.997,
+        save_each_steps=100,
+        sample_each_steps=200,
+    )
+    return Run(task=task, config=config)
+
+
+def features_slice(features: ClipFeatures, part: slice) -> ClipFeatures:
+    """Some of the clips."""
+    return ClipFeatures(
+        clips={name: tensor[part] for name, tensor in features.clips.items()},
+        speak_NAD=features.speak_NAD[part],
+        listen_NAD=features.listen_NAD[part],
+        text_NCLD=features.text_NCLD[part],
+    )
+
+
+def _encoder_config(*, num_steps: int, batch_samples: int) -> TrainerConfig:
+    return TrainerConfig(
+        num_steps=num_steps,
+        batch_samples=batch_samples,
+        optimizer=OptimizerConfig(muon_learning_rate=5e-3, adamw_learning_rate=2e-3),
+        warmup_steps=30,
+        decay_steps=num_steps // 3,
+        ema_decay=0.98,
+        save_each_steps=100,
+        sample_each_steps=300,
+    )
 
 
 def _codec_task(*, trains_encoder: bool) -> CodecTask:
     return CodecTask(
-        codec=FoldedVae(FoldedVaeConfig()),
+        codec=FoldedVae(parts.CODEC),
         loss_config=CodecLossConfig(),
-        samples=PortraitSamples(size_px=SIZE_PX, num_frames=8),
+        samples=PortraitSamples(size_px=parts.SIZE_PX, num_frames=8),
         trains_encoder=trains_encoder,
     )
 

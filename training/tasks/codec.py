@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.codec.folded_vae import FoldedVae, shifted_by_one
-from engine.packs import save_weights
+from engine.packs import fill_from_file, save_weights
 from training.data.portraits import PortraitSamples
 from training.loader import numbered_batches
 from training.objectives.codec import CodecLossConfig, codec_loss
@@ -58,7 +58,11 @@ class CodecTask:
         previous_BFCHW = shifted_by_one(latents_BFCHW, latents_BFCHW[:, 0])
         predicted_BTCHW = self.codec.reconstruct(latents_BFCHW, previous_BFCHW)
         return codec_loss(
-            self.loss_config, predicted_BTCHW, pixels_BTCHW, batch["focus_THW"].float(), (mean_BFCHW, log_variance_BFCHW)
+            self.loss_config,
+            predicted_BTCHW,
+            pixels_BTCHW,
+            batch["focus_THW"].float(),
+            (mean_BFCHW, log_variance_BFCHW),
         )
 
     def measure(self) -> dict[str, float]:
@@ -88,6 +92,10 @@ class CodecTask:
     def export(self, folder: Path) -> None:
         """`codec.safetensors` in `folder`."""
         save_weights(folder / "codec.safetensors", self.codec)
+
+    def start_from(self, folder: Path) -> None:
+        """Another run's or a pack's codec."""
+        fill_from_file(folder / "codec.safetensors", self.codec)
 
     def _held_out(self) -> dict[str, Tensor]:
         make = PortraitSamples(

@@ -1,0 +1,1 @@
+"""Base LPM: offline performance by chunk-wise continuation (paper 3.3)."""

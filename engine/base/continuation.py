@@ -1,0 +1,46 @@
+"""The plan of a long film in windows, and the blend where two of them overlap (paper 3.3). Pure arithmetic and one mix."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.base.settings import BaseSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowPlan:
+    """One window on the film's latents: [start, start + num_latents), of which the first `history` are clean.
+
+    Latent -1, before the film, stands for a first frame of one's own. `final_end` is how far the film is final afterwards.
+    """
+
+    start: int
+    num_latents: int
+    history: int
+    overlap: int
+    final_end: int
+
+
+def plan_windows(total_latents: int, settings: BaseSettings, *, has_first_frame: bool) -> Iterator[WindowPlan]:
+    """Windows in order until `total_latents` are final; each is whole, so the last may reach past the end."""
+    length = settings.window_latents
+    start, history, overlap = (-1, 1, 0) if has_first_frame else (0, 0, 0)
+    while True:
+        end = start + length
+        is_last = end >= total_latents
+        final_end = total_latents if is_last else end - settings.overlap_latents
+        yield WindowPlan(start=start, num_latents=length, history=history, overlap=overlap, final_end=final_end)
+        if is_last:
+            return
+        history, overlap = settings.history_latents, settings.overlap_latents
+        start = end - history - overlap
+
+
+def blend(earlier_FCHW: Tensor, later_FCHW: Tensor) -> Tensor:
+    """Two windows' versions of the same latents, from the earlier to the later along a straight ramp without its ends."""
+    num_latents = len(earlier_FCHW)
+    ramp_F = torch.linspace(0, 1, num_latents + 2, device=earlier_FCHW.device)[1:-1]
+    weight_F111 = ramp_F[:, None, None, None]
+    return (1 - weight_F111) * earlier_FCHW + weight_F111 * later_FCHW

@@ -1,0 +1,31 @@
+"""How a pack's base model is sampled; read from the manifest, changed by a job only where it may be."""
+
+from dataclasses import dataclass, field
+
+from engine.flow.guidance import GuidanceScales
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseSettings:
+    """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
+    are made again and blended with what the window before made of them; the rest is new (paper 3.3)."""
+
+    preconditioning: str = "identity"
+    num_steps: int = 12
+    shift: float = 3.0
+    window_latents: int = 9
+    history_latents: int = 2
+    overlap_latents: int = 1
+    guidance: GuidanceScales = field(default_factory=GuidanceScales)
+
+    def __post_init__(self) -> None:
+        if self.history_latents < 1 or self.overlap_latents < 0 or self.new_latents < 1:
+            raise ValueError(
+                f"a window of {self.window_latents} latents has no room for {self.history_latents} of history, "
+                f"{self.overlap_latents} of overlap and anything new"
+            )
+
+    @property
+    def new_latents(self) -> int:
+        """Latents that each later window adds to the film."""
+        return self.window_latents - self.history_latents - self.overlap_latents

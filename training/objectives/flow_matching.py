@@ -1,0 +1,107 @@
+"""Flow matching for the base model (paper 3.2): velocity on noisy latents behind clean history, mouths and eyes weighed up.
+
+Beside it an auxiliary cost: hidden tokens must tell the actor's exact state, which recorded footage could never ask for. It
+ties the sounds to the face long before pixels do.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from engine.flow.noising import SigmaSampling, add_noise, sample_sigma, velocity_target
+from training.actor.state import MOUTH_CHANNELS, NUM_CHANNELS, channel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowMatchingConfig:
+    """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past."""
+
+    sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=2.0))
+    mouth_weight: float = 6.0
+    eyes_weight: float = 3.0
+    history_noise: float = 0.12
+    state_weight: float = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisedWindow:
+    """One draw of noise over a batch of windows; history frames have sigma 0 and count nothing."""
+
+    noisy_BFCHW: Tensor
+    velocity_BFCHW: Tensor
+    sigma_BF: Tensor
+    is_new_BF: Tensor
+
+
+def noise_window(
+    config: FlowMatchingConfig, latents_BFCHW: Tensor, history_B: Tensor, sigma_B: Tensor, generator: torch.Generator
+) -> NoisedWindow:
+    """Noises the new frames to `sigma_B` and history a little, unsaid."""
+    frames_F = torch.arange(latents_BFCHW.shape[1])
+    is_new_BF = frames_F[None] >= history_B[:, None]
+    noise_BFCHW = torch.randn(latents_BFCHW.shape, generator=generator)
+    unsaid_B = config.history_noise * torch.rand(sigma_B.shape, generator=generator)
+    sigma_BF = sigma_B[:, None] * is_new_BF
+    actual_BF = torch.where(is_new_BF, sigma_B[:, None], unsaid_B[:, None])
+    return NoisedWindow(
+        noisy_BFCHW=add_noise(latents_BFCHW, noise_BFCHW, actual_BF),
+        velocity_BFCHW=velocity_target(latents_BFCHW, noise_BFCHW),
+        sigma_BF=sigma_BF,
+        is_new_BF=is_new_BF,
+    )
+
+
+def draw_sigma(config: FlowMatchingConfig, batch: int, generator: torch.Generator) -> Tensor:
+    """One noise level a sample, spread evenly over the batch so that steps differ less."""
+    strata_B = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    if config.sigma.kind != "uniform":
+        return sample_sigma(config.sigma, (batch,), generator)
+    return config.sigma.shift * strata_B / (1 + (config.sigma.shift - 1) * strata_B)
+
+
+def velocity_loss(
+    config: FlowMatchingConfig, predicted_BFCHW: Tensor, window: NoisedWindow, mouth_BFHW: Tensor, eyes_BFHW: Tensor
+) -> Tensor:
+    """Weighted squared error of the velocity over the new frames."""
+    weight_BFHW = 1 + (config.mouth_weight - 1) * mouth_BFHW + (config.eyes_weight - 1) * eyes_BFHW
+    weight_BFHW = weight_BFHW * window.is_new_BF[:, :, None, None]
+    error_BFHW = (predicted_BFCHW.float() - window.velocity_BFCHW).square().mean(dim=2)
+    return (weight_BFHW * error_BFHW).sum() / weight_BFHW.sum()
+
+
+class StateReadout(nn.Module):
+    """Hidden video tokens of a middle layer to the actor's state of each frame; thrown away after training."""
+
+    def __init__(self, width: int, tokens_per_latent: int, frames_per_latent: int, bottleneck: int = 16) -> None:
+        super().__init__()
+        self.frames_per_latent = frames_per_latent
+        self.norm = nn.LayerNorm(width)
+        self.squeeze = nn.Linear(width, bottleneck)
+        self.read = nn.Linear(bottleneck * tokens_per_latent, frames_per_latent * NUM_CHANNELS)
+
+    def forward(self, hidden_BLD: Tensor, num_latents: int) -> Tensor:
+        """Hidden tokens [B, F * P (+ references), D] to states [B, 4 F, K]."""
+        tokens_per_latent = self.read.in_features // self.squeeze.out_features
+        video_BLD = self.squeeze(self.norm(hidden_BLD[:, : num_latents * tokens_per_latent]))
+        grouped = rearrange(video_BLD, "b (f p) d -> b f (p d)", f=num_latents)
+        return rearrange(self.read(grouped), "b f (fold k) -> b (f fold) k", fold=self.frames_per_latent)
+
+
+def state_loss(predicted_BTK: Tensor, state_BTK: Tensor, is_new_BF: Tensor, scales_K: Tensor) -> Tensor:
+    """Squared error of the state over the new frames, each channel in units of its spread."""
+    frames_per_latent = state_BTK.shape[1] // is_new_BF.shape[1]
+    is_new_BT = is_new_BF.repeat_interleave(frames_per_latent, dim=1)
+    error_BT = ((predicted_BTK.float() - state_BTK) / scales_K).square().mean(dim=2)
+    return (error_BT * is_new_BT).sum() / is_new_BT.sum()
+
+
+def state_scales() -> Tensor:
+    """The usual spread of each channel; mouths are weighed up by a smaller one."""
+    scales_K = torch.full((NUM_CHANNELS,), 0.3)
+    for name in ("yaw", "pitch", "roll"):
+        scales_K[channel(name)] = 0.08
+    for name in MOUTH_CHANNELS:
+        scales_K[channel(name)] = 0.15
+    return scales_K

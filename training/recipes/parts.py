@@ -1,0 +1,52 @@
+"""The components of the small pack: their configs, and the trained ones read from a folder of parts."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+from engine.encoders.audio import AudioEncoderConfig
+from engine.encoders.text import TextEncoderConfig
+from engine.model_config import AudioWindow, DitConfig
+from engine.packs import fill_from_file
+
+SIZE_PX = 192
+CODEC_FILE = "codec.safetensors"
+SPEAK_FILE = "speak_encoder.safetensors"
+LISTEN_FILE = "listen_encoder.safetensors"
+TEXT_FILE = "text_encoder.safetensors"
+BASE_FILE = "base.safetensors"
+
+CODEC = FoldedVaeConfig()
+SPEAK_ENCODER = AudioEncoderConfig(dilations=(1, 1, 2, 4), lookahead_frames=(1, 1, 0, 0))
+LISTEN_ENCODER = AudioEncoderConfig(dilations=(1, 2, 4, 8, 16, 32), lookahead_frames=(0,) * 6)
+TEXT_ENCODER = TextEncoderConfig()
+BASE = DitConfig(
+    dim=256,
+    ffn_dim=1024,
+    num_layers=8,
+    num_heads=4,
+    patch_size=(1, 1, 1),
+    in_channels=CODEC.latent_channels,
+    out_channels=CODEC.latent_channels,
+    text_dim=TEXT_ENCODER.width,
+    speak_dim=SPEAK_ENCODER.width,
+    listen_dim=LISTEN_ENCODER.width,
+    speak_window=AudioWindow(rows_per_latent=4, rows_before=2, rows_after=2),
+    listen_window=AudioWindow(rows_per_latent=2, rows_before=22, rows_after=0),
+)
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def trained(folder: Path, file_name: str, module: Module) -> Module:
+    """The module filled from `folder / file_name`, frozen, in evaluation mode; `BadInputError` where it is missing."""
+    fill_from_file(folder / file_name, module)
+    return module.eval().requires_grad_(False)
+
+
+def trained_codec(folder: Path) -> FoldedVae:
+    """The codec of a folder of parts."""
+    return trained(folder, CODEC_FILE, FoldedVae(CODEC)).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

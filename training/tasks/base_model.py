@@ -1,0 +1,147 @@
+"""The base model's task (Base LPM, paper 3.2): windows of clips in, a flow-matching transformer out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.flow.preconditioning import Preconditioning
+from engine.model.transformer import DitInputs, Transformer
+from engine.packs import fill_from_file, save_weights
+from engine.references import ReferenceLatents
+from training.actor.state import channel
+from training.data.windows import ClipFeatures, WindowConfig, cut_window, window_batches
+from training.objectives.flow_matching import (
+    FlowMatchingConfig,
+    StateReadout,
+    draw_sigma,
+    noise_window,
+    state_loss,
+    state_scales,
+    velocity_loss,
+)
+from training.parallel import World
+
+READOUT_FILE = "state_readout.safetensors"
+HELD_OUT_SIGMAS = (0.25, 0.6, 0.95)
+
+
+class BaseModel(nn.Module):
+    """The transformer and the auxiliary read-out of a middle layer."""
+
+    def __init__(self, transformer: Transformer, readout: StateReadout) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.readout = readout
+
+    def forward(self, inputs: DitInputs) -> tuple[Tensor, Tensor]:
+        """The network's output, and the states [B, T, K] that the middle layer tells."""
+        hidden: list[Tensor] = []
+        middle = self.transformer.blocks[len(self.transformer.blocks) * 2 // 3]
+        handle = middle.register_forward_hook(lambda _module, _inputs, output: hidden.append(output))
+        try:
+            output_BFCHW = self.transformer(inputs)
+        finally:
+            handle.remove()
+        return output_BFCHW, self.readout(hidden[0], inputs.latents_BFCHW.shape[1])
+
+
+@dataclass(kw_only=True)
+class BaseModelTask:
+    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from."""
+
+    base: BaseModel
+    precondition: Preconditioning
+    flow: FlowMatchingConfig
+    window: WindowConfig
+    features: ClipFeatures
+    held_out: ClipFeatures
+    weights_file: str = "base.safetensors"
+    num_held_out: int = 24
+
+    @property
+    def model(self) -> nn.Module:
+        """The transformer with its read-out."""
+        return self.base
+
+    @property
+    def adamw_names(self) -> tuple[str, ...]:
+        """In- and outputs, time and the tables of modulation."""
+        return ("embedding", "time_projection", "head", "modulation", "readout")
+
+    def batches(
+        self, first_sample: int, batch_samples: int, world: World, num_workers: int
+    ) -> Iterator[dict[str, Tensor]]:
+        """Windows from sample `first_sample` on; they are cut in this process, from memory."""
+        return window_batches(self.features, self.window, first_sample, batch_samples, world)
+
+    def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Velocity and state at one noise level a sample."""
+        sigma_B = draw_sigma(self.flow, len(batch["history"]), generator)
+        return self._losses(batch, sigma_B, generator)[0]
+
+    def measure(self) -> dict[str, float]:
+        """Held-out velocity loss at fixed noise levels, and how well the hidden mouth follows the true one at the noisiest."""
+        batch = self._held_out_batch()
+        measures = {}
+        for sigma in HELD_OUT_SIGMAS:
+            generator = torch.Generator().manual_seed(1)
+            sigma_B = torch.full((len(batch["history"]),), sigma)
+            losses, states_BTK = self._losses(batch, sigma_B, generator)
+            measures[f"held_out_velocity_{sigma}"] = float(losses["velocity"])
+        for name in ("mouth_open", "pitch", "yaw", "expression_happy"):
+            column = channel(name)
+            pair = torch.stack(
+                [states_BTK[:, 12:, column].flatten().float(), batch["state_TK"][:, 12:, column].flatten()]
+            )
+            measures[f"hidden_r_{name}"] = float(torch.corrcoef(pair)[0, 1])
+        return measures
+
+    def write_samples(self, folder: Path, step: int) -> None:
+        """Films are made by `lpm perform` from the exported weights; curves say enough while it trains."""
+
+    def export(self, folder: Path) -> None:
+        """The transformer without the read-out, and the read-out beside it for a run that starts from here."""
+        save_weights(folder / self.weights_file, self.base.transformer)
+        save_weights(folder / READOUT_FILE, self.base.readout)
+
+    def start_from(self, folder: Path) -> None:
+        """Another run's or a pack's transformer, and its read-out where it is still there."""
+        fill_from_file(folder / self.weights_file, self.base.transformer)
+        if (folder / READOUT_FILE).is_file():
+            fill_from_file(folder / READOUT_FILE, self.base.readout)
+
+    def _losses(
+        self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        window = noise_window(self.flow, batch["latents_FCHW"], batch["history"], sigma_B, generator)
+        inputs = dit_inputs(batch, window.noisy_BFCHW, window.sigma_BF * 1000.0)
+        output_BFCHW, states_BTK = self.base(inputs)
+        predicted_BFCHW = self.precondition(output_BFCHW, window.noisy_BFCHW, inputs.references)
+        velocity = velocity_loss(self.flow, predicted_BFCHW, window, batch["mouth_FHW"], batch["eyes_FHW"])
+        state = state_loss(states_BTK, batch["state_TK"], window.is_new_BF, state_scales())
+        loss = velocity + self.flow.state_weight * state
+        return {"loss": loss, "velocity": velocity.detach(), "state": state.detach()}, states_BTK
+
+    def _held_out_batch(self) -> dict[str, Tensor]:
+        plain = replace(self.window, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
+        samples = [cut_window(self.held_out, plain, number) for number in range(self.num_held_out)]
+        return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def dit_inputs(batch: dict[str, Tensor], noisy_BFCHW: Tensor, timestep_BF: Tensor) -> DitInputs:
+    """A batch of windows as the transformer takes it."""
+    return DitInputs(
+        latents_BFCHW=noisy_BFCHW,
+        timestep_BF=timestep_BF,
+        references=ReferenceLatents(
+            latents_BRCHW=batch["references_RCHW"], kinds_BR=batch["kinds_R"], subtypes_BR=batch["subtypes_R"]
+        ),
+        text_BSD=batch["text_SD"],
+        speak_BAD=batch["speak_AD"],
+        listen_BAD=batch["listen_AD"],
+        speak_start_row=-2,
+        listen_start_row=-22,
+    )
