@@ -1,0 +1,1 @@
+"""LPM Studio: the desktop application and the command line. `python -m studio` opens the window."""

@@ -1,0 +1,142 @@
+"""Start-up of the studio: the one place where its objects are put together.
+
+Called by `lpm studio` and `python -m studio`. The engine comes in as two callables, so that a test can bring its own.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QCoreApplication, QSettings
+from PySide6.QtWidgets import QApplication
+
+from engine.errors import LpmError
+from engine.locations import APPLICATION, assets_dir, data_dir
+from studio.background.engine_thread import EngineThread, LoadPack, MakeJob, Perform
+from studio.background.tasks import TaskRunner
+from studio.playback.clocks import open_clock
+from studio.playback.mix import playback_mix
+from studio.playback.player import OpenClock, Player
+from studio.project.document import Project
+from studio.project.render_plan import render_job
+from studio.project.store import SUFFIX, ProjectStore, copy_project
+from studio.qt_models.session import StudioSession
+from studio.settings import Settings
+from studio.theme.look import Look
+from studio.views.main_window import MainWindow
+from studio.views.render.render_controller import RenderController
+
+_log = logging.getLogger(__name__)
+SAMPLE_PROJECT: Final = "first-performance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machinery:
+    """What the studio works with: the engine's callables and the way to be heard."""
+
+    load_pack: LoadPack
+    perform: Perform
+    make_job: MakeJob = render_job
+    open_sound: OpenClock = open_clock
+
+
+def engine_machinery() -> Machinery:
+    """The real engine; its model code is imported on the engine's thread, when it is first used."""
+
+    def load_pack(name: str) -> Any:
+        import engine
+
+        return engine.load_pack(name)
+
+    def perform(pack: Any, job: Any, should_stop: Any) -> Iterator[Any]:
+        import engine
+
+        return iter(engine.perform(pack, job, should_stop))
+
+    return Machinery(load_pack=load_pack, perform=perform)
+
+
+class Studio:
+    """The running application: its window and everything that must be stopped in order."""
+
+    def __init__(
+        self, application: QApplication, store: ProjectStore, settings: Settings, machinery: Machinery
+    ) -> None:
+        """Put everything together around an open project."""
+        self.settings = settings
+        self.look = Look(application, settings.look)
+        self.session = StudioSession(store)
+        self.player = Player(lambda: playback_mix(self.session.project, self.session.sounds), machinery.open_sound)
+        self.engine = EngineThread(machinery.load_pack, machinery.perform, machinery.make_job)
+        self.tasks = TaskRunner()
+        self.render = RenderController(self.session, self.engine, self.tasks)
+        self.window = MainWindow(self.session, self.player, self.render, self.tasks, self.look, settings)
+
+    def close(self) -> None:
+        """Stop the player, the tasks and the engine, and close the project."""
+        self.player.pause()
+        self.tasks.close()
+        self.engine.close()
+        QCoreApplication.processEvents()  # what the threads told at their end arrives before the project closes
+        self.window.close()
+        self.session.close()
+        self.settings.end_run()
+
+
+def projects_dir() -> Path:
+    """Where projects lie unless the person says otherwise."""
+    return data_dir() / "projects"
+
+
+def open_first_project(wanted: Path | None, last: Path | None) -> ProjectStore:
+    """The project to start with: the one asked for, else the last one, else a copy of the sample project.
+
+    `BadInputError` only for a project that was asked for; a last project that cannot be opened is left alone.
+    """
+    if wanted is not None:
+        return ProjectStore(wanted)
+    if last is not None and last.is_file():
+        try:
+            return ProjectStore(last)
+        except LpmError as error:
+            _log.warning("the last project was not reopened: %s", error)
+    own = projects_dir() / f"{SAMPLE_PROJECT}{SUFFIX}"
+    sample = assets_dir() / "projects" / own.name
+    if sample.is_file():
+        try:
+            copy_project(sample, own)
+            return ProjectStore(own)
+        except LpmError as error:
+            _log.warning("the sample project was not opened: %s", error)
+    return ProjectStore.create(_unused_name(projects_dir() / f"untitled{SUFFIX}"), Project())
+
+
+def _unused_name(path: Path) -> Path:
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
+
+
+def run_studio(project: Path | None = None, machinery: Machinery | None = None) -> int:
+    """Open the studio and stay until it is closed; the exit status. `BadInputError` for a project that cannot be opened."""
+    QCoreApplication.setApplicationName(APPLICATION)
+    QCoreApplication.setOrganizationName(APPLICATION)
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationDisplayName("LPM Studio")
+    settings = Settings(QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, APPLICATION, "studio"))
+    may_reopen = settings.begin_run()
+    store = open_first_project(project, settings.last_project if may_reopen else None)
+    settings.last_project = store.path
+    studio = Studio(application, store, settings, machinery or engine_machinery())
+    try:
+        studio.window.show()
+        return application.exec()
+    finally:
+        studio.close()

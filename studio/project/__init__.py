@@ -1,0 +1,1 @@
+"""The project: document model, its SQLite store, timecode and render plan. Nothing here knows Qt."""

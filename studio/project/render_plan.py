@@ -1,0 +1,176 @@
+"""A timeline becomes a plan for the engine: mixed sound, directions, length, and a hash of each chunk's conditions.
+
+    plan_render(project, media) -> RenderPlan        pure: what to perform, in arrays and numbers
+    render_job(plan, media)     -> engine.PerformJob what `engine.perform` takes
+
+Called by the studio's renderer and by `lpm render`. Knows no Qt, no SQLite and no model.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import BadInputError, CharacterError
+from studio.project.blobs import decode_picture, decode_sound
+from studio.project.document import Character, Project, PromptSpan, SoundClip, SoundTrack
+from studio.project.timecode import CHUNK_FRAMES, SAMPLES_PER_FRAME, num_chunks
+
+if TYPE_CHECKING:
+    from engine import PerformJob
+
+MediaReader = Callable[[str], bytes]
+"""Gives the bytes of a medium by its content hash, as `ProjectStore.media` does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderPlan:
+    """What to perform. A sound is None where its track is empty or muted; it has exactly `num_frames` * 1000 samples."""
+
+    character: Character
+    pack: str
+    seed: int
+    num_frames: int
+    speak_S: NDArray[np.float32] | None
+    listen_S: NDArray[np.float32] | None
+    prompts: tuple[PromptSpan, ...]
+    chunk_hashes: tuple[str, ...]
+
+
+def plan_render(project: Project, media: MediaReader) -> RenderPlan:
+    """Cut and mix the timeline for the engine; `CharacterError` where nobody is there to perform."""
+    character = project.character
+    if character is None:
+        raise CharacterError("no character is chosen: pick one in the library, then render")
+    if character.portrait is None:
+        raise CharacterError(f"{character.name}: has no global reference picture, and so cannot perform")
+    timeline = project.timeline
+    return RenderPlan(
+        character=character,
+        pack=project.pack,
+        seed=project.seed,
+        num_frames=timeline.num_frames,
+        speak_S=mix_track(project, "speak", media),
+        listen_S=mix_track(project, "listen", media),
+        prompts=audible_prompts(project),
+        chunk_hashes=chunk_hashes(project),
+    )
+
+
+def mix_track(project: Project, track: SoundTrack, media: MediaReader) -> NDArray[np.float32] | None:
+    """The sounds of one track as one array of the timeline's length; None if there is nothing to hear."""
+    clips = audible_clips(project, track)
+    if not clips:
+        return None
+    mixed_S = np.zeros(project.timeline.num_frames * SAMPLES_PER_FRAME, dtype=np.float32)
+    for clip in clips:
+        start = clip.start_frame * SAMPLES_PER_FRAME
+        piece_S = decode_sound(media(clip.media_sha))[clip.in_sample : clip.out_sample]
+        piece_S = piece_S[: max(len(mixed_S) - start, 0)]
+        mixed_S[start : start + len(piece_S)] += piece_S * np.float32(10.0 ** (clip.gain_db / 20.0))
+    return np.clip(mixed_S, -1.0, 1.0)
+
+
+def audible_clips(project: Project, track: SoundTrack) -> tuple[SoundClip, ...]:
+    """The sounds of a track that are heard: not muted, and on a track that is not muted."""
+    if track in project.timeline.muted:
+        return ()
+    return tuple(clip for clip in project.timeline.clips_on(track) if not clip.is_muted)
+
+
+def audible_prompts(project: Project) -> tuple[PromptSpan, ...]:
+    """The directions that the engine is given: not muted, not blank, within the timeline."""
+    timeline = project.timeline
+    if "prompts" in timeline.muted:
+        return ()
+    end = timeline.num_frames
+    return tuple(
+        PromptSpan(id=p.id, start_frame=p.start_frame, end_frame=min(p.end_frame, end), text=p.text.strip())
+        for p in timeline.prompts
+        if p.text.strip() and p.start_frame < end
+    )
+
+
+def chunk_hashes(project: Project) -> tuple[str, ...]:
+    """A hash of everything that shapes each chunk.
+
+    A performance continues from what came before it, so the hash of a chunk takes in the hash of the chunk before. The sound
+    of the next chunk counts too: the engine hears a little ahead.
+    """
+    character = project.character
+    cast = [[ref.kind, ref.subtype, ref.media_sha] for ref in character.references] if character else []
+    chain = _digest([cast, project.pack, project.seed])
+    hashes: list[str] = []
+    prompts = audible_prompts(project)
+    for chunk in range(num_chunks(project.timeline.num_frames)):
+        start = chunk * CHUNK_FRAMES
+        end = min(start + CHUNK_FRAMES, project.timeline.num_frames)
+        chain = _digest(
+            [
+                chain,
+                end - start,
+                [_sound_conditions(project, track, start, end + CHUNK_FRAMES) for track in ("speak", "listen")],
+                [
+                    [max(p.start_frame, start), min(p.end_frame, end), p.text]
+                    for p in prompts
+                    if p.start_frame < end and p.end_frame > start
+                ],
+            ]
+        )
+        hashes.append(chain)
+    return tuple(hashes)
+
+
+def _sound_conditions(project: Project, track: SoundTrack, start_frame: int, end_frame: int) -> list[list[object]]:
+    end_frame = min(end_frame, project.timeline.num_frames)
+    conditions: list[list[object]] = []
+    for clip in audible_clips(project, track):
+        first = max(start_frame, clip.start_frame)
+        last = min(end_frame, clip.end_frame)
+        if first < last:
+            offset = clip.in_sample + (first - clip.start_frame) * SAMPLES_PER_FRAME
+            length = min((last - first) * SAMPLES_PER_FRAME, clip.out_sample - offset)
+            conditions.append([clip.media_sha, first, offset, length, clip.gain_db])
+    return conditions
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()[:32]
+
+
+def render_job(plan: RenderPlan, media: MediaReader) -> "PerformJob":
+    """The plan as the engine's own job, with the reference pictures decoded."""
+    from engine import PerformJob
+    from engine import PromptSpan as EnginePrompt
+    from engine.characters import Character as EngineCharacter
+    from engine.characters import Reference as EngineReference
+    from engine.characters import ReferenceKind
+
+    references = tuple(
+        EngineReference(
+            kind=ReferenceKind(reference.kind),
+            subtype=reference.subtype,
+            picture_HWC=decode_picture(media(reference.media_sha)),
+            path=Path(plan.character.name, f"{reference.label}.png"),  # for messages; the picture lies in the project
+        )
+        for reference in plan.character.references
+    )
+    if not references:
+        raise BadInputError(f"{plan.character.name}: has no reference pictures")
+    return PerformJob(
+        character=EngineCharacter(
+            name=plan.character.name, description=plan.character.description, references=references
+        ),
+        speak_S=plan.speak_S,
+        listen_S=plan.listen_S,
+        prompts=tuple(
+            EnginePrompt(start_frame=p.start_frame, end_frame=p.end_frame, text=p.text) for p in plan.prompts
+        ),
+        num_frames=plan.num_frames,
+        seed=plan.seed,
+    )

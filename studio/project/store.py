@@ -1,0 +1,199 @@
+"""A project on disk: one SQLite file with the document, its media by content hash, its journal and its rendered frames.
+
+Opened by the application, the command line and scripts. Each edit is one committed transaction, so that what was acknowledged
+is there after a crash. A store belongs to the thread that opened it; the engine's thread opens its own. Knows no Qt.
+"""
+
+import json
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sqlite_utils import Database
+
+from engine.errors import BadInputError
+from studio.project import schema
+from studio.project.blobs import content_hash
+from studio.project.document import Project
+from studio.project.rows import DOCUMENT_TABLES, Tables, changed_rows, project_of, tables_of
+
+_log = logging.getLogger(__name__)
+
+SUFFIX: Final = ".lpm"
+MAX_JOURNAL_ROWS: Final = 5_000
+
+
+class ProjectStore:
+    """An open project file. Use as a context manager, or call `close`."""
+
+    def __init__(self, path: Path, *, is_read_only: bool = False, is_checked: bool = False) -> None:
+        """Open an existing project; `BadInputError` says what is wrong with it.
+
+        `is_checked` is for a file that this program has open already: its contents are not checked again.
+        """
+        schema.check_header(path)
+        self.path = path
+        self.is_read_only = is_read_only
+        connection = schema.connect(path, is_read_only=is_read_only)
+        try:
+            if not is_checked:
+                schema.check_contents(connection, path)
+            self.database = Database(connection, execute_plugins=False)
+            if not is_read_only:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+            self._written = self._read_tables()
+            self.project = project_of({name: list(rows.values()) for name, rows in self._written.items()})
+        except sqlite3.Error as error:
+            connection.close()
+            raise BadInputError(f"{path}: cannot be opened ({error})") from error
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
+    def create(cls, path: Path, project: Project) -> Self:
+        """Make a new project file; the directory is made where it is missing, an existing file is refused."""
+        if path.exists():
+            raise BadInputError(f"{path}: there is a file of this name already")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            schema.create(path)
+        except (OSError, sqlite3.Error) as error:
+            raise BadInputError(f"{path}: cannot be written ({error})") from error
+        with schema.connect(path) as connection:
+            connection.execute(
+                "INSERT INTO project VALUES (:id, :title, :pack, :seed, :character_id, :num_frames, :muted, :in_frame, :out_frame)",
+                tables_of(Project(title=project.title))["project"][1],
+            )
+        connection.close()
+        store = cls(path)
+        store.write(project, "New project")
+        return store
+
+    def __enter__(self) -> Self:
+        """Give the open store."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def tidy(self) -> None:
+        """Forget media that no clip uses and fold the log in, so that the project is one file with nothing beside it.
+
+        The document's owner calls it just before `close`; nothing can be undone afterwards.
+        """
+        with self._transaction():
+            self._forget_unused_media()
+        try:
+            self.database.execute("PRAGMA busy_timeout=0")
+            self.database.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError:
+            _log.info("%s is still in use elsewhere; its log stays beside it", self.path)
+
+    def write(self, project: Project, label: str) -> None:
+        """Commit a document: only the rows that differ from what is on disk, and one line in the journal."""
+        after = tables_of(project)
+        changes = changed_rows(self._written, after)
+        if not changes:
+            self.project = project
+            return
+        with self._transaction():
+            for table, key, row in changes:
+                if row is None:
+                    self.database.table(table).delete(key)
+                else:
+                    self.database.table(table).upsert(row, pk="id")
+            entry = {"at": now_text(), "label": label, "changes": json.dumps(changes)}
+            self.database.table("journal").insert(entry)
+            self.database.execute(
+                "DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - ?", [MAX_JOURNAL_ROWS]
+            )
+        self._written = after
+        self.project = project
+
+    def journal_labels(self) -> list[str]:
+        """What was done to this project, oldest first."""
+        return [str(row["label"]) for row in self.database.query("SELECT label FROM journal ORDER BY id")]
+
+    def add_media(self, content: bytes, kind: str, name: str) -> str:
+        """Keep media bytes under their content hash, which is returned; the same bytes are kept once."""
+        sha = content_hash(content)
+        with self._transaction():
+            self.database.execute(
+                "INSERT OR IGNORE INTO media (sha, kind, name, content) VALUES (?, ?, ?, ?)", [sha, kind, name, content]
+            )
+        return sha
+
+    def media(self, sha: str) -> bytes:
+        """The bytes of a medium; `BadInputError` where they are missing or not what their hash says."""
+        row = self.database.execute("SELECT content FROM media WHERE sha = ?", [sha]).fetchone()
+        if row is None or not isinstance(row[0], bytes) or content_hash(row[0]) != sha:
+            raise BadInputError(f"{self.path}: a sound or picture ({sha[:8]}) is missing or damaged")
+        return row[0]
+
+    def copy_to(self, path: Path) -> None:
+        """Write a complete copy of this project, whole or not at all."""
+        partial = path.with_name(f".{path.name}.part")
+        partial.unlink(missing_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with sqlite3.connect(partial) as target:
+                self.database.conn.backup(target)
+            target.close()
+            partial.replace(path)
+        except (OSError, sqlite3.Error) as error:
+            partial.unlink(missing_ok=True)
+            raise BadInputError(f"{path}: cannot be written ({error})") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            with self.database.atomic():
+                yield
+        except sqlite3.Error as error:
+            raise BadInputError(f"{self.path}: the change could not be saved ({error})") from error
+
+    def _read_tables(self) -> Tables:
+        return {name: {row["id"]: dict(row) for row in self.database.table(name).rows} for name in DOCUMENT_TABLES}
+
+    def _forget_unused_media(self) -> None:
+        used = {clip.media_sha for clip in self.project.timeline.sounds}
+        used |= {ref.media_sha for character in self.project.characters for ref in character.references}
+        for (sha,) in self.database.execute("SELECT sha FROM media").fetchall():
+            if sha not in used:
+                self.database.execute("DELETE FROM media WHERE sha = ?", [sha])
+
+
+def open_project(path: Path) -> ProjectStore:
+    """Open a project to look at or render it; the file is never written."""
+    return ProjectStore(path, is_read_only=True)
+
+
+def copy_project(source: Path, target: Path) -> None:
+    """Copy a closed project file, for example the sample project; an existing target is kept."""
+    if target.exists():
+        return
+    schema.check_header(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
+
+
+def now_text() -> str:
+    """The time of day in UTC, as the journal keeps it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

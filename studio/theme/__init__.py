@@ -1,0 +1,1 @@
+"""How the studio looks: colours, style sheet and icons, dark and light, following the system."""

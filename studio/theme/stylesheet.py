@@ -1,0 +1,99 @@
+"""The style sheet: one text with the names of colours in it, on a grid of 8 pixels. Called by `Look` only."""
+
+from dataclasses import asdict
+from string import Template
+from typing import Final
+
+from studio.theme.colors import Colors
+
+_SHEET: Final = Template("""
+* { outline: none; }
+QMainWindow, QDialog { background: $window; }
+QWidget#panel, QWidget#topBar { background: $panel; border: none; }
+QWidget#panel { border-radius: 8px; }
+QLabel { color: $text; background: transparent; }
+QLabel[soft="true"] { color: $text_soft; }
+QLabel[heading="true"] { color: $text_soft; font-weight: 600; letter-spacing: 0.4px; }
+QLabel[title="true"] { font-size: 15px; font-weight: 600; }
+QLabel[mono="true"] { font-family: "JetBrains Mono", "SF Mono", Consolas, "DejaVu Sans Mono", monospace; }
+QLabel[badge="true"] { background: $raised; color: $text_soft; border-radius: 8px; padding: 2px 8px; }
+
+QMenuBar { background: $panel; color: $text_soft; padding: 0 8px; border: none; }
+QMenuBar::item { padding: 4px 10px; border-radius: 4px; background: transparent; }
+QMenuBar::item:selected { background: $hover; color: $text; }
+QMenu { background: $raised; color: $text; border: 1px solid $border; border-radius: 8px; padding: 6px; }
+QMenu::item { padding: 6px 28px 6px 12px; border-radius: 4px; }
+QMenu::item:selected { background: $accent; color: $on_accent; }
+QMenu::item:disabled { color: $text_faint; background: transparent; }
+QMenu::separator { height: 1px; background: $border; margin: 6px 8px; }
+QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px 8px; }
+
+QPushButton, QToolButton { color: $text; background: $raised; border: 1px solid transparent; border-radius: 6px; }
+QPushButton { padding: 6px 14px; min-height: 18px; }
+QPushButton:hover, QToolButton:hover { background: $hover; }
+QPushButton:pressed, QToolButton:pressed { background: $border; }
+QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
+QPushButton:disabled, QToolButton:disabled { color: $text_faint; }
+QPushButton#primary { background: $accent; color: $on_accent; font-weight: 600; padding: 6px 18px; }
+QPushButton#primary:hover { background: $accent_hover; }
+QPushButton#primary:focus { border: 1px solid $text; }
+QPushButton#primary:disabled { background: $raised; color: $text_faint; }
+QPushButton#chip { border-radius: 12px; padding: 3px 10px; color: $text_soft; }
+QPushButton#chip:hover { color: $text; }
+QToolButton { padding: 5px; background: transparent; }
+QToolButton:checked { background: $selection; }
+QToolButton#play { background: $raised; border-radius: 18px; min-width: 24px; min-height: 24px; }
+QToolButton#play:hover { background: $hover; }
+
+QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {
+  background: $field; color: $text; border: 1px solid $border; border-radius: 6px; padding: 5px 8px;
+  selection-background-color: $accent; selection-color: $on_accent; }
+QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border: 1px solid $accent; }
+QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled { color: $text_faint; }
+QLineEdit#title { background: transparent; border: 1px solid transparent; font-size: 14px; font-weight: 600; padding: 4px 8px; }
+QLineEdit#title:hover { background: $field; }
+QLineEdit#title:focus { background: $field; border: 1px solid $accent; }
+QSpinBox, QDoubleSpinBox { padding-left: 8px; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: none; }
+QComboBox::drop-down { border: none; width: 20px; }
+QComboBox QAbstractItemView { background: $raised; color: $text; border: 1px solid $border; selection-background-color: $accent; }
+
+QListView, QTableView { background: transparent; color: $text; border: none; }
+QListView::item { border-radius: 6px; }
+QListView::item:hover { background: $hover; }
+QListView::item:selected { background: $selection; color: $text; }
+QTableView { gridline-color: transparent; selection-background-color: $selection; selection-color: $text; }
+QTableView::item { padding: 4px 2px; border: none; }
+QHeaderView { background: transparent; }
+QHeaderView::section { background: $panel; color: $text_soft; border: none; padding: 4px 6px; }
+QScrollArea { background: transparent; border: none; }
+QScrollArea > QWidget > QWidget#scrolled { background: transparent; }
+
+QSlider::groove:horizontal { height: 4px; background: $raised; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; background: $text; }
+QSlider::handle:horizontal:focus { background: $accent_hover; }
+QSlider:disabled { background: transparent; }
+QSlider::handle:horizontal:disabled { background: $text_faint; }
+QProgressBar { background: $raised; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; }
+QProgressBar::chunk { background: $accent; border-radius: 3px; }
+QScrollBar:horizontal { height: 10px; background: transparent; margin: 0; }
+QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
+QScrollBar::handle { background: $hover; border-radius: 4px; margin: 1px; min-width: 32px; min-height: 32px; }
+QScrollBar::handle:hover { background: $text_faint; }
+QScrollBar::handle:disabled { background: transparent; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QSplitter::handle { background: transparent; }
+QSplitter::handle:hover { background: $hover; }
+QStatusBar { background: $window; color: $text_soft; border: none; }
+QStatusBar::item { border: none; }
+QStatusBar QLabel { color: $text_soft; padding: 0 8px; }
+QFrame#message { background: $raised; border: 1px solid $border; border-radius: 8px; }
+QFrame#line { background: $border; max-height: 1px; min-height: 1px; border: none; }
+""")
+
+
+def stylesheet(colors: Colors) -> str:
+    """The style sheet in these colours."""
+    return _SHEET.substitute({name: str(value) for name, value in asdict(colors).items()})

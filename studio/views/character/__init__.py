@@ -1,0 +1,1 @@
+"""The library: characters and their references."""

@@ -1,0 +1,102 @@
+"""The small dialogs: preferences, keys, about."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.settings import Settings
+from studio.theme.icons import icon_pixmap
+from studio.theme.look import Look, LookChoice
+from studio.views.actions import key_lines
+from studio.views.properties.form import fields, heading, note
+
+
+def _dialog(parent: QWidget, title: str) -> tuple[QDialog, QVBoxLayout]:
+    dialog = QDialog(parent)
+    dialog.setWindowTitle(title)
+    layout = QVBoxLayout(dialog)
+    layout.setContentsMargins(24, 24, 24, 16)
+    layout.setSpacing(16)
+    return dialog, layout
+
+
+def _add_close(dialog: QDialog, layout: QVBoxLayout) -> None:
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    layout.addWidget(buttons)
+
+
+def preferences_dialog(parent: QWidget, look: Look, settings: Settings) -> QDialog:
+    """Light or dark; a change holds at once."""
+    dialog, layout = _dialog(parent, parent.tr("Preferences"))
+    choices = QComboBox()
+    names = {
+        LookChoice.SYSTEM: parent.tr("As the system"),
+        LookChoice.DARK: parent.tr("Dark"),
+        LookChoice.LIGHT: parent.tr("Light"),
+    }
+    for choice, name in names.items():
+        choices.addItem(name, choice.value)
+    choices.setCurrentIndex(list(names).index(look.choice))
+    choices.setAccessibleName(parent.tr("Appearance"))
+    choices.setMinimumWidth(200)
+
+    def choose(index: int) -> None:
+        settings.look = list(names)[index]
+        look.choose(settings.look)
+
+    choices.activated.connect(choose)
+    layout.addLayout(fields([(parent.tr("Appearance"), choices)]))
+    layout.addWidget(note(parent.tr("Projects are saved by themselves after every edit.")))
+    _add_close(dialog, layout)
+    return dialog
+
+
+def keys_dialog(parent: QWidget) -> QDialog:
+    """All keys in two columns."""
+    dialog, layout = _dialog(parent, parent.tr("Keys"))
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(24)
+    grid.setVerticalSpacing(6)
+    lines = key_lines()
+    half = -(-len(lines) // 2)
+    for place, (text, key) in enumerate(lines):
+        column = 0 if place < half else 2
+        name = QLabel(text)
+        name.setProperty("soft", True)
+        keys = QLabel(key)
+        keys.setMinimumWidth(120)
+        grid.addWidget(name, place % half, column)
+        grid.addWidget(keys, place % half, column + 1)
+    layout.addLayout(grid)
+    _add_close(dialog, layout)
+    return dialog
+
+
+def about_dialog(parent: QWidget) -> QDialog:
+    """What this is."""
+    dialog, layout = _dialog(parent, parent.tr("About LPM Studio"))
+    line = QHBoxLayout()
+    line.setSpacing(16)
+    logo = QLabel()
+    logo.setPixmap(icon_pixmap("lpm-studio", "#ffffff", 64, parent.devicePixelRatioF()))
+    logo.setFixedSize(QSize(64, 64))
+    line.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
+    words = QVBoxLayout()
+    words.addWidget(heading("LPM Studio"))
+    words.addWidget(
+        note(parent.tr("Characters that speak and listen, performed by a model on this machine. Apache License 2.0."))
+    )
+    line.addLayout(words, 1)
+    layout.addLayout(line)
+    _add_close(dialog, layout)
+    dialog.setMinimumWidth(420)
+    return dialog

@@ -1,0 +1,1 @@
+"""The viewer and the timeline, where a performance is directed."""

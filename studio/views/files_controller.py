@@ -1,0 +1,176 @@
+"""Opening, making, copying projects, and bringing in sounds and characters. It owns no widget but asks through file dialogs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from engine.errors import LpmError
+from studio.background.tasks import TaskRunner
+from studio.commands.project_edits import add_character
+from studio.commands.sound_edits import add_sound
+from studio.project.document import Project, SoundTrack
+from studio.project.imports import (
+    SOUND_SUFFIXES,
+    ImportedCharacter,
+    ImportedSound,
+    is_character_folder,
+    read_character_import,
+    read_sound_import,
+    store_character,
+    store_sound,
+)
+from studio.project.store import SUFFIX, ProjectStore
+from studio.qt_models.session import StudioSession
+
+MAX_FILES_AT_ONCE: Final = 20
+
+
+class FilesController(QObject):
+    """Everything of the window that touches files."""
+
+    project_switched = Signal(Path)
+    done = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, session: StudioSession, tasks: TaskRunner, window: QWidget) -> None:
+        """`window` is the parent of the dialogs."""
+        super().__init__(window)
+        self._session = session
+        self._tasks = tasks
+        self._window = window
+
+    def _filter(self) -> str:
+        return self.tr("LPM Studio projects") + f" (*{SUFFIX})"
+
+    def ask_new(self) -> None:
+        """Ask where a new project shall lie, and open it."""
+        start = str(self._session.path.with_name("Untitled.lpm"))
+        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("New project"), start, self._filter())
+        if name:
+            self.make_new(_with_suffix(Path(name)))
+
+    def make_new(self, path: Path) -> None:
+        """Make and open a new project with the cast of the current one; an existing file is replaced only if it is another."""
+        if path.exists() and path.resolve() == self._session.path.resolve():
+            self.failed.emit(self.tr("{path} is the project that is open; choose another name.").format(path=path))
+            return
+        try:
+            path.unlink(missing_ok=True)
+            store = ProjectStore.create(path, Project(title=path.stem))
+        except (LpmError, OSError) as error:
+            self.failed.emit(str(error))
+            return
+        self._switch(store)
+
+    def ask_open(self) -> None:
+        """Ask for a project and open it."""
+        start = str(self._session.path.parent)
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open project"), start, self._filter())
+        if name:
+            self.open(Path(name))
+
+    def open(self, path: Path) -> None:
+        """Open a project; the current one stays open if that fails."""
+        if path.resolve() == self._session.path.resolve():
+            return
+        try:
+            store = ProjectStore(path)
+        except LpmError as error:
+            self.failed.emit(str(error))
+            return
+        self._switch(store)
+
+    def ask_save_as(self) -> None:
+        """Ask for a name, copy the project there and go on with the copy."""
+        start = str(self._session.path)
+        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project as"), start, self._filter())
+        if name:
+            self.save_as(_with_suffix(Path(name)))
+
+    def save_as(self, path: Path) -> None:
+        """Copy the project, whole or not at all, and go on with the copy."""
+        if path.resolve() == self._session.path.resolve():
+            return
+        try:
+            self._session.store.copy_to(path)
+            store = ProjectStore(path)
+        except LpmError as error:
+            self.failed.emit(str(error))
+            return
+        self._switch(store)
+        self.done.emit(self.tr("Saved as {path}").format(path=path))
+
+    def _switch(self, store: ProjectStore) -> None:
+        self._session.switch_to(store)
+        self.project_switched.emit(store.path)
+
+    def ask_import_sounds(self, frame: int) -> None:
+        """Ask for sounds and put them on the speak track from `frame` on."""
+        pattern = " ".join(f"*{suffix}" for suffix in SOUND_SUFFIXES)
+        names, _ = QFileDialog.getOpenFileNames(
+            self._window, self.tr("Import sounds"), "", self.tr("Sounds") + f" ({pattern})"
+        )
+        self.take([Path(name) for name in names], "speak", frame)
+
+    def ask_import_character(self) -> None:
+        """Ask for a character's folder and take it into the cast."""
+        name = QFileDialog.getExistingDirectory(self._window, self.tr("Import a character's folder"))
+        if name:
+            self.take([Path(name)], "speak", 0)
+
+    def take(self, paths: Sequence[Path], track: SoundTrack, frame: int) -> None:
+        """Bring in whatever was dropped or chosen: sounds, character folders, a project."""
+        for path in paths[:MAX_FILES_AT_ONCE]:
+            if path.suffix == SUFFIX:
+                self.open(path)
+                return
+            if path.is_dir():
+                self._take_character(path)
+            else:
+                self._take_sound(path, track, frame)
+
+    def _take_sound(self, path: Path, track: SoundTrack, frame: int) -> None:
+        session, store = self._session, self._session.store
+
+        def keep(sound: ImportedSound) -> None:
+            if session.store is not store:
+                return  # another project was opened while this was read
+            try:
+                clip = store_sound(store, sound, track, frame)
+            except (LpmError, ValueError) as error:
+                self.failed.emit(str(error))
+                return
+            label = self.tr("Import {name}").format(name=sound.name)
+            if session.do(label, lambda project: add_sound(project, clip)):
+                session.select("sound", clip.id)
+
+        self._tasks.run(lambda report, should_stop: read_sound_import(path), keep, self.failed.emit)
+
+    def _take_character(self, folder: Path) -> None:
+        session, store = self._session, self._session.store
+        if not is_character_folder(folder):
+            self.failed.emit(
+                self.tr("{folder}: this folder is no character; it has no character.toml").format(folder=folder)
+            )
+            return
+
+        def keep(imported: ImportedCharacter) -> None:
+            if session.store is not store:
+                return
+            try:
+                character = store_character(store, imported)
+            except LpmError as error:
+                self.failed.emit(str(error))
+                return
+            label = self.tr("Import {name}").format(name=imported.name)
+            if session.do(label, lambda project: add_character(project, character)):
+                session.select("character", character.id)
+
+        self._tasks.run(lambda report, should_stop: read_character_import(folder), keep, self.failed.emit)
+
+
+def _with_suffix(path: Path) -> Path:
+    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)

@@ -1,0 +1,52 @@
+"""The parts that property pages are made of: headings, named fields, quiet notes."""
+
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+
+def heading(text: str) -> QLabel:
+    """The name of a page or a group."""
+    label = QLabel(text)
+    label.setProperty("title", True)
+    label.setWordWrap(True)
+    return label
+
+
+def note(text: str = "") -> QLabel:
+    """A quiet line that explains."""
+    label = QLabel(text)
+    label.setProperty("soft", True)
+    label.setWordWrap(True)
+    return label
+
+
+def line() -> QFrame:
+    """A thin line between groups."""
+    frame = QFrame()
+    frame.setObjectName("line")
+    return frame
+
+
+def fields(rows: list[tuple[str, QWidget]]) -> QGridLayout:
+    """Names on the left, fields on the right, aligned."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(8)
+    grid.setColumnMinimumWidth(0, 64)
+    grid.setColumnStretch(1, 1)
+    for row, (name, field) in enumerate(rows):
+        label = QLabel(name)
+        label.setProperty("soft", True)
+        label.setBuddy(field)
+        grid.addWidget(label, row, 0)
+        grid.addWidget(field, row, 1)
+    return grid
+
+
+def page() -> tuple[QWidget, QVBoxLayout]:
+    """An empty page and its layout."""
+    widget = QWidget()
+    widget.setObjectName("scrolled")
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(0, 0, 8, 0)
+    layout.setSpacing(8)
+    return widget, layout

@@ -1,0 +1,144 @@
+"""The page of a direction: its words, its span, and words to begin with."""
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from studio.commands.prompt_edits import delete_prompt, set_prompt_text, trim_prompt
+from studio.project.document import MAX_PROMPT_CHARACTERS
+from studio.project.timecode import CHUNK_FRAMES, seconds_text
+from studio.qt_models.session import StudioSession
+from studio.views.properties.form import fields, heading, note
+from studio.views.properties.timecode_edit import TimecodeEdit
+
+SUGGESTIONS: Final = (
+    ("smiles warmly", "talks calmly", "nods"),
+    ("looks surprised", "looks away", "sounds sad"),
+)
+
+
+class PromptPage(QWidget):
+    """Edits the selected direction; typing is one undo step until something else is done."""
+
+    table_requested = Signal()
+
+    def __init__(self, session: StudioSession, parent: QWidget | None = None) -> None:
+        """Follow document and selection."""
+        super().__init__(parent)
+        self.setObjectName("scrolled")
+        self._session = session
+        self._shown_id = ""
+        self.words = QPlainTextEdit()
+        self.words.setPlaceholderText(self.tr("What should the character do? For example: smiles warmly and nods"))
+        self.words.setAccessibleName(self.tr("Words of the direction"))
+        self.words.setTabChangesFocus(True)
+        self.words.setFixedHeight(96)
+        self.words.textChanged.connect(self._words_changed)
+        self.words.installEventFilter(self)
+        self.start = TimecodeEdit(self.tr("From"))
+        self.end = TimecodeEdit(self.tr("To"))
+        self.start.frame_edited.connect(lambda frame: self._trim(frame, None))
+        self.end.frame_edited.connect(lambda frame: self._trim(None, frame))
+        self._note = note()
+        self._compose()
+        session.project_changed.connect(self.refresh)
+        session.selection_changed.connect(self.refresh)
+
+    def _compose(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 8, 0)
+        layout.setSpacing(8)
+        layout.addWidget(heading(self.tr("Direction")))
+        layout.addWidget(self.words)
+        for row in SUGGESTIONS:
+            line = QHBoxLayout()
+            line.setSpacing(6)
+            for words in row:
+                chip = QPushButton(self.tr(words))
+                chip.setObjectName("chip")
+                chip.setToolTip(self.tr("Add these words"))
+                chip.clicked.connect(lambda _=False, chip=chip: self._add_words(chip.text()))
+                line.addWidget(chip)
+            line.addStretch(1)
+            layout.addLayout(line)
+        layout.addSpacing(8)
+        layout.addLayout(fields([(self.tr("From"), self.start), (self.tr("To"), self.end)]))
+        layout.addWidget(self._note)
+        delete = QPushButton(self.tr("Delete direction"))
+        delete.clicked.connect(self._delete)
+        table = QPushButton(self.tr("All directions…"))
+        table.clicked.connect(self.table_requested)
+        line = QHBoxLayout()
+        line.addWidget(delete)
+        line.addWidget(table)
+        line.addStretch(1)
+        layout.addSpacing(8)
+        layout.addLayout(line)
+        layout.addStretch(1)
+
+    def refresh(self) -> None:
+        """Show the selected direction."""
+        selection = self._session.selection
+        prompt = self._session.project.prompt(selection.id) if selection.kind == "prompt" else None
+        if prompt is None:
+            self._shown_id = ""
+            return
+        is_same = self._shown_id == prompt.id and " ".join(self.words.toPlainText().split()) == prompt.text
+        if not is_same:
+            self.words.blockSignals(True)
+            self.words.setPlainText(prompt.text)
+            self.words.blockSignals(False)
+        self._shown_id = prompt.id
+        self.start.set_frame(prompt.start_frame)
+        self.end.set_frame(prompt.end_frame)
+        chunks = prompt.num_frames / CHUNK_FRAMES
+        self._note.setText(
+            self.tr("{length}, {chunks:g} chunks. A direction takes effect at the next chunk boundary.").format(
+                length=seconds_text(prompt.num_frames), chunks=round(chunks, 2)
+            )
+        )
+
+    def edit(self) -> None:
+        """Put the cursor into the words."""
+        self.words.setFocus()
+        self.words.selectAll()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Escape and Ctrl+Enter leave the words."""
+        if watched is self.words and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            is_done = event.key() == Qt.Key.Key_Escape or (
+                event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+                and event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            )
+            if is_done:
+                self.words.clearFocus()
+                return True
+        return super().eventFilter(watched, event)
+
+    def _words_changed(self) -> None:
+        prompt_id = self._shown_id
+        text = self.words.toPlainText()[:MAX_PROMPT_CHARACTERS]
+        if prompt_id:
+            self._session.do(
+                self.tr("Edit direction"),
+                lambda project: set_prompt_text(project, prompt_id, text),
+                merge_key=f"words {prompt_id}",
+            )
+
+    def _add_words(self, words: str) -> None:
+        before = self.words.toPlainText().strip()
+        self.words.setPlainText(f"{before}, {words}" if before else words)
+
+    def _trim(self, start_frame: int | None, end_frame: int | None) -> None:
+        prompt = self._session.project.prompt(self._shown_id)
+        if prompt is not None:
+            start = prompt.start_frame if start_frame is None else start_frame
+            end = prompt.end_frame if end_frame is None else end_frame
+            self._session.do(self.tr("Trim direction"), lambda project: trim_prompt(project, prompt.id, start, end))
+            self.refresh()
+
+    def _delete(self) -> None:
+        prompt_id = self._shown_id
+        self._session.do(self.tr("Delete direction"), lambda project: delete_prompt(project, prompt_id))

@@ -1,0 +1,143 @@
+"""Renders and exports for the window: makes the plan, hands it to the engine's thread, and tells how it goes.
+
+It owns no widget; the main window connects its signals to the render bar, the viewer and the message.
+"""
+
+from enum import Enum
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.errors import LpmError
+from studio.background.engine_thread import EngineThread, RenderProgress, RenderRequest
+from studio.background.tasks import Task, TaskRunner
+from studio.project.export import export_film
+from studio.project.render_plan import plan_render
+from studio.project.takes import ChunkState
+from studio.qt_models.session import StudioSession
+
+
+class RenderState(Enum):
+    """What the engine is doing."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    LOADING = "loading"
+    RENDERING = "rendering"
+    CANCELLING = "cancelling"
+    EXPORTING = "exporting"
+
+
+class RenderController(QObject):
+    """One render or export at a time."""
+
+    state_changed = Signal()
+    progressed = Signal(object)
+    export_progressed = Signal(float)
+    exported = Signal(object)
+    ended = Signal()
+    failed = Signal(str)
+
+    def __init__(
+        self, session: StudioSession, engine: EngineThread, tasks: TaskRunner, parent: QObject | None = None
+    ) -> None:
+        """Follow the engine's thread."""
+        super().__init__(parent)
+        self._session = session
+        self._engine = engine
+        self._tasks = tasks
+        self._export_task: Task | None = None
+        self._export_path: Path | None = None
+        self.state = RenderState.IDLE
+        self.seconds_per_second: float | None = None
+        engine.pack_loading.connect(lambda _: self._set_state(RenderState.LOADING))
+        engine.render_started.connect(lambda _: self._set_state(RenderState.RENDERING))
+        engine.render_progress.connect(self._render_progressed)
+        engine.render_finished.connect(self._render_finished)
+        engine.render_cancelled.connect(self._ended)
+        engine.render_failed.connect(self._render_failed)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way."""
+        return self.state is not RenderState.IDLE
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether the film is what the timeline asks for."""
+        return all(state is ChunkState.FRESH for state in self._session.chunk_states())
+
+    def render(self) -> bool:
+        """Render the whole timeline; False where that cannot begin, which `failed` has explained."""
+        if self.is_busy:
+            return False
+        try:
+            plan = plan_render(self._session.project, self._session.store.media)
+        except LpmError as error:
+            self.failed.emit(str(error))
+            return False
+        self._set_state(RenderState.STARTING)
+        return self._engine.submit(RenderRequest(path=self._session.path, plan=plan))
+
+    def cancel(self) -> None:
+        """Stop what is under way; frames that are rendered stay."""
+        self._export_path = None
+        if self._export_task is not None:
+            self._export_task.cancel()
+        elif self.is_busy:
+            self._set_state(RenderState.CANCELLING)
+            self._engine.cancel()
+
+    def export(self, path: Path) -> None:
+        """Write the film to `path`; what is not rendered or has changed is rendered first."""
+        if self.is_busy:
+            return
+        if not self.is_rendered:
+            self._export_path = path
+            if not self.render():
+                self._export_path = None
+            return
+        timeline = self._session.project.timeline
+        stretch = (timeline.in_frame or 0, timeline.out_frame or timeline.num_frames)
+        project_path = self._session.path
+        self._set_state(RenderState.EXPORTING)
+        task = self._tasks.run(
+            lambda report, should_stop: export_film(project_path, path, stretch, report, should_stop),
+            self.exported.emit,
+            self.failed.emit,
+        )
+        self._export_task = task
+        task.progressed.connect(self.export_progressed)
+        task.ended.connect(self._export_ended)
+
+    def _set_state(self, state: RenderState) -> None:
+        if self.state is RenderState.CANCELLING and state in (RenderState.LOADING, RenderState.RENDERING):
+            return
+        self.state = state
+        self.state_changed.emit()
+
+    def _render_progressed(self, progress: RenderProgress) -> None:
+        self.seconds_per_second = progress.seconds_per_second
+        self._session.takes_changed.emit()
+        self.progressed.emit(progress)
+
+    def _render_finished(self, progress: RenderProgress) -> None:
+        self.seconds_per_second = progress.seconds_per_second
+        path = self._export_path
+        self._ended()
+        if path is not None:
+            self.export(path)
+
+    def _render_failed(self, message: str) -> None:
+        self._ended()
+        self.failed.emit(message)
+
+    def _export_ended(self) -> None:
+        self._export_task = None
+        self._ended()
+
+    def _ended(self) -> None:
+        self._export_path = None
+        self._set_state(RenderState.IDLE)
+        self._session.takes_changed.emit()
+        self.ended.emit()
