@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.actor.drawing import accessories, eyes, hair, head, mouth, torso
 from training.actor.drawing.background import draw_background
-from training.actor.drawing.canvas import SUPERSAMPLING, Canvas, Picture
+from training.actor.drawing.canvas import Canvas, Picture, sheet_size
 from training.actor.drawing.expression import controls_of
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.staging import body_pose, head_pose
@@ -28,7 +28,7 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
     """One frame seen from the front, uint8 RGB [size_px, size_px, 3]; `ValueError` for a state of another length."""
     if state_K.shape != (NUM_CHANNELS,):
         raise ValueError(f"a state has {NUM_CHANNELS} channels, this one has the shape {state_K.shape}")
-    sheet_px = size_px * SUPERSAMPLING
+    sheet_px = sheet_size(size_px)
     canvas = Canvas(background_sheet(identity, sheet_px).copy())
     controls = controls_of(state_K)
     ink = Ink(canvas, head_pose(identity, controls, sheet_px))
@@ -55,7 +55,7 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
         eyes.draw_brow(ink, identity, controls, side)
     accessories.draw_glasses(ink, identity)
     ink.flush()
-    return canvas.finished()
+    return canvas.finished(size_px)
 
 
 def draw_film(identity: Identity, state_TK: NDArray[np.float32], size_px: int) -> Picture:

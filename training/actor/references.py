@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.actor.draw import background_sheet, draw_frame
-from training.actor.drawing.canvas import SUPERSAMPLING, Canvas, Picture
+from training.actor.drawing.canvas import Canvas, Picture, sheet_size
 from training.actor.drawing.expression import controls_of
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.profile import draw_profile
@@ -54,7 +54,7 @@ def draw_view(identity: Identity, view: str, size_px: int) -> Picture:
         return draw_frame(identity, resting_state(1)[0], size_px)
     if view not in VIEWS:
         raise ValueError(f"there is no view {view!r}; the views are {', '.join(VIEWS)}")
-    sheet_px = size_px * SUPERSAMPLING
+    sheet_px = sheet_size(size_px)
     is_mirrored = view == "right"
     sheet = background_sheet(identity, sheet_px)
     canvas = Canvas(np.ascontiguousarray(sheet[:, ::-1]) if is_mirrored else sheet.copy())
@@ -67,5 +67,5 @@ def draw_view(identity: Identity, view: str, size_px: int) -> Picture:
         draw_rear(ink, identity, body)
     else:
         draw_profile(ink, identity, controls)
-    picture = canvas.finished()
+    picture = canvas.finished(size_px)
     return np.ascontiguousarray(picture[:, ::-1]) if is_mirrored else picture

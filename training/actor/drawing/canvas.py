@@ -1,4 +1,4 @@
-"""The sheet of paper: polygons and soft spots with sub-pixel precision, drawn at twice the size and averaged down.
+"""The sheet of paper: polygons and soft spots with sub-pixel precision, drawn larger and averaged down.
 
 Called by the parts of the drawing and by `training.actor.draw`; knows nothing of faces.
 """
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from training.actor.drawing.geometry import Points
 from training.actor.drawing.palette import Colour
 
-SUPERSAMPLING: Final = 2
+_ENLARGEMENT: Final = 2
+_LEAST_SHEET_PX: Final = 256  # small pictures are drawn on a sheet that still holds the fine lines
 _FRACTION_BITS: Final = 4
 
 Picture = NDArray[np.uint8]
@@ -28,8 +29,14 @@ def _soft_disc(radius_px: int) -> NDArray[np.float32]:
 
 
 def to_fixed(polygon_N2: Points) -> NDArray[np.int32]:
-    """Pixels as the fixed-point numbers that the rasteriser takes."""
-    return np.asarray(np.rint(polygon_N2 * np.float32(1 << _FRACTION_BITS)), dtype=np.int32)
+    """Pixels as the fixed-point numbers that the rasteriser takes, which count from the middle of the first pixel."""
+    scale = np.float32(1 << _FRACTION_BITS)
+    return np.asarray(np.rint(polygon_N2 * scale - 0.5 * scale), dtype=np.int32)
+
+
+def sheet_size(size_px: int) -> int:
+    """The sheet's width for a picture of this width: a whole multiple of it."""
+    return size_px * max(_ENLARGEMENT, -(-_LEAST_SHEET_PX // size_px))
 
 
 class Canvas:
@@ -62,8 +69,7 @@ class Canvas:
         below += (np.array(colour, dtype=np.float32) - below) * (disc * strength)
         patch[:] = (below + 0.5).astype(np.uint8)
 
-    def finished(self) -> Picture:
+    def finished(self, size_px: int) -> Picture:
         """The picture at its final size."""
-        height, width = self.sheet_HWC.shape[:2]
-        size = (width // SUPERSAMPLING, height // SUPERSAMPLING)
+        size = (size_px, size_px)
         return np.asarray(cv2.resize(self.sheet_HWC, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
