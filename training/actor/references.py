@@ -20,8 +20,8 @@ from training.actor.drawing.staging import body_pose, head_pose
 from training.actor.identity import Identity
 from training.actor.state import EXPRESSIONS, VIEWS, channel, resting_state
 
-_STILL_SCALE: Final = 0.84  # stills of the sides and the back show more of hair and clothes
-_STILL_Y: Final = 0.44
+_STILL_SCALES: Final = {"left": 0.84, "right": 0.84, "rear": 0.75}  # these show more of the hair and the clothes
+_STILL_YS: Final = {"left": 0.44, "right": 0.44, "rear": 0.42}
 
 
 def draw_references(identity: Identity, size_px: int) -> dict[str, Picture]:
@@ -60,7 +60,7 @@ def draw_view(identity: Identity, view: str, size_px: int) -> Picture:
     canvas = Canvas(np.ascontiguousarray(sheet[:, ::-1]) if is_mirrored else sheet.copy())
     controls = controls_of(resting_state(1)[0])
     pose = head_pose(identity, controls, sheet_px)
-    still = replace(pose, unit_px=pose.unit_px * _STILL_SCALE, centre_y_px=_STILL_Y * sheet_px)
+    still = replace(pose, unit_px=pose.unit_px * _STILL_SCALES[view], centre_y_px=_STILL_YS[view] * sheet_px)
     ink = Ink(canvas, still)
     if view == "rear":
         body = replace(body_pose(identity, controls, sheet_px), unit_px=still.unit_px, y_px=still.centre_y_px)

@@ -4,16 +4,18 @@ Called by `training.actor.draw`. Knows nothing of eyes, mouth and hair.
 """
 
 from functools import lru_cache
+from math import sin
 
 import numpy as np
 
 from training.actor.drawing.expression import Controls
-from training.actor.drawing.geometry import Points, circle, curve, ellipse, mirrored, points, stroke
+from training.actor.drawing.geometry import Points, curve, ellipse, mirrored, points, stroke
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import blend, colour_of, deepen, light, shade
 from training.actor.identity import Identity
 
 _NUM_SHADES = 6
+_EAR_DEPTH = -0.1
 
 
 @lru_cache(maxsize=32)
@@ -77,34 +79,28 @@ def draw_skull(ink: Ink, identity: Identity, controls: Controls) -> None:
 
 
 def draw_ears(ink: Ink, identity: Identity) -> None:
-    """Both ears; the far one goes out of sight as the head turns."""
-    a, size = identity.head_width, identity.ear_size
+    """Both ears; the far one goes out of sight as the head turns, the near one moves in over the face's edge."""
+    size = identity.ear_size
     for side in (-1.0, 1.0):
-        towards = side * np.sin(ink.pose.yaw)  # positive: the far side
-        seen = float(np.clip(1.0 - 1.5 * towards, 0.0, 1.25))
-        if seen < 0.05:
+        towards = side * sin(ink.pose.yaw)  # positive: the far side
+        seen = min(1.25, 1.0 - (2.1 if towards > 0.0 else 1.5) * towards)
+        if seen <= 0.03:
             continue
-        x = side * (a + 0.035) - 0.02 * side
-        depth = -0.1 - 0.5 * max(0.0, -towards) * 0
-        shape = circle(20) * np.array((0.125 * size * seen, 0.2 * size), dtype=np.float32)
-        shape = shape + np.array(
-            (x - side * 0.06 * (1 - seen) - side * max(0.0, -towards) * 0.28, -0.02), dtype=np.float32
-        )
-        ink.outline(shape, shade(identity.skin, 0.1), depth)
-        inner = circle(16) * np.array((0.06 * size * seen, 0.11 * size), dtype=np.float32)
-        offset = np.array((x + side * 0.03 * seen - side * max(0.0, -towards) * 0.28, -0.03), dtype=np.float32)
-        ink.outline(inner + offset, shade(identity.skin, 0.3), depth)
-        if identity.earrings != "none":
-            _draw_earring(ink, identity, float(offset[0]), depth)
+        middle = side * (identity.head_width + 0.015 + 0.28 * min(0.0, towards))
+        outside = middle - side * 0.06 * (1.0 - seen)
+        ink.outline(ellipse(outside, -0.02, 0.125 * size * seen, 0.2 * size, 20), shade(identity.skin, 0.1), _EAR_DEPTH)
+        inside = middle + side * 0.03 * seen
+        ink.outline(ellipse(inside, -0.03, 0.06 * size * seen, 0.11 * size, 16), shade(identity.skin, 0.3), _EAR_DEPTH)
+        _draw_earring(ink, identity, inside, min(1.0, seen))
 
 
-def _draw_earring(ink: Ink, identity: Identity, x: float, depth: float) -> None:
+def _draw_earring(ink: Ink, identity: Identity, x: float, seen: float) -> None:
     low = -0.02 - 0.2 * identity.ear_size
     if identity.earrings == "stud":
-        ink.outline(ellipse(x, low, 0.055, 0.055, 14), identity.metal, depth)
-        return
-    ring = circle(20) * np.array((0.1, 0.12), dtype=np.float32) + np.array((x, low - 0.11), dtype=np.float32)
-    ink.outline(stroke(np.concatenate((ring, ring[:1])), 0.045, 1.0), identity.metal, depth)
+        ink.outline(ellipse(x, low, 0.055 * seen, 0.055 * seen, 14), identity.metal, _EAR_DEPTH)
+    elif identity.earrings == "hoop":
+        ring = ellipse(x, low - 0.11 * seen, 0.1 * seen, 0.12 * seen, 20)
+        ink.outline(stroke(np.concatenate((ring, ring[:1])), 0.045 * seen, 1.0), identity.metal, _EAR_DEPTH)
 
 
 def draw_cheeks(ink: Ink, identity: Identity, controls: Controls) -> None:
@@ -112,7 +108,8 @@ def draw_cheeks(ink: Ink, identity: Identity, controls: Controls) -> None:
     a = identity.head_width
     rosy = blend(identity.skin, colour_of("#e2506a"), 0.55)
     for side in (-1.0, 1.0):
-        strength = 0.2 + 0.28 * identity.blush + 0.16 * controls.cheek
+        facing = 1.0 - max(0.0, side * sin(ink.pose.yaw)) * 1.9  # the far cheek's blush must not spill over its edge
+        strength = (0.2 + 0.28 * identity.blush + 0.16 * controls.cheek) * facing
         ink.spot(side * 0.62 * a, -0.3 + 0.05 * controls.cheek, 0.27, rosy, strength)
     if identity.freckles > 0.0:
         spot = blend(shade(identity.skin, 0.22), colour_of("#a0522d"), 0.35)

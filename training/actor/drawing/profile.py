@@ -84,15 +84,13 @@ def _draw_torso(ink: Ink, identity: Identity) -> None:
         ink.outline(lit, shade(identity.cloth, 0.16 * (1.0 - share)))
     arm = curve(points((0.18, -1.72), (0.32, -2.1), (0.28, -2.6), (0.3, -3.2)), 20)
     ink.outline(stroke(arm, 0.06, 0.3), shade(identity.cloth, 0.26))
-    back = curve(points((-0.5, -1.72), (-0.62, -2.1), (-0.58, -2.6), (-0.6, -3.2)), 20)
-    ink.outline(stroke(back, 0.06, 0.3), shade(identity.cloth, 0.26))
 
 
 def _draw_neck(ink: Ink, identity: Identity) -> None:
     skin, wide = identity.skin, identity.neck_width
     throat = 0.12 + 0.6 * (wide - 0.33)
     neck = points(
-        (-0.62, -0.4), (-0.6, -0.9), (-0.68, -1.4), (0.26, -1.5), (throat + 0.1, -1.15), (throat + 0.06, -0.8)
+        (-0.62, -0.4), (-0.6, -0.9), (-0.6, -1.32), (0.22, -1.42), (throat + 0.1, -1.15), (throat + 0.06, -0.8)
     )
     ink.outline(np.concatenate((neck, points((0.0, -0.5)))), shade(skin, 0.13))
     shadow = points((-0.3, -0.55), (-0.1, -0.86), (throat + 0.04, -1.08), (throat + 0.3, -0.95), (throat + 0.2, -0.7))

@@ -14,7 +14,7 @@ from training.actor.drawing.prints import print_shapes
 from training.actor.drawing.torso import BodyPose, draw_torso, second_colour
 from training.actor.identity import Identity
 
-_PRINT_Y = -2.02
+_PRINT_Y = -2.06
 _SIDES = (-1.0, 1.0)
 
 
@@ -36,12 +36,12 @@ def _draw_back_of_clothes(ink: Ink, identity: Identity, body: BodyPose) -> None:
     accent = second_colour(identity)
     place = np.array((0.0, _PRINT_Y), dtype=np.float32)
     for shape in print_shapes(identity.back_print):
-        ink.canvas.fill(body.pixels(shape * np.float32(0.34) + place), accent)
+        ink.canvas.fill(body.pixels(shape * np.float32(0.32) + place), accent)
 
 
 def _draw_nape(ink: Ink, identity: Identity, body: BodyPose) -> None:
     neck = identity.neck_width
-    tube = points((-neck, -0.5), (-neck - 0.02, -1.1), (-neck - 0.1, -1.34), (neck + 0.1, -1.34), (neck + 0.02, -1.1))
+    tube = points((-neck, -0.5), (-neck - 0.02, -1.1), (-neck - 0.02, -1.32), (neck + 0.02, -1.32), (neck + 0.02, -1.1))
     shape = np.concatenate((tube, points((neck, -0.5))))
     ink.outline(shape, shade(identity.skin, 0.12))
     shadow = points((-neck, -0.6), (-neck, -0.98), (0.0, -1.12), (neck, -0.98), (neck, -0.6))
@@ -89,8 +89,8 @@ def _hair_outline(identity: Identity) -> Points | None:
     a, volume = identity.head_width, identity.hair_volume
     crown = ((0.0, 1.12 + 0.06 * volume), (0.56 * a, 1.02), (0.95 * a, 0.6), (a + 0.06, 0.12))
     ends: dict[str, tuple[tuple[float, float], ...]] = {
-        "long": ((1.18 * a, -0.5), (1.26 * a, -1.2), (1.0 * a, -1.62), (0.0, -1.7)),
-        "wavy": ((1.24 * a, -0.4), (1.16 * a, -0.8), (1.32 * a, -1.2), (1.04 * a, -1.6), (0.0, -1.56)),
+        "long": ((1.18 * a, -0.5), (1.24 * a, -1.1), (1.0 * a, -1.5), (0.0, -1.58)),
+        "wavy": ((1.24 * a, -0.4), (1.16 * a, -0.8), (1.3 * a, -1.15), (1.04 * a, -1.52), (0.0, -1.48)),
         "bob": ((1.2 * a, -0.4), (1.18 * a, -0.86), (0.6 * a, -0.98), (0.0, -0.99)),
         "curly": ((1.1 * a, -0.3), (0.86 * a, -0.8), (0.0, -0.88)),
         "crop": ((0.93 * a, -0.3), (0.6 * a, -0.6), (0.0, -0.62)),
