@@ -1,0 +1,82 @@
+"""Writing a character folder: pictures as PNG and the card that lists them.
+
+Called by `lpm character import`, the studio's import and the procedural actor. The folder appears whole or not at all.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.characters import CARD_NAME, Origin, ReferenceKind, check_character
+from engine.errors import BadInputError, CharacterError
+from engine.media.pictures import write_picture
+from engine.media.whole_files import cannot_write
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewReference:
+    """A picture to be written, uint8 RGB, and what it shows."""
+
+    kind: ReferenceKind
+    subtype: str
+    picture_HWC: NDArray[np.uint8]
+
+    @property
+    def file_name(self) -> str:
+        """`global.png`, `view_left.png`, `expression_happy.png`."""
+        return f"{self.kind}_{self.subtype}.png" if self.subtype else f"{self.kind}.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewCharacter:
+    """Everything that goes into a character folder."""
+
+    name: str
+    description: str
+    origin: Origin
+    consent: str
+    references: Sequence[NewReference]
+
+
+def write_character(folder: Path, character: NewCharacter) -> None:
+    """Write a new folder; `BadInputError` where one is there already, `CharacterError` where it would not be a valid one."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInputError(f"{folder}: is there already and not empty; choose another name")
+    staging = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    try:
+        staging.mkdir(parents=True)
+        for reference in character.references:
+            write_picture(staging / reference.file_name, reference.picture_HWC)
+        (staging / CARD_NAME).write_bytes(_card_text(character).encode("utf-8"))
+        problems = check_character(staging)
+        if problems:
+            raise CharacterError(problems[0].replace(str(staging), str(folder)))
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(staging, folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _card_text(character: NewCharacter) -> str:
+    lines = [f"{key} = {_quoted(getattr(character, key))}" for key in ("name", "description", "origin", "consent")]
+    for reference in character.references:
+        lines += ["", "[[references]]", f"file = {_quoted(reference.file_name)}", f"kind = {_quoted(reference.kind)}"]
+        if reference.subtype:
+            lines.append(f"type = {_quoted(reference.subtype)}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's quoting is one, once line breaks and control characters are gone."""
+    return json.dumps(
+        " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()), ensure_ascii=False
+    )
