@@ -132,7 +132,7 @@ def draw_hair_front(ink: Ink, identity: Identity) -> None:
     style = identity.hair_style
     if style == "bald":
         return
-    dark, middle, shine = _tones(identity)
+    _, middle, shine = _tones(identity)
     sides, top = _cap_measures(identity)
     outer, line = _cap_outer(identity, sides, top), _hairline(identity)
     if style == "curly":
@@ -142,7 +142,7 @@ def draw_hair_front(ink: Ink, identity: Identity) -> None:
     ink.face(edge, shade(identity.hair, 0.14), 0.04)
     _draw_shine(ink, identity, shine)
     if style in ("long", "wavy"):
-        _draw_locks(ink, identity, middle, dark)
+        _draw_locks(ink, identity, middle)
     elif style == "bob":
         _draw_bob_sides(ink, identity, middle)
     elif style == "quiff":
@@ -160,7 +160,7 @@ def _draw_shine(ink: Ink, identity: Identity, shine: Colour) -> None:
     ink.outline(stroke(arc, 0.085, 0.1), shine, 0.2)
 
 
-def _draw_locks(ink: Ink, identity: Identity, middle: Colour, dark: Colour) -> None:
+def _draw_locks(ink: Ink, identity: Identity, middle: Colour) -> None:
     """Long strands before both shoulders."""
     a, volume = identity.head_width, identity.hair_volume
     wave = 0.09 if identity.hair_style == "wavy" else 0.0

@@ -71,7 +71,7 @@ def draw_mouth(ink: Ink, identity: Identity, controls: Controls) -> None:
     ink.face(np.concatenate((shape.outer_upper, shape.inner_upper[::-1])), shade(lip, 0.14), lift)
     if shape.opening > 0.012:
         ink.face(np.concatenate((shape.inner_upper, shape.inner_lower[::-1])), _INSIDE, lift)
-        _draw_tongue(ink, controls, shape, lift)
+        _draw_tongue(ink, shape, lift)
         _draw_teeth(ink, identity, controls, shape, lift)
     parting = blend(shade(lip, 0.55), _INSIDE, 0.4)
     ink.face(stroke(shape.inner_upper, 0.042, 0.45), parting, lift)
@@ -83,7 +83,7 @@ def draw_mouth(ink: Ink, identity: Identity, controls: Controls) -> None:
     ink.face(stroke(below, 0.04, 0.1), shade(identity.skin, 0.13))
 
 
-def _draw_tongue(ink: Ink, controls: Controls, shape: MouthShape, lift: float) -> None:
+def _draw_tongue(ink: Ink, shape: MouthShape, lift: float) -> None:
     height = 0.42 * max(0.0, shape.opening - 0.06)
     profile = height * np.clip(1.0 - (_ALONG / 0.72) ** 2, 0.0, 1.0) ** 0.5
     top = np.minimum(shape.inner_lower[:, 1] + profile, shape.inner_upper[:, 1])
