@@ -1,14 +1,11 @@
-"""The festival engine as one long-lived process: the engine that training never hears, for honest evaluation.
+"""The festival engine as a program: the engine that training never hears, for honest evaluation.
 
-Called by `voices` only. Optional. One process a Python process; it ends with it.
+Called by `voices` only. Optional. Each text is one run of the program, about half a second.
 """
 
-import atexit
-import functools
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,50 +18,7 @@ from training.actor.flite import Segment
 
 VOICES_FOLDERS: Final = (Path("/usr/share/festival/voices"), Path("/usr/local/share/festival/voices"))
 FESTIVAL_VOICES: Final = ("ked_diphone", "kal_diphone")
-_DONE: Final = "spoken"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Festival:
-    """The running process and the folder through which it hands over its sound."""
-
-    process: subprocess.Popen[str]
-    folder: Path
-
-    def speak(self, text: str, name: str, *, pitch: float, rate: float) -> tuple[NDArray[np.int16], int, list[Segment]]:
-        """Sound, its rate in Hz, and the segments in order; `pitch` and `rate` are factors around 1."""
-        wave = self.folder / "spoken.wav"
-        quoted = text.encode("ascii", errors="ignore").decode().replace("\\", "").replace('"', "")
-        command = f"""
-            (voice_{name})
-            (Parameter.set 'Duration_Stretch {1.0 / rate:.3f})
-            (set! int_lr_params '((target_f0_mean {105 * pitch:.1f}) (target_f0_std 15) (model_f0_mean 170) (model_f0_std 34)))
-            (set! spoken (utt.synth (Utterance Text "{quoted}")))
-            (utt.save.wave spoken "{wave}" 'riff)
-            (mapcar (lambda (s) (format t "segment %s %f %s\\n"
-                (item.name s) (item.feat s "end") (item.feat s "R:SylStructure.parent.stress")))
-              (utt.relation.items spoken 'Segment))
-            (format t "{_DONE}\\n")
-        """
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(command)
-        self.process.stdin.flush()
-        segments: list[Segment] = []
-        for line in self.process.stdout:
-            words = line.split()
-            if words[:1] == ["segment"]:
-                segments.append(Segment(name=words[1], end_s=float(words[2]), is_stressed=words[3] == "1"))
-            if words == [_DONE]:
-                sound, rate_hz = soundfile.read(wave, dtype="int16")
-                return sound, int(rate_hz), segments
-        raise MissingDependencyError("festival stopped while it spoke; run `festival --pipe` by hand to see why.")
-
-    def close(self) -> None:
-        """Ends the process and removes its folder."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self.process.wait(timeout=5)
-        shutil.rmtree(self.folder, ignore_errors=True)
+LONGEST_RUN_S: Final = 120
 
 
 def find_festival_voices() -> tuple[str, ...]:
@@ -78,13 +32,28 @@ def find_festival_voices() -> tuple[str, ...]:
     return voices
 
 
-@functools.cache
-def open_festival() -> Festival:
-    """Starts the process, once per Python process; `MissingDependencyError` if festival or its voices are not there."""
-    find_festival_voices()
-    process = subprocess.Popen(
-        ["festival", "--pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    festival = Festival(process=process, folder=Path(tempfile.mkdtemp(prefix="lpm-festival-")))
-    atexit.register(festival.close)
-    return festival
+def speak_festival(text: str, name: str, *, pitch: float, rate: float) -> tuple[NDArray[np.int16], int, list[Segment]]:
+    """Sound, its rate in Hz, and the segments in order; `pitch` and `rate` are factors around 1."""
+    quoted = text.encode("ascii", errors="ignore").decode().replace("\\", "").replace('"', "")
+    with tempfile.TemporaryDirectory(prefix="lpm-festival-") as folder:
+        wave, script = Path(folder, "spoken.wav"), Path(folder, "speak.scm")
+        script.write_text(
+            f"""(voice_{name})
+            (Parameter.set 'Duration_Stretch {1.0 / rate:.3f})
+            (set! int_lr_params '((target_f0_mean {105 * pitch:.1f}) (target_f0_std 15) (model_f0_mean 170) (model_f0_std 34)))
+            (set! spoken (utt.synth (Utterance Text "{quoted}")))
+            (utt.save.wave spoken "{wave}" 'riff)
+            (mapcar (lambda (s) (format t "segment %s %f %s\\n"
+                (item.name s) (item.feat s "end") (item.feat s "R:SylStructure.parent.stress")))
+              (utt.relation.items spoken 'Segment))
+            """,
+            encoding="ascii",
+        )
+        command = ["festival", "-b", str(script)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_RUN_S, check=True)
+            sound, rate_hz = soundfile.read(wave, dtype="int16")
+        except (OSError, subprocess.SubprocessError, soundfile.LibsndfileError) as error:
+            raise MissingDependencyError(f"festival cannot speak here ({error}); reinstall festival.") from error
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("segment ")]
+    return sound, int(rate_hz), [Segment(name=w[1], end_s=float(w[2]), is_stressed=w[3] == "1") for w in lines]

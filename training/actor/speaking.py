@@ -22,6 +22,7 @@ STEPS_PER_FRAME: Final = 5
 STEP_SAMPLES: Final = SAMPLES_PER_FRAME // STEPS_PER_FRAME
 LEAD_MS: Final = 20.0  # lips move a little before their sound
 ENERGY_WINDOW_MS: Final = 50.0
+KNEE: Final = 0.7  # wider openings approach 1 softly, so that loud vowels still differ
 MOUTH: Final = ("mouth_open", "mouth_width", "mouth_round", "lip_press", "teeth")
 
 Track = NDArray[np.float32]
@@ -106,8 +107,8 @@ def _opening(target: NDArray[np.float64], energy: Track, habit: MouthHabit) -> N
     """The phones' opening weighed with the voice's energy; a faint opening counts as closed."""
     share = habit.loudness
     shaped = target * (1 - share + share * energy) + 0.35 * share * energy * np.minimum(target * 3.0, 1.0)
-    opening: NDArray[np.float64] = np.clip((shaped * habit.opening - 0.04) / 0.96, 0.0, 1.0)
-    return opening
+    opening = np.maximum((shaped * habit.opening - 0.04) / 0.96, 0.0)
+    return np.where(opening > KNEE, KNEE + (1 - KNEE) * np.tanh((opening - KNEE) / (1 - KNEE)), opening)
 
 
 def _close(frames: NDArray[np.float64], phones: list[Phone], num_frames: int) -> None:

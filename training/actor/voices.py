@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.errors import MissingDependencyError
 from training.actor.espeak import open_espeak
-from training.actor.festival import find_festival_voices, open_festival
+from training.actor.festival import find_festival_voices, speak_festival
 from training.actor.flite import Segment, open_flite
 from training.actor.phonemes import STRESS_MARKS, Phone, sounds_of_dictionary_phone, sounds_of_ipa, split_phone
 
@@ -170,9 +170,7 @@ def _speak_flite(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, l
 
 
 def _speak_festival(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, list[Phone]]:
-    raw, rate_hz, segments = open_festival().speak(
-        text, voice.name, pitch=manner.pitch, rate=manner.rate * manner.tract
-    )
+    raw, rate_hz, segments = speak_festival(text, voice.name, pitch=manner.pitch, rate=manner.rate * manner.tract)
     return raw.astype(np.float32) / 32768.0, rate_hz, _phones_of_segments(segments, len(raw))
 
 
