@@ -44,10 +44,9 @@ class GuidanceScales:
 
 def guide(predict: Callable[[DitInputs], Tensor], inputs: DitInputs, scales: GuidanceScales) -> Tensor:
     """The guided prediction; all branches that count run as one batch, one after another along the batch axis."""
-    batch = inputs.latents_BFCHW.shape[0]
     weighted = [(index, weight) for index, weight in enumerate(scales.branch_weights) if weight != 0]
-    branches = predict(_stack([_with_first(inputs, index) for index, _ in weighted])).split(batch)
-    guided = weighted[0][1] * branches[0]
+    branches = predict(_stack([_with_first(inputs, index) for index, _ in weighted])).chunk(len(weighted))
+    guided: Tensor = weighted[0][1] * branches[0]
     for (_, weight), branch in zip(weighted[1:], branches[1:], strict=True):
         guided = guided + weight * branch
     return guided

@@ -65,7 +65,7 @@ class _ExplicitAttention(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         q, k, v, weights = ctx.saved_tensors  # type: ignore[attr-defined]
         out_grad = out_grad.contiguous()

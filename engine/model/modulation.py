@@ -71,7 +71,7 @@ class _ModulatedNorm(torch.autograd.Function):
         return rearrange(out_BGPD, "b g p d -> b (g p) d").to(dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         x, normed, mean, inverse_std, factor_BG1D = ctx.saved_tensors  # type: ignore[attr-defined]
         grad_BGPD = _segments(at_least_float32(out_grad), factor_BG1D)
@@ -92,7 +92,7 @@ class _GatedResidual(torch.autograd.Function):
         return rearrange(out_BGPD, "b g p d -> b (g p) d")
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         branch, gate_BGD = ctx.saved_tensors  # type: ignore[attr-defined]
         grad_BGPD = _segments(out_grad, gate_BGD)

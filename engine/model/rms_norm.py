@@ -41,10 +41,11 @@ class _RmsNorm(torch.autograd.Function):
         wide = at_least_float32(x)
         inverse_rms = (torch.linalg.vecdot(wide, wide).unsqueeze(-1) / x.shape[-1] + eps).rsqrt_()
         ctx.save_for_backward(x, weight, inverse_rms)
-        return (wide * inverse_rms).mul_(weight).to(x.dtype)
+        normed: Tensor = (wide * inverse_rms).mul_(weight)
+        return normed.to(x.dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight, inverse_rms = ctx.saved_tensors  # type: ignore[attr-defined]
         wide_grad = at_least_float32(out_grad)

@@ -77,7 +77,7 @@ class _Rotate(torch.autograd.Function):
         return torch.addcmul(x_BLNK * cos_BLNK, _swapped(x_BLNK), sin_BLNK)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, None, None]:
         cos_BLNK, sin_BLNK = ctx.saved_tensors  # type: ignore[attr-defined]
         return torch.addcmul(out_grad * cos_BLNK, _swapped(out_grad), sin_BLNK, value=-1), None, None

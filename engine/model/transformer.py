@@ -80,6 +80,7 @@ class Transformer(nn.Module):
                 if isinstance(module, nn.Linear):
                     nn.init.normal_(module.weight, std=0.02)
         for block in self.blocks:
+            assert isinstance(block, Block)
             nn.init.zeros_(block.cross_attn.v_audio.weight)
         nn.init.zeros_(self.head.head.weight)
 
@@ -131,7 +132,7 @@ class Transformer(nn.Module):
         clean_B1 = torch.zeros_like(inputs.timestep_BF[:, :1])
         sinusoid_BGK = sinusoid(torch.cat([inputs.timestep_BF, clean_B1], dim=1), self.config.frequency_dim)
         with torch.autocast(device_type=sinusoid_BGK.device.type, enabled=False):
-            time_BGD = self.time_embedding(sinusoid_BGK.to(self.time_embedding[0].weight.dtype))
+            time_BGD = self.time_embedding(sinusoid_BGK.to(self.patch_embedding.weight.dtype))
             time_BGMD = rearrange(self.time_projection(time_BGD), "b g (m d) -> b g m d", m=6).float()
         video_BGMD = repeat(time_BGMD[:, :frames], "b f m d -> b (f s) m d", s=tokens_per_frame // segment)
         clean_BGMD = time_BGMD[:, frames:].expand(-1, references * tokens_per_reference // segment, -1, -1)
