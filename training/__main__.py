@@ -15,6 +15,7 @@ VERBS = {
     "train": ("training.cli", "train a component of a pack, or all of them in order"),
     "actor": ("training.actor.cli", "draw clips and characters of the procedural actor"),
     "data": ("training.data.cli", "draw and encode the clips that models are trained on"),
+    "pack": ("training.packing", "gather trained components into a model pack"),
     "evaluate": ("training.bench.cli", "measure a pack or a film"),
 }
 

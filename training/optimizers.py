@@ -48,7 +48,9 @@ def orthogonalised(gradient_MN: Tensor, num_iterations: int = 5) -> Tensor:
 class Muon(Optimizer):
     """Momentum, then orthogonalisation of each update; for parameters of two or more dimensions."""
 
-    def __init__(self, parameters: Iterable[Tensor], learning_rate: float, momentum: float, weight_decay: float) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], learning_rate: float, momentum: float, weight_decay: float
+    ) -> None:
         super().__init__(parameters, {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()

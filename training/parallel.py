@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, multiprocessing
 from torch import distributed as dist
-from torch import multiprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,11 @@ def run_processes(job: Callable[[], None], num_processes: int) -> None:
 
 def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int) -> None:
     os.environ.update(
-        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(num_processes), OMP_NUM_THREADS="1"
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+        RANK=str(rank),
+        WORLD_SIZE=str(num_processes),
+        OMP_NUM_THREADS="1",
     )
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()

@@ -132,7 +132,8 @@ class Trainer:
     def _sample(self, report: Callable[[dict[str, Any]], None]) -> None:
         if not self.world.is_first:
             return
-        with averaged_weights(self.task.model, self.average), torch.no_grad():
+        device = next(self.task.model.parameters()).device
+        with averaged_weights(self.task.model, self.average), torch.no_grad(), fast_autocast(device):
             record: dict[str, Any] = {"step": self.step, **self.task.measure()}
             self.task.write_samples(self.folder, self.step)
         self.metrics.append(record)

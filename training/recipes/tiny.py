@@ -97,6 +97,7 @@ def tiny_base(places: Places) -> Run:
         window=window,
         features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),
         held_out=features_slice(features, slice(0, NUM_HELD_OUT_CLIPS)),
+        codec=parts.trained_codec(places.parts),
         weights_file=parts.BASE_FILE,
     )
     config = TrainerConfig(

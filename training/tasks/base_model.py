@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
+from engine.codec.protocol import VideoCodec
 from engine.flow.preconditioning import Preconditioning
+from engine.flow.schedule import euler_schedule
+from engine.flow.solver import EulerSolver, solve
 from engine.model.transformer import DitInputs, Transformer
 from engine.packs import fill_from_file, save_weights
+from engine.precision import fast_autocast
 from engine.references import ReferenceLatents
 from training.actor.state import channel
 from training.data.windows import ClipFeatures, WindowConfig, cut_window, window_batches
@@ -26,6 +32,8 @@ from training.parallel import World
 
 READOUT_FILE = "state_readout.safetensors"
 HELD_OUT_SIGMAS = (0.25, 0.6, 0.95)
+NUM_SAMPLES = 6
+NUM_SAMPLE_STEPS = 8
 
 
 class BaseModel(nn.Module):
@@ -58,6 +66,7 @@ class BaseModelTask:
     window: WindowConfig
     features: ClipFeatures
     held_out: ClipFeatures
+    codec: VideoCodec
     weights_file: str = "base.safetensors"
     num_held_out: int = 24
 
@@ -100,7 +109,34 @@ class BaseModelTask:
         return measures
 
     def write_samples(self, folder: Path, step: int) -> None:
-        """Films are made by `lpm perform` from the exported weights; curves say enough while it trains."""
+        """Held-out windows, truth above and performed below, a frame of every second latent."""
+        batch = {name: tensor[:NUM_SAMPLES] for name, tensor in self._held_out_batch().items()}
+        performed_BFCHW = self._perform(batch)
+        rows = []
+        for truth_FCHW, made_FCHW in zip(batch["latents_FCHW"], performed_BFCHW, strict=True):
+            pixels_RTCHW = self.codec.decode(torch.stack([truth_FCHW, made_FCHW])).float().clamp(-1, 1)
+            shown = pixels_RTCHW[:, 2 :: 2 * self.codec.frames_per_latent]
+            rows.append(rearrange((shown + 1) * 127.5, "row t c h w -> (row h) (t w) c").byte())
+        columns = torch.cat([torch.cat(rows[0::2]), torch.cat(rows[1::2])], dim=1)
+        cv2.imwrite(str(folder / f"sample-{step:06d}.png"), columns.numpy()[:, :, ::-1])
+
+    def _perform(self, batch: dict[str, Tensor]) -> Tensor:
+        """The windows' latents from noise behind their history, by plain Euler steps without guidance."""
+        generator = torch.Generator().manual_seed(2)
+        clean_BFCHW = batch["latents_FCHW"]
+        is_new_BF = torch.arange(clean_BFCHW.shape[1])[None] >= batch["history"][:, None]
+        is_new_BF111 = is_new_BF[:, :, None, None, None]
+        noise_BFCHW = torch.randn(clean_BFCHW.shape, generator=generator)
+        schedule = euler_schedule(NUM_SAMPLE_STEPS, shift=2.0)
+
+        def velocity_at(latents_BFCHW: Tensor, timestep: float) -> Tensor:
+            with fast_autocast(latents_BFCHW.device):
+                inputs = dit_inputs(batch, latents_BFCHW, timestep * is_new_BF)
+                output_BFCHW = self.base.transformer(inputs)
+            return self.precondition(output_BFCHW, latents_BFCHW, inputs.references) * is_new_BF111
+
+        start_BFCHW = torch.where(is_new_BF111, noise_BFCHW, clean_BFCHW)
+        return solve(EulerSolver(), schedule, start_BFCHW, velocity_at)
 
     def export(self, folder: Path) -> None:
         """The transformer without the read-out, and the read-out beside it for a run that starts from here."""

@@ -1,0 +1,94 @@
+"""The small codec: shapes, causality, and that a stream of chunks equals the whole film."""
+
+import pytest
+import torch
+
+from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+
+SMALL = FoldedVaeConfig(
+    latent_channels=8,
+    strides=(4, 3),
+    encoder_widths=(16, 24),
+    encoder_blocks=(1, 1),
+    decoder_widths=(16, 24),
+    decoder_blocks=(1, 1),
+)
+
+
+@pytest.fixture
+def codec() -> FoldedVae:
+    torch.manual_seed(0)
+    codec = FoldedVae(SMALL).eval()
+    for parameter in codec.parameters():  # zero-initialised branches would hide mistakes
+        parameter.data.add_(0.05 * torch.randn_like(parameter))
+    codec.latent_mean.normal_()
+    codec.latent_std.uniform_(0.5, 2.0)
+    return codec
+
+
+def film(num_frames: int, side_px: int = 48) -> torch.Tensor:
+    return torch.rand(1, num_frames, 3, side_px, side_px, generator=torch.Generator().manual_seed(num_frames)) * 2 - 1
+
+
+def test_shapes_follow_the_codecs_own_arithmetic(codec: FoldedVae) -> None:
+    with torch.no_grad():
+        latents = codec.encode(film(16))
+        assert latents.shape == (1, codec.num_latents(16), 8, 4, 4)
+        assert codec.decode(latents).shape == (1, codec.num_frames(4), 3, 48, 48)
+    assert codec.num_latents(17) == 5
+
+
+@pytest.mark.parametrize("cuts", [(1, 1, 1, 1), (2, 2), (1, 3), (3, 1)])
+def test_streamed_decode_equals_whole(codec: FoldedVae, cuts: tuple[int, ...]) -> None:
+    with torch.no_grad():
+        latents = codec.encode(film(16))
+        whole = codec.decode(latents)
+        state = codec.initial_state()
+        streamed = torch.cat([codec.decode_chunk(part, state) for part in latents.split(cuts, dim=1)], dim=1)
+    assert torch.allclose(whole, streamed, atol=1e-5)
+
+
+def test_reset_begins_a_new_film(codec: FoldedVae) -> None:
+    with torch.no_grad():
+        latents = codec.encode(film(8))
+        state = codec.initial_state()
+        first = codec.decode_chunk(latents[:, :1], state)
+        codec.decode_chunk(latents[:, 1:], state)
+        state.reset()
+        assert torch.equal(codec.decode_chunk(latents[:, :1], state), first)
+
+
+def test_later_frames_never_change_earlier_latents_or_pixels(codec: FoldedVae) -> None:
+    with torch.no_grad():
+        pixels, changed = film(12), film(12).clone()
+        changed[:, 8:] = 0.0
+        latents, changed_latents = codec.encode(pixels), codec.encode(changed)
+        assert torch.equal(latents[:, :2], changed_latents[:, :2])
+        assert not torch.allclose(latents[:, 2], changed_latents[:, 2])
+        assert torch.allclose(codec.decode(latents)[:, :8], codec.decode(changed_latents)[:, :8], atol=1e-6)
+
+
+def test_the_latent_before_reaches_the_next_one(codec: FoldedVae) -> None:
+    with torch.no_grad():
+        latents = codec.encode(film(8))
+        changed = latents.clone()
+        changed[:, 0] += 1.0
+        assert not torch.allclose(codec.decode(latents)[:, 4:], codec.decode(changed)[:, 4:], atol=1e-3)
+
+
+def test_a_still_is_its_frame_four_times(codec: FoldedVae) -> None:
+    picture = film(4)[:, 0]
+    with torch.no_grad():
+        repeated = picture[:, None].repeat(1, 4, 1, 1, 1)
+        assert torch.allclose(codec.encode_still(picture), codec.encode(repeated)[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("num_frames", "side_px"), [(6, 48), (8, 50)])
+def test_sizes_that_do_not_fold_are_refused(codec: FoldedVae, num_frames: int, side_px: int) -> None:
+    with pytest.raises(ValueError, match="groups of 4 and sides in multiples of 12"):
+        codec.encode(film(num_frames, side_px))
+
+
+def test_levels_must_agree() -> None:
+    with pytest.raises(ValueError, match="same number of levels"):
+        FoldedVaeConfig(strides=(4, 2))

@@ -1,0 +1,48 @@
+"""The audio encoder: rows do not depend on where a sound is cut, and look no further than they say."""
+
+import pytest
+import torch
+
+from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
+
+SPEAK = AudioEncoderConfig(width=16)
+LISTEN = AudioEncoderConfig(width=16, dilations=(1, 2, 4), lookahead_frames=(0, 0, 0))
+
+
+def sound(num_frames: int) -> torch.Tensor:
+    return torch.randn(1, num_frames * 1000, generator=torch.Generator().manual_seed(7)) * 0.1
+
+
+@pytest.fixture(params=[SPEAK, LISTEN], ids=["speak", "listen"])
+def encoder(request: pytest.FixtureRequest) -> AudioEncoder:
+    torch.manual_seed(0)
+    return AudioEncoder(request.param).eval()
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 6), (3, 9), (24, 48), (50, 60), (-4, 4), (55, 70)])
+def test_a_window_equals_those_rows_of_the_whole(encoder: AudioEncoder, start: int, end: int) -> None:
+    whole = sound(60)
+    padded = torch.nn.functional.pad(whole, (8_000, 16_000))
+    with torch.no_grad():
+        expected = encoder(padded)[0, start + 8 : end + 8]
+        assert torch.allclose(encoder.encode_window(whole[0], start, end), expected, atol=1e-4)
+
+
+def test_sound_beyond_the_lookahead_changes_nothing(encoder: AudioEncoder) -> None:
+    plain, changed = sound(48), sound(48)
+    changed[:, 30_000:] = 0.0
+    with torch.no_grad():
+        difference = (encoder(plain) - encoder(changed)).abs().amax(dim=(0, 2))
+    first_changed = 30 - encoder.config.future_frames
+    assert difference[:first_changed].max() < 1e-5
+    assert difference[30:33].min() > 1e-4
+
+
+def test_the_listening_encoder_looks_at_most_one_frame_ahead() -> None:
+    assert LISTEN.future_frames == 1
+    assert SPEAK.future_frames == 3
+
+
+def test_a_sound_that_is_no_whole_number_of_frames_is_refused(encoder: AudioEncoder) -> None:
+    with pytest.raises(ValueError, match="frames \\* 1000"):
+        encoder(torch.zeros(1, 1500))

@@ -1,0 +1,94 @@
+"""A whole model pack of the smallest sizes with random weights, for tests that need one on disk."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.base.settings import BaseSettings
+from engine.characters import Character, Reference, ReferenceKind
+from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
+from engine.encoders.text import TextEncoder, TextEncoderConfig
+from engine.model.transformer import Transformer
+from engine.model_config import AudioWindow, DitConfig
+from engine.packs import ComponentEntry, Manifest, file_sha256, save_weights, write_pack
+
+CODEC = FoldedVaeConfig(
+    latent_channels=4,
+    strides=(4, 3),
+    encoder_widths=(8, 12),
+    encoder_blocks=(1, 1),
+    decoder_widths=(8, 12),
+    decoder_blocks=(1, 1),
+)
+SPEAK = AudioEncoderConfig(width=8, dilations=(1,), lookahead_frames=(1,))
+LISTEN = AudioEncoderConfig(width=8, dilations=(1, 2), lookahead_frames=(0, 0))
+TEXT = TextEncoderConfig(max_bytes=16, width=8, num_layers=1, num_heads=2)
+BASE = DitConfig(
+    dim=24,
+    ffn_dim=32,
+    num_layers=2,
+    num_heads=2,
+    patch_size=(1, 1, 1),
+    in_channels=4,
+    out_channels=4,
+    text_dim=8,
+    speak_dim=8,
+    listen_dim=8,
+    speak_window=AudioWindow(rows_per_latent=4, rows_before=2, rows_after=2),
+    listen_window=AudioWindow(rows_per_latent=2, rows_before=6, rows_after=0),
+)
+SETTINGS = BaseSettings(
+    preconditioning="from_reference", num_steps=2, window_latents=6, history_latents=2, overlap_latents=1
+)
+SIZE_PX = 48
+
+
+def write_small_pack(folder: Path) -> Path:
+    """Writes the pack; the weights are random but the same each time."""
+    torch.manual_seed(0)
+    modules: dict[str, tuple[str, nn.Module, object]] = {
+        "codec": ("folded_vae", FoldedVae(CODEC), CODEC),
+        "base": ("transformer", Transformer(BASE), BASE),
+        "speak_encoder": ("audio_encoder", AudioEncoder(SPEAK), SPEAK),
+        "listen_encoder": ("audio_encoder", AudioEncoder(LISTEN), LISTEN),
+        "text_encoder": ("text_encoder", TextEncoder(TEXT), TEXT),
+    }
+    entries = []
+    for role, (kind, module, config) in modules.items():
+        for parameter in module.parameters():  # so that branches that start at zero take part
+            parameter.data.add_(0.1 * torch.randn_like(parameter))
+        path = folder / f"{role}.safetensors"
+        save_weights(path, module)
+        entries.append(
+            ComponentEntry(
+                role=role,
+                kind=kind,
+                file=path.name,
+                dtype="float32",
+                sha256=file_sha256(path),
+                config=asdict(config),  # type: ignore[call-overload]
+            )
+        )
+    settings = {"picture": {"size_px": SIZE_PX, "frames_per_second": 24}, "base": asdict(SETTINGS)}
+    manifest = Manifest(
+        name="small",
+        version="1",
+        description="random weights",
+        licence="Apache-2.0",
+        actor_level=1,
+        components=tuple(entries),
+        settings=settings,
+    )
+    write_pack(folder, manifest)
+    return folder
+
+
+def small_character() -> Character:
+    """A character of one grey picture."""
+    picture = np.full((SIZE_PX, SIZE_PX, 3), 128, dtype=np.uint8)
+    reference = Reference(kind=ReferenceKind.GLOBAL, subtype="", picture_HWC=picture, path=Path("global.png"))
+    return Character(name="Grey", description="", references=(reference,))

@@ -1,0 +1,152 @@
+"""The training loop: a run that was stopped and resumed is the run that was not, and two processes are one."""
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from engine.errors import BadInputError
+from training.cli import changed_config
+from training.loader import numbered_batches
+from training.optimizers import MuonWithAdamW, OptimizerConfig, orthogonalised
+from training.parallel import World, join_world, leave_world, run_processes
+from training.trainer import Batch, Trainer, TrainerConfig
+
+ALONE = World(rank=0, size=1)
+CONFIG = TrainerConfig(
+    num_steps=12,
+    batch_samples=4,
+    optimizer=OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01),
+    warmup_steps=2,
+    decay_steps=4,
+    save_each_steps=3,
+    sample_each_steps=6,
+    report_each_steps=1,
+    num_workers=0,
+)
+
+
+def make_sample(number: int) -> Batch:
+    generator = torch.Generator().manual_seed(number)
+    x_D = torch.randn(6, generator=generator)
+    return {"x_D": x_D, "y": x_D.sum() * 2}
+
+
+class Regression:
+    """The smallest task: learns a sum, with noise from the step's generator."""
+
+    adamw_names = ("out",)
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(6, 8), nn.SiLU(), nn.Linear(8, 1))
+
+    def batches(self, first_sample: int, batch_samples: int, world: World, num_workers: int) -> Iterator[Batch]:
+        return numbered_batches(make_sample, first_sample, batch_samples, world, num_workers)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        x_BD = batch["x_D"] + 0.01 * torch.randn(batch["x_D"].shape, generator=generator)
+        return {"loss": (self.model(x_BD.float())[:, 0].float() - batch["y"]).square().mean()}
+
+    def measure(self) -> dict[str, float]:
+        return {"held_out": 0.0}
+
+    def write_samples(self, folder: Path, step: int) -> None:
+        (folder / f"sample-{step}.txt").write_text("seen")
+
+    def export(self, folder: Path) -> None:
+        save_file({name: t.contiguous() for name, t in self.model.state_dict().items()}, folder / "model.safetensors")
+
+    def start_from(self, folder: Path) -> None:
+        self.model.load_state_dict(load_file(folder / "model.safetensors"))
+
+
+def losses(records: list[dict[str, Any]]) -> dict[int, float]:
+    return {record["step"]: record["loss"] for record in records if "loss" in record}
+
+
+def train(folder: Path, config: TrainerConfig) -> dict[int, float]:
+    records: list[dict[str, Any]] = []
+    Trainer(Regression(), config, folder, ALONE).run(records.append)
+    return losses(records)
+
+
+class Killed(Exception):
+    """Stands for a kill between two steps."""
+
+
+def test_a_killed_and_resumed_run_repeats_the_losses(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole", CONFIG)
+
+    def kill_after_seven(record: dict[str, Any]) -> None:
+        if record["step"] == 8:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Trainer(Regression(), CONFIG, tmp_path / "killed", ALONE).run(kill_after_seven)
+    resumed = train(tmp_path / "killed", CONFIG)
+    assert min(resumed) == 7, "the last checkpoint was at step 6"
+    assert resumed == {step: loss for step, loss in whole.items() if step > 6}
+    assert whole[12] < 0.5 * whole[1]
+
+
+def test_a_run_leaves_curves_samples_and_weights(tmp_path: Path) -> None:
+    train(tmp_path, CONFIG)
+    assert (tmp_path / "curves.png").stat().st_size > 500
+    assert {path.name for path in tmp_path.glob("sample-*")} == {"sample-6.txt", "sample-12.txt"}
+    assert (tmp_path / "model.safetensors").exists()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert {"loss", "gradient_norm", "eta_s"} <= set(lines[0])
+
+
+def test_other_optimiser_settings_are_refused_by_name(tmp_path: Path) -> None:
+    train(tmp_path, CONFIG)
+    with pytest.raises(BadInputError, match="other optimiser settings"):
+        train(tmp_path, changed_config(CONFIG, ("optimizer.muon_learning_rate=0.5",)))
+
+
+def test_settings_on_the_command_line() -> None:
+    assert changed_config(CONFIG, ("num_steps=3", "optimizer.clip_norm=2")).optimizer.clip_norm == 2.0
+    with pytest.raises(BadInputError, match="'numsteps' is not a setting"):
+        changed_config(CONFIG, ("numsteps=3",))
+    with pytest.raises(BadInputError, match="num_steps=many"):
+        changed_config(CONFIG, ("num_steps=many",))
+
+
+def _train_as_rank(folder: Path, config: TrainerConfig) -> None:
+    world = join_world()
+    Trainer(Regression(), config, folder, world).run(lambda _record: None)
+    leave_world(world)
+
+
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    quiet = changed_config(CONFIG, ("num_steps=4", "save_each_steps=4", "sample_each_steps=4"))
+    halves = changed_config(quiet, ("batch_samples=2",))
+    run_processes(functools.partial(_train_as_rank, tmp_path / "two", halves), 2)
+    Trainer(Regression(), quiet, tmp_path / "one", ALONE).run(lambda _record: None)
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    # the noise is drawn per rank, so the runs agree up to that noise and no closer
+    assert all(torch.allclose(one[name], two[name], atol=0.02) for name in one)
+
+
+def test_orthogonalised_updates_have_singular_values_near_one() -> None:
+    matrix = torch.randn(12, 40, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalised(matrix).float())
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+
+
+def test_matrices_go_to_muon_and_the_rest_to_adamw() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 4))
+    optimizer = MuonWithAdamW(model, OptimizerConfig(), ("1.",))
+    before = [p.detach().clone() for p in model.parameters()]
+    sum(p.square().sum() for p in model.parameters()).backward()  # type: ignore[union-attr]
+    optimizer.step(1.0)
+    assert all(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+    assert all(p.grad is None for p in model.parameters())
