@@ -1,0 +1,96 @@
+"""`python -m training pack`: gathers trained components into a model pack that the engine loads."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from engine.base.settings import BaseSettings
+from engine.codec.folded_vae import FoldedVae
+from engine.encoders.audio import AudioEncoder
+from engine.encoders.text import TextEncoder
+from engine.errors import BadInputError
+from engine.flow.guidance import GuidanceScales
+from engine.model.transformer import Transformer
+from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
+from training.recipes import parts
+
+STORED_DTYPE = "bfloat16"
+BASE_SETTINGS = BaseSettings(
+    preconditioning="from_reference",
+    num_steps=10,
+    shift=2.0,
+    guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `python -m training pack`."""
+    parser.add_argument(
+        "folders", nargs="+", type=Path, help="run folders; each component comes from the first that has it"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the pack's folder")
+    parser.add_argument("--name", default="lpm-tiny")
+    parser.add_argument("--version", default="0.1.0")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes the pack."""
+    manifest = build_pack(options.folders, options.output, options.name, options.version)
+    sys.stdout.write(f"{options.output} holds {manifest.name} {manifest.version}\n")
+
+
+def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Manifest:
+    """Copies each component in its stored dtype and writes the manifest."""
+    modules: dict[str, tuple[str, str, nn.Module, Any]] = {
+        "codec": ("folded_vae", parts.CODEC_FILE, FoldedVae(parts.CODEC), parts.CODEC),
+        "base": ("transformer", parts.BASE_FILE, Transformer(parts.BASE), parts.BASE),
+        "speak_encoder": ("audio_encoder", parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER), parts.SPEAK_ENCODER),
+        "listen_encoder": (
+            "audio_encoder",
+            parts.LISTEN_FILE,
+            AudioEncoder(parts.LISTEN_ENCODER),
+            parts.LISTEN_ENCODER,
+        ),
+        "text_encoder": ("text_encoder", parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER), parts.TEXT_ENCODER),
+    }
+    entries = []
+    for role, (kind, file_name, module, config) in modules.items():
+        fill_from_file(first_with(folders, file_name), module)
+        save_weights(output / file_name, module, STORED_DTYPES[STORED_DTYPE])
+        entries.append(
+            ComponentEntry(
+                role=role,
+                kind=kind,
+                file=file_name,
+                dtype=STORED_DTYPE,
+                sha256=file_sha256(output / file_name),
+                config=asdict(config),
+            )
+        )
+    manifest = Manifest(
+        name=name,
+        version=version,
+        description="The small model that ships: trained on the procedural actor alone, live on a processor.",
+        licence="Apache-2.0",
+        actor_level=1,
+        components=tuple(entries),
+        settings={
+            "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
+            "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},
+            "base": asdict(BASE_SETTINGS),
+        },
+    )
+    write_pack(output, manifest)
+    return manifest
+
+
+def first_with(folders: list[Path], file_name: str) -> Path:
+    """The file in the first folder that has it; `BadInputError` where none has."""
+    for folder in folders:
+        if (folder / file_name).is_file():
+            return folder / file_name
+    raise BadInputError(f"none of {', '.join(map(str, folders))} holds {file_name}; train it first")
