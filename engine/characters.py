@@ -139,7 +139,7 @@ def _card_of(table: Mapping[str, object], folder: Path) -> CharacterCard:
     if not texts["name"]:
         raise CharacterError(f'{folder}: the card has no name; add a line like name = "Maya"')
     origin = table.get("origin", Origin.IMPORTED.value)
-    if origin not in list(Origin):
+    if not isinstance(origin, str) or origin not in list(Origin):
         raise CharacterError(f'{folder}: origin is {origin!r}; write "synthetic" or "imported"')
     entries = table.get("references", [])
     if not isinstance(entries, list) or len(entries) > 1 + len(VIEWS) + len(EXPRESSIONS):

@@ -35,13 +35,17 @@ _SOUND_SAMPLES_PER_FRAME: Final = FILM_SOUND_RATE_HZ // FRAME_RATE_HZ
 def pick_h264_encoder() -> str:
     """The H.264 encoder to use on this machine; `MissingDependencyError` where PyAV was built without one."""
     for name in H264_ENCODERS:
-        if name in av.codec.codecs_available:
-            try:
-                av.Codec(name, "w")
-            except av.codec.UnknownCodecError:
-                continue
+        if name in av.codec.codecs_available and _can_encode(name):
             return name
     raise MissingDependencyError("no H.264 encoder was found; reinstall PyAV with `pip install --force-reinstall av`")
+
+
+def _can_encode(name: str) -> bool:
+    try:
+        av.Codec(name, "w")
+    except ValueError:  # known to PyAV, but only as a decoder
+        return False
+    return True
 
 
 class FilmWriter:

@@ -50,9 +50,12 @@ def check_whole(content: bytes, container: Container) -> None:
     """`DamagedPictureError` for a file that ends too early; called once the size is known to be sane."""
     if container is Container.PNG:
         _check_png_chunks(content)
-    elif container is Container.JPEG and b"\xff\xd9" not in content[-1024:]:
-        raise DamagedPictureError("it is cut off")
-    elif container is Container.WEBP and len(content) < 8 + struct.unpack_from("<I", content, 4)[0]:
+        return
+    if container is Container.JPEG:
+        is_whole = b"\xff\xd9" in content[-1024:]
+    else:
+        is_whole = len(content) >= 8 + struct.unpack_from("<I", content, 4)[0]
+    if not is_whole:
         raise DamagedPictureError("it is cut off")
 
 

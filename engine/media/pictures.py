@@ -5,7 +5,7 @@ out is always uint8 RGB [rows, columns, 3].
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -91,8 +91,8 @@ def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
     return np.ascontiguousarray(raw[:, :, ::-1])
 
 
-def _over_backdrop(raw: NDArray[np.generic]) -> NDArray[np.uint8]:
-    scale = float(np.iinfo(raw.dtype).max)
+def _over_backdrop(raw: NDArray[np.integer[Any] | np.floating[Any]]) -> NDArray[np.uint8]:
+    scale = 65535.0 if raw.dtype == np.uint16 else 255.0
     alpha_HW1 = raw[:, :, 3:].astype(np.float32) / scale
     colour_HWC = raw[:, :, :3].astype(np.float32) * (255.0 / scale)
     return np.asarray(np.rint(colour_HWC * alpha_HW1 + _BACKDROP * (1.0 - alpha_HW1)), dtype=np.uint8)

@@ -14,9 +14,9 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.errors import BadInputError
-from engine.shapes import SOUND_RATE_HZ
 from engine.media.sound_sources import SoundSource, open_source
 from engine.media.whole_files import whole_file
+from engine.shapes import SOUND_RATE_HZ
 
 MAX_SOUND_S: Final = 2 * 3600
 _MAX_AMPLITUDE: Final = 8.0  # a float file may overshoot 1 a little; far beyond, its numbers mean something else

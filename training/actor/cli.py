@@ -1,4 +1,4 @@
-"""`lpm actor clip`: writes a clip of the procedural actor in open formats, to be looked at.
+"""`lpm actor clip|character`: a clip of the procedural actor in open formats, or one of its characters as a folder.
 
 Called by the front end of `python -m training`. It reads arguments and hands them on.
 """
@@ -10,6 +10,7 @@ from typing import Final
 
 from engine.errors import BadInputError
 from engine.shapes import FRAME_RATE_HZ
+from training.actor import character_files
 from training.actor.clip import make_clip, write_clip
 from training.actor.performance import CLIP_KINDS
 from training.actor.voices import VoicePool
@@ -29,10 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clip.add_argument("--size", type=int, default=256, metavar="PX", help="side of the picture (default 256)")
     clip.add_argument("--held-out", action="store_true", help="use the voices that are kept for evaluation")
     clip.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write")
+    character_files.add_arguments(
+        actions.add_parser("character", help="draw a character folder with all its references")
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Writes the clip and says in a line what and where; `BadInputError` for a value out of range."""
+    """Writes a clip or a character and says in a line what and where; `BadInputError` for a value out of range."""
+    if options.action == "character":
+        character_files.run(options)
+    else:
+        _write_clip(options)
+
+
+def _write_clip(options: argparse.Namespace) -> None:
     if not 0.0 < options.seconds <= MOST_SECONDS:
         raise BadInputError(f"--seconds {options.seconds:g}: choose more than 0 and at most {MOST_SECONDS:g}")
     if not SMALLEST_PX <= options.size <= LARGEST_PX or options.size % 2:
