@@ -23,6 +23,7 @@ BASE_SETTINGS = BaseSettings(
     preconditioning="from_reference",
     num_steps=10,
     shift=2.0,
+    max_references=3,
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),
 )
 

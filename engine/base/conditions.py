@@ -72,10 +72,13 @@ def as_pixels(picture_HWC: NDArray[np.uint8], size_px: int) -> Tensor:
 
 
 def encode_references(pack: LoadedPack, character: Character) -> ReferenceLatents:
-    """Every reference of a character as latents; `CharacterError` without a global one."""
+    """A character's references as latents, as many as the pack takes; `CharacterError` without a global one."""
     names = [(str(reference.kind), reference.subtype) for reference in character.references]
     if ("global", "") not in [(kind, "" if kind == "global" else subtype) for kind, subtype in names]:
         raise CharacterError(f"{character.name} has no global reference picture; add one to its character.toml")
-    pixels_RCHW = torch.cat([as_pixels(reference.picture_HWC, pack.size_px) for reference in character.references])
+    kinds = ("global", "expression", "view")
+    ordered = sorted(zip(names, character.references, strict=True), key=lambda pair: kinds.index(pair[0][0]))
+    chosen = ordered[: pack.base.max_references]
+    pixels_RCHW = torch.cat([as_pixels(reference.picture_HWC, pack.size_px) for _, reference in chosen])
     latents_RCHW = pack.codec.encode_still(pixels_RCHW).float()
-    return ReferenceLatents.of_names(latents_RCHW, names)
+    return ReferenceLatents.of_names(latents_RCHW, [name for name, _ in chosen])

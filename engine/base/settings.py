@@ -8,7 +8,10 @@ from engine.flow.guidance import GuidanceScales
 @dataclass(frozen=True, kw_only=True)
 class BaseSettings:
     """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
-    are made again and blended with what the window before made of them; the rest is new (paper 3.3)."""
+    are made again and blended with what the window before made of them; the rest is new (paper 3.3).
+
+    `max_references` is the most that the pack was trained with: the global one, then expressions, then views.
+    """
 
     preconditioning: str = "identity"
     num_steps: int = 12
@@ -16,6 +19,7 @@ class BaseSettings:
     window_latents: int = 9
     history_latents: int = 2
     overlap_latents: int = 1
+    max_references: int = 13
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
     def __post_init__(self) -> None:
