@@ -1,0 +1,1 @@
+"""LPM-Bench: measures a model pack on the procedural actor, whose truth is exact."""

@@ -1,0 +1,194 @@
+"""Judges one held-out actor: has its films made, reads them, and reads the truth beside them.
+
+Called by `quick`, in the same process or in workers. It owns the order of work for one actor; what the figures are is up to
+`figures`, how a film is made is up to the `FilmMaker`.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.actor.draw import draw_film
+from training.actor.identity import Identity
+from training.actor.keypoints import eye_box, mouth_box
+from training.actor.voices import VoicePool
+from training.bench.cases import Case, CaseKind, FilmRequest, character_of, make_case, request_of
+from training.bench.measures import boxed_squared_error, sharpness, squared_error
+from training.bench.reading import Reading, read_film, resized, true_reading
+from training.bench.regressor import LoadedRegressor
+
+STRIP_FRAMES = 8
+STRIP_PX = 128
+
+RoundTrip = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+class FilmMaker(Protocol):
+    """Anything that makes films of held-out actors: a model pack, or in tests something known to be good or bad."""
+
+    @property
+    def size_px(self) -> int:
+        """Side of its pictures."""
+
+    def film(self, request: FilmRequest) -> NDArray[np.uint8]:
+        """uint8 RGB [num_frames, size_px, size_px, 3]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureScores:
+    """What the codec alone does to the truth (mean squared errors of uint8), and how sharp pictures are."""
+
+    codec_error: float | None
+    codec_error_mouth: float | None
+    codec_error_eyes: float | None
+    film_sharpness: float
+    truth_sharpness: float
+    codec_sharpness: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipResult:
+    """One clip: its exact truth, and the readings of the film, of the truth's frames and of the truth through the codec."""
+
+    kind: CaseKind
+    asked_expression: int
+    nod_frames: tuple[int, ...]
+    exact: Reading
+    film: Reading
+    truth: Reading
+    codec: Reading | None
+    scores: PictureScores
+    strip_2THWC: NDArray[np.uint8]  # a few frames for a person's eyes: truth, film
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorResult:
+    """Both clips of one actor, and its listening clip again under another sound where that was made."""
+
+    actor: int
+    speak: ClipResult
+    listen: ClipResult
+    listen_request: FilmRequest
+    reference_D: NDArray[np.float32]  # identity of the global reference picture
+    voices: tuple[str, ...]
+    other_partner: Reading | None = None
+    muted: Reading | None = None
+    stages_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def clips(self) -> tuple[ClipResult, ClipResult]:
+        """Speaking, listening."""
+        return self.speak, self.listen
+
+
+class Judge:
+    """Everything needed to judge actors one after the other."""
+
+    def __init__(
+        self,
+        regressor: LoadedRegressor,
+        maker: FilmMaker,
+        round_trip: RoundTrip | None,
+        voices: VoicePool,
+        frames: dict[CaseKind, int],
+    ) -> None:
+        self.regressor = regressor
+        self.maker = maker
+        self.round_trip = round_trip
+        self.voices = voices
+        self.frames = frames
+
+    def judge_actor(self, actor: int) -> ActorResult:
+        """Make and read both clips of an actor."""
+        stages_s: dict[str, float] = {}
+        started_s = time.perf_counter()
+        speak = make_case(actor, "speak", self.frames["speak"], self.voices)
+        listen = make_case(actor, "listen", self.frames["listen"], self.voices)
+        character = character_of(speak.identity, self.maker.size_px)
+        _add(stages_s, "cases", started_s)
+        reference = read_film(self.regressor, character.global_picture_HWC[None])
+        listen_request = request_of(listen, character)
+        return ActorResult(
+            actor=actor,
+            speak=self._judge_clip(speak, request_of(speak, character), stages_s),
+            listen=self._judge_clip(listen, listen_request, stages_s),
+            listen_request=listen_request,
+            reference_D=reference.identity_TD[0],
+            voices=(speak.performance.speak_voice, listen.performance.listen_voice),
+            stages_s=stages_s,
+        )
+
+    def read_request(self, request: FilmRequest) -> Reading:
+        """Make a film and read it; for the counterfactuals, which have no truth of their own."""
+        return read_film(self.regressor, self.maker.film(request))
+
+    def _judge_clip(self, case: Case, request: FilmRequest, stages_s: dict[str, float]) -> ClipResult:
+        started_s = time.perf_counter()
+        film_THWC = self.maker.film(request)
+        if len(film_THWC) != case.num_frames:
+            raise AssertionError(f"{len(film_THWC)} frames were made where {case.num_frames} were asked for")
+        started_s = _add(stages_s, "generation", started_s)
+        truth_THWC = draw_film(case.identity, case.performance.state_TK, self.maker.size_px)
+        started_s = _add(stages_s, "drawing", started_s)
+        coded_THWC = self.round_trip(truth_THWC) if self.round_trip is not None else None
+        started_s = _add(stages_s, "codec", started_s)
+        result = ClipResult(
+            kind=case.kind,
+            asked_expression=case.asked_expression,
+            nod_frames=case.nod_frames,
+            exact=true_reading(case.performance.state_TK),
+            film=read_film(self.regressor, film_THWC),
+            truth=read_film(self.regressor, truth_THWC),
+            codec=None if coded_THWC is None else read_film(self.regressor, coded_THWC),
+            scores=picture_scores(case, film_THWC, truth_THWC, coded_THWC),
+            strip_2THWC=np.stack([strip_of(truth_THWC), strip_of(film_THWC)]),
+        )
+        _add(stages_s, "reading", started_s)
+        return result
+
+
+def _add(stages_s: dict[str, float], stage: str, started_s: float) -> float:
+    now_s = time.perf_counter()
+    stages_s[stage] = stages_s.get(stage, 0.0) + now_s - started_s
+    return now_s
+
+
+def picture_scores(
+    case: Case, film_THWC: NDArray[np.uint8], truth_THWC: NDArray[np.uint8], coded_THWC: NDArray[np.uint8] | None
+) -> PictureScores:
+    """Errors of the codec overall and in the boxes of mouth and eyes, and the sharpness of all three films."""
+    states_TK = case.performance.state_TK
+    if coded_THWC is None:
+        errors: tuple[float | None, float | None, float | None] = (None, None, None)
+    else:
+        errors = (
+            squared_error(coded_THWC, truth_THWC),
+            boxed_squared_error(coded_THWC, truth_THWC, _boxes(mouth_box, case.identity, states_TK)),
+            boxed_squared_error(coded_THWC, truth_THWC, _boxes(eye_box, case.identity, states_TK)),
+        )
+    return PictureScores(
+        codec_error=errors[0],
+        codec_error_mouth=errors[1],
+        codec_error_eyes=errors[2],
+        film_sharpness=sharpness(film_THWC),
+        truth_sharpness=sharpness(truth_THWC),
+        codec_sharpness=None if coded_THWC is None else sharpness(coded_THWC),
+    )
+
+
+def _boxes(
+    box_of: Callable[[Identity, NDArray[np.float32]], tuple[float, float, float, float]],
+    identity: Identity,
+    state_TK: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    return np.array([box_of(identity, state_K) for state_K in state_TK], dtype=np.float32)
+
+
+def strip_of(film_THWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A few frames spread over the film, small."""
+    chosen = np.linspace(0, len(film_THWC) - 1, STRIP_FRAMES).round().astype(int)
+    return np.stack([resized(film_THWC[index], STRIP_PX) for index in chosen])
