@@ -4,9 +4,10 @@ Called by `voices` only. The library keeps one global state: it is opened once p
 two threads.
 """
 
+import _ctypes
 import ctypes
 import functools
-import logging
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import MissingDependencyError
-
-log = logging.getLogger(__name__)
 
 _OUTPUT_SYNCHRONOUS: Final = 2
 _PHONEME_EVENTS_IN_IPA: Final = 0x01 | 0x02
@@ -52,8 +51,8 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 class Espeak:
     """The opened library; `pieces` and `events` fill while it speaks."""
 
-    library: Any
-    rate_hz: int
+    library: Any = None
+    rate_hz: int = 0
     pieces: list[NDArray[np.int16]] = field(default_factory=list)
     events: list[tuple[int, str]] = field(default_factory=list)
     callback: Any = None
@@ -75,9 +74,12 @@ class Espeak:
         return int(self.library.espeak_SetVoiceByName(name.encode())) == 0
 
     def speak(
-        self, text: str, *, pitch: int, pitch_range: int, words_per_minute: int
+        self, text: str, voice: str, *, pitch: int, pitch_range: int, words_per_minute: int
     ) -> tuple[NDArray[np.int16], list[tuple[int, str]]]:
-        """Sound at `rate_hz` and (start sample, IPA) of each phoneme with the chosen voice; an empty name is a pause."""
+        """Sound at `rate_hz` and (start sample, IPA) of each phoneme; an empty name is a pause."""
+        self.restart()
+        if not self.set_voice(voice):
+            raise MissingDependencyError(f"espeak-ng has no voice {voice!r} here; update the package espeakng-loader.")
         for parameter, value in (
             (_PARAMETER_RATE, words_per_minute),
             (_PARAMETER_PITCH, pitch),
@@ -91,29 +93,49 @@ class Espeak:
         sound = np.concatenate(self.pieces) if self.pieces else np.zeros(0, np.int16)
         return sound, list(self.events)
 
+    def restart(self) -> None:
+        """Loads the library anew, in under a millisecond: it carries the state of its voice from text to text.
+
+        Nothing in its interface resets that state, and the same text must give the same sound.
+        """
+        self.library.espeak_Terminate()
+        handle = self.library._handle
+        self.library = None
+        if sys.platform == "win32":
+            _ctypes.FreeLibrary(handle)
+        else:
+            _ctypes.dlclose(handle)
+        self.start()
+
+    def start(self) -> None:
+        """Loads the library and its data; `MissingDependencyError` if either is not there."""
+        library_path, data_path = _find_library()
+        try:
+            library = ctypes.CDLL(library_path)
+        except OSError as error:
+            raise MissingDependencyError(f"The espeak-ng library cannot be opened: {error}") from error
+        options = _PHONEME_EVENTS_IN_IPA | _DO_NOT_EXIT
+        self.rate_hz = int(library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data_path.encode(), options))
+        if self.rate_hz <= 0:
+            raise MissingDependencyError("The espeak-ng library finds no voice data; reinstall espeakng-loader.")
+        library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
+        library.espeak_SetSynthCallback(self.callback)
+        self.library = library
+
+
+def _find_library() -> tuple[str, str]:
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        hint = "The espeak-ng voices are missing; install them with: pip install espeakng-loader"
+        raise MissingDependencyError(hint) from error
+    return str(espeakng_loader.get_library_path()), str(espeakng_loader.get_data_path())
+
 
 @functools.cache
 def open_espeak() -> Espeak:
     """Opens the library, once per process; `MissingDependencyError` if it is not there."""
-    try:
-        import espeakng_loader
-    except ImportError as error:
-        raise MissingDependencyError(
-            "The espeak-ng voices are missing; install them with: pip install espeakng-loader"
-        ) from error
-    try:
-        library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-    except OSError as error:
-        raise MissingDependencyError(f"The espeak-ng library cannot be opened: {error}") from error
-    rate_hz = library.espeak_Initialize(
-        _OUTPUT_SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), _PHONEME_EVENTS_IN_IPA | _DO_NOT_EXIT
-    )
-    if rate_hz <= 0:
-        raise MissingDependencyError(
-            "The espeak-ng library finds no voice data; reinstall the package espeakng-loader."
-        )
-    library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
-    espeak = Espeak(library=library, rate_hz=int(rate_hz))
+    espeak = Espeak()
     espeak.callback = _Callback(espeak.collect)
-    library.espeak_SetSynthCallback(espeak.callback)
+    espeak.start()
     return espeak

@@ -56,6 +56,8 @@ class Flite:
         features = ctypes.cast(voice, ctypes.POINTER(_Voice)).contents.features
         library.feat_set_float(features, b"duration_stretch", 1.0 / rate)
         library.feat_set_float(features, b"int_f0_target_mean", _PITCH_HZ[name] * pitch)
+        # The voices' breath is noise from C's generator, which everybody shares: start it anew for the same sound each time.
+        ctypes.CDLL(None).srand(1)
         utterance = library.flite_synth_text(text.encode("ascii", errors="ignore"), voice)
         if not utterance:
             raise MissingDependencyError(f"flite's voice {name!r} cannot speak here; reinstall flite.")

@@ -96,8 +96,21 @@ def events_of(heard: Heard) -> tuple[ListeningEvent, ...]:
 
 
 def add_listening(state_TK: Track, listen_S: Track) -> tuple[ListeningEvent, ...]:
-    """Adds the reactions to a state in place and returns them."""
+    """Gaze and reactions to a partner's sound, added to a state in place; returns the reactions."""
     heard = hear(listen_S)
+    attend(state_TK, heard)
+    return react(state_TK, heard)
+
+
+def attend(state_TK: Track, heard: Heard) -> None:
+    """Keeps the gaze on the partner while there is speech, in place: glances aside are for the silences."""
+    attention = _attention(heard, len(state_TK))
+    for name in ("gaze_x", "gaze_y"):
+        state_TK[:, channel(name)] *= 1.0 - attention
+
+
+def react(state_TK: Track, heard: Heard) -> tuple[ListeningEvent, ...]:
+    """Adds nods, brows, smiles and leaning to a state in place and returns them."""
     events = events_of(heard)
     num_frames = len(state_TK)
     lean, smile = np.zeros(num_frames, dtype=np.float32), np.zeros(num_frames, dtype=np.float32)
@@ -114,9 +127,6 @@ def add_listening(state_TK: Track, listen_S: Track) -> tuple[ListeningEvent, ...
     state_TK[:, channel("smile")] += follow(smile, 0.35)
     state_TK[:, channel("squint")] += 0.5 * follow(smile, 0.4)
     state_TK[:, channel("lean")] += follow(lean, 0.8)
-    attention = _attention(heard, num_frames)
-    for name in ("gaze_x", "gaze_y"):
-        state_TK[:, channel(name)] *= 1.0 - attention
     return events
 
 

@@ -21,9 +21,10 @@ from training.actor.directions import (
     liveliness_of,
     sample_spans,
 )
+from training.actor.hearing import hear
 from training.actor.idle import add_fixations, add_glances, add_life
 from training.actor.laughter import laugh
-from training.actor.listening import ListeningEvent, add_listening
+from training.actor.listening import ListeningEvent, attend, react
 from training.actor.motion import blink_track, spontaneous_blinks
 from training.actor.prosody import add_speech_gestures
 from training.actor.speaking import MOUTH, SAMPLES_PER_FRAME, MouthHabit, mouth_state, write_mouth
@@ -102,8 +103,10 @@ def perform_clip(
     moments = tuple(moment for span in spans for moment in span.moments)
     liveliness = liveliness_of(moments) * float(rng.uniform(0.8, 1.15))
     state_TK, blinks = _alive(rng, num_frames, turns, liveliness, kind)
-    events = add_listening(state_TK, turns.listen_S)
+    heard = hear(turns.listen_S)
+    attend(state_TK, heard)
     apply_directions(rng, state_TK, moments)
+    events = react(state_TK, heard)
     add_fixations(rng, state_TK)
     habit = MouthHabit(opening=float(rng.uniform(0.9, 1.1)) * (0.85 + 0.15 * liveliness))
     mouth, viseme_T = mouth_state(turns.speech, num_frames, habit)

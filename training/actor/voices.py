@@ -188,10 +188,9 @@ def _phones_of_segments(segments: list[Segment], num_samples: int) -> list[Phone
 
 def _speak_espeak(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, list[Phone]]:
     espeak = open_espeak()
-    if not espeak.set_voice(voice.name):
-        raise MissingDependencyError(f"espeak-ng has no voice {voice.name!r} here; update the package espeakng-loader.")
     raw, events = espeak.speak(
         text,
+        voice.name,
         pitch=int(np.clip(50 * manner.pitch, 10, 90)),
         pitch_range=int(np.clip(50 * manner.pitch_range, 10, 99)),
         words_per_minute=int(np.clip(165 * manner.rate * manner.tract, 90, 320)),
