@@ -129,7 +129,7 @@ def _degree(rng: np.random.Generator, intensity: float) -> str:
     if intensity < 0.5:
         return _pick(rng, ("slightly ", "a little ", "a bit ", "mildly "))
     if intensity > 0.88:
-        return _pick(rng, ("very ", "extremely ", "really ", "strongly "))
+        return _pick(rng, ("very ", "extremely ", "really ", "deeply "))
     return ""
 
 
@@ -204,12 +204,7 @@ def _moment_clauses(rng: np.random.Generator, moment: Direction, kind: ClipKind,
     clauses: list[str] = []
     if is_first and rng.random() < 0.5:
         verb, rest = _pick(rng, _KIND_CLAUSES[kind])
-        if (
-            moment.is_expression_told
-            and not _degree(rng, moment.intensity)
-            and kind != "converse"
-            and rng.random() < 0.5
-        ):
+        if moment.is_expression_told and not _degree(rng, moment.intensity) and kind == "speak" and rng.random() < 0.5:
             clauses.append(_conjugate((verb, f"{rest} {_pick(rng, _ADVERBS[moment.expression])}".strip()), form))
         else:
             clauses.append(_conjugate((verb, rest), form))

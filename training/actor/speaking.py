@@ -108,7 +108,8 @@ def _opening(target: NDArray[np.float64], energy: Track, habit: MouthHabit) -> N
     share = habit.loudness
     shaped = target * (1 - share + share * energy) + 0.35 * share * energy * np.minimum(target * 3.0, 1.0)
     opening = np.maximum((shaped * habit.opening - 0.04) / 0.96, 0.0)
-    return np.where(opening > KNEE, KNEE + (1 - KNEE) * np.tanh((opening - KNEE) / (1 - KNEE)), opening)
+    soft = KNEE + (1 - KNEE) * np.tanh((opening - KNEE) / (1 - KNEE))
+    return np.asarray(np.where(opening > KNEE, soft, opening), dtype=np.float64)
 
 
 def _close(frames: NDArray[np.float64], phones: list[Phone], num_frames: int) -> None:
