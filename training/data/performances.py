@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.actor.listening import add_listening
 from training.actor.performance import perform_clip
+from training.actor.state import resting_state
 from training.actor.voices import VoicePool
 
 ClipKind = Literal["speak", "listen", "converse", "idle"]
@@ -25,7 +27,7 @@ def voice_pool() -> VoicePool:
 
 @dataclass(frozen=True, kw_only=True)
 class SoundSamples:
-    """Makes sample i: `sound_S` of one stream, `state_TK` and `viseme_T`; one clip in ten is silent."""
+    """Makes sample i: `sound_S` of one stream, the `state_TK` it causes and `viseme_T`; one clip in ten is silent."""
 
     stream: Literal["speak", "listen"]
     num_frames: int
@@ -36,9 +38,12 @@ class SoundSamples:
         rng = np.random.default_rng([self.first_seed, number, 1])
         kind: ClipKind = "idle" if rng.random() < 0.1 else self.stream
         clip = perform_clip(self.first_seed + number, self.num_frames, kind, voice_pool())
-        sound_S = clip.speak_S if self.stream == "speak" else clip.listen_S
+        sound_S, state_TK = clip.speak_S, clip.state_TK
+        if self.stream == "listen":  # the reactions alone: what a sound can tell, without the life and directions of the clip
+            sound_S, state_TK = clip.listen_S, resting_state(self.num_frames)
+            add_listening(state_TK, sound_S)
         return {
             "sound_S": torch.from_numpy(sound_S),
-            "state_TK": torch.from_numpy(clip.state_TK),
+            "state_TK": torch.from_numpy(state_TK),
             "viseme_T": torch.from_numpy(clip.viseme_T.astype(np.int64)),
         }

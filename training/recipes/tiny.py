@@ -26,7 +26,7 @@ from training.trainer import TrainerConfig
 
 ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile")  # a smile is no sound
 # What a partner's sound makes a listener do, and how far it goes.
-REACTION_SCALES = {"pitch": 0.06, "brow_left": 0.2, "smile": 0.3, "lean": 0.3, "squint": 0.15, "gaze_x": 0.3}
+REACTION_SCALES = {"pitch": 0.04, "brow_left": 0.15, "smile": 0.3, "lean": 0.3, "squint": 0.15}
 NUM_HELD_OUT_CLIPS = 24
 
 
