@@ -40,7 +40,7 @@ def numbered_batches(
     """Stacked batches of `make(i)`, drawn by `num_workers` processes (0: in this one)."""
     loader = DataLoader(
         NumberedSamples(make),
-        batch_sampler=RankedBatches(first_sample, batch_samples, world),  # type: ignore[arg-type]
+        batch_sampler=RankedBatches(first_sample, batch_samples, world),
         num_workers=num_workers,
         prefetch_factor=3 if num_workers else None,
     )

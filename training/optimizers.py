@@ -42,7 +42,8 @@ def orthogonalised(gradient_MN: Tensor, num_iterations: int = 5) -> Tensor:
     for _ in range(num_iterations):
         gram_MM = x_MN @ x_MN.T
         x_MN = a * x_MN + (b * gram_MM + c * gram_MM @ gram_MM) @ x_MN
-    return x_MN.T if is_tall else x_MN
+    result_MN: Tensor = x_MN.T if is_tall else x_MN
+    return result_MN
 
 
 class Muon(Optimizer):
@@ -54,7 +55,7 @@ class Muon(Optimizer):
         super().__init__(parameters, {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         assert closure is None
         for group in self.param_groups:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, multiprocessing
+from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 from torch import distributed as dist
 
 
@@ -53,7 +54,7 @@ def average_gradients(parameters: Iterable[Tensor], world: World) -> None:
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     flat /= world.size
-    pieces = flat.split([gradient.numel() for gradient in gradients])
+    pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
     for gradient, piece in zip(gradients, pieces, strict=True):
         gradient.copy_(piece.view_as(gradient))
 
@@ -66,7 +67,7 @@ def run_processes(job: Callable[[], None], num_processes: int) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    multiprocessing.spawn(_run_rank, args=(job, num_processes, port), nprocs=num_processes)
+    spawn(_run_rank, args=(job, num_processes, port), nprocs=num_processes)
 
 
 def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int) -> None:

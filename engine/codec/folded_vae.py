@@ -189,12 +189,13 @@ class FoldedVae(nn.Module):
         """Unnormalised latents, each beside the one before it, to pixels [B, 4 F, 3, H, W]."""
         both_BCHW = rearrange(torch.cat([latents_BFCHW, previous_BFCHW], dim=2), "b f c h w -> (b f) c h w")
         folded_BCHW = self.decoder(both_BCHW.contiguous(memory_format=torch.channels_last))
-        return rearrange(
+        pixels_BTCHW: Tensor = rearrange(
             folded_BCHW,
             "(b f) (fold c) h w -> b (f fold) c h w",
             b=latents_BFCHW.shape[0],
             fold=self.config.frames_per_latent,
         )
+        return pixels_BTCHW
 
     def encode(self, pixels_BTCHW: Tensor) -> Tensor:
         """Pixels [B, 4 F, 3, H, W] in [-1, 1] to the normalised mean of the posterior, [B, F, C, h, w]."""
@@ -223,7 +224,7 @@ class FoldedVae(nn.Module):
         return self.decode_chunk(latents_BFCHW, self.initial_state())
 
     def _per_channel(self, name: str) -> Tensor:
-        return cast(Tensor, self.get_buffer(name))[:, None, None]
+        return self.get_buffer(name)[:, None, None]
 
     def _check_pixels(self, pixels_BTCHW: Tensor) -> None:
         num_frames, height, width = pixels_BTCHW.shape[1], pixels_BTCHW.shape[3], pixels_BTCHW.shape[4]

@@ -4,7 +4,6 @@ The front end of the small audio encoder. No statistics of the clip enter, so fe
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +49,7 @@ def mel_filters(config: LogMelConfig) -> Tensor:
     edges = 700.0 * (10.0 ** (torch.linspace(low, high, config.num_mels + 2) / 2595.0) - 1.0)
     rising = (frequencies_K[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - frequencies_K[None]) / (edges[2:] - edges[1:-1])[:, None]
-    return cast(Tensor, torch.minimum(rising, falling).clamp(min=0.0))
+    return torch.minimum(rising, falling).clamp(min=0.0)
 
 
 def hz_to_mel(frequency_hz: float) -> float:

@@ -50,7 +50,9 @@ MOUTH_CHANNELS: Final = (
     "teeth",  # 0..1, upper teeth on lower lip or shown (f v s)
     "smile",  # -1..1, momentary smile on top of the expression (listening, laughter)
 )
-EXPRESSION_CHANNELS: Final = tuple(f"expression_{name}" for name in EXPRESSIONS)  # each 0..1, sum <= 1; the rest is neutral
+EXPRESSION_CHANNELS: Final = tuple(
+    f"expression_{name}" for name in EXPRESSIONS
+)  # each 0..1, sum <= 1; the rest is neutral
 
 STATE_CHANNELS: Final = POSE_CHANNELS + EYE_CHANNELS + BROW_CHANNELS + MOUTH_CHANNELS + EXPRESSION_CHANNELS
 NUM_CHANNELS: Final = len(STATE_CHANNELS)

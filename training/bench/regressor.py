@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.errors import BadPackError
+from engine.packs import build_config
 from training.actor.state import EXPRESSIONS
 
 READ_CHANNELS: Final = (
@@ -217,9 +218,10 @@ def load_regressor(folder: Path = DEFAULT_FOLDER) -> LoadedRegressor:
         raise BadPackError(
             f"the benchmark's regressor in {folder} reads other channels than this release; train it anew"
         )
-    sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in description["config"].items()}
-    network = BenchRegressor(RegressorConfig(**sizes))
+    config = build_config(RegressorConfig, description["config"], f"{folder / CONFIG_NAME}: config")
+    network = BenchRegressor(config)
     network.load_state_dict(
         {name: value.float() if value.is_floating_point() else value for name, value in load(weights).items()}
     )
-    return LoadedRegressor(network=network.eval().to(memory_format=torch.channels_last), sha256=sha256)
+    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return LoadedRegressor(network=network, sha256=sha256)

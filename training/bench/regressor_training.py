@@ -65,7 +65,7 @@ def train_regressor(network: BenchRegressor, pictures: PictureSet, recipe: Regre
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     generator = np.random.default_rng((recipe.seed, 7))
     averages: dict[str, float] = {}
-    network.train().to(memory_format=torch.channels_last)
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for step, batch in enumerate(batches(pictures, recipe, generator)):
         elapsed_s = time.monotonic() - started_s
         progress = max(step / recipe.num_steps, elapsed_s / recipe.max_s)
@@ -97,7 +97,7 @@ def _step(
         predicted = network(batch.pixels_BCHW, batch.places_B22 + jitter_B22)
     losses = losses_of(predicted, batch, recipe)
     optimiser.zero_grad(set_to_none=True)
-    torch.stack(list(losses.values())).sum().backward()
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return {name: float(loss.detach()) for name, loss in losses.items()}

@@ -110,7 +110,8 @@ def level_db(sound_S: Series, num_frames: int) -> Series:
     padded[:kept] = sound_S[:kept]
     rms_T = np.sqrt(np.square(padded.reshape(num_frames, SAMPLES_PER_FRAME)).mean(axis=1))
     loud = max(float(np.percentile(rms_T, LOUD_PERCENTILE)), 1e-6)
-    return np.clip(20.0 * np.log10(np.maximum(rms_T / loud, 1e-4)), -80.0, 0.0).astype(np.float32)
+    level_T: Series = np.clip(20.0 * np.log10(np.maximum(rms_T / loud, 1e-4)), -80.0, 0.0).astype(np.float32)
+    return level_T
 
 
 def envelope(level_db_T: Series) -> Series:

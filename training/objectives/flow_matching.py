@@ -68,7 +68,8 @@ def velocity_loss(
     weight_BFHW = 1 + (config.mouth_weight - 1) * mouth_BFHW + (config.eyes_weight - 1) * eyes_BFHW
     weight_BFHW = weight_BFHW * window.is_new_BF[:, :, None, None]
     error_BFHW = (predicted_BFCHW.float() - window.velocity_BFCHW).square().mean(dim=2)
-    return (weight_BFHW * error_BFHW).sum() / weight_BFHW.sum()
+    mean: Tensor = (weight_BFHW * error_BFHW).sum() / weight_BFHW.sum()
+    return mean
 
 
 class StateReadout(nn.Module):
@@ -86,7 +87,8 @@ class StateReadout(nn.Module):
         tokens_per_latent = self.read.in_features // self.squeeze.out_features
         video_BLD = self.squeeze(self.norm(hidden_BLD[:, : num_latents * tokens_per_latent]))
         grouped = rearrange(video_BLD, "b (f p) d -> b f (p d)", f=num_latents)
-        return rearrange(self.read(grouped), "b f (fold k) -> b (f fold) k", fold=self.frames_per_latent)
+        states_BTK: Tensor = rearrange(self.read(grouped), "b f (fold k) -> b (f fold) k", fold=self.frames_per_latent)
+        return states_BTK
 
 
 def state_loss(predicted_BTK: Tensor, state_BTK: Tensor, is_new_BF: Tensor, scales_K: Tensor) -> Tensor:
@@ -94,7 +96,8 @@ def state_loss(predicted_BTK: Tensor, state_BTK: Tensor, is_new_BF: Tensor, scal
     frames_per_latent = state_BTK.shape[1] // is_new_BF.shape[1]
     is_new_BT = is_new_BF.repeat_interleave(frames_per_latent, dim=1)
     error_BT = ((predicted_BTK.float() - state_BTK) / scales_K).square().mean(dim=2)
-    return (error_BT * is_new_BT).sum() / is_new_BT.sum()
+    mean: Tensor = (error_BT * is_new_BT).sum() / is_new_BT.sum()
+    return mean
 
 
 def state_scales() -> Tensor:

@@ -78,8 +78,8 @@ class CodecTask:
     def refresh_latent_statistics(self, pixels_BTHWC: Tensor) -> None:
         """Sets the buffers by which latents come out with zero mean and unit deviation."""
         mean_BFCHW, _ = self.codec.posterior(to_pixels(pixels_BTHWC))
-        self.codec.latent_mean.copy_(mean_BFCHW.mean(dim=(0, 1, 3, 4)))
-        self.codec.latent_std.copy_(mean_BFCHW.std(dim=(0, 1, 3, 4)).clamp(min=1e-3))
+        self.codec.get_buffer("latent_mean").copy_(mean_BFCHW.mean(dim=(0, 1, 3, 4)))
+        self.codec.get_buffer("latent_std").copy_(mean_BFCHW.std(dim=(0, 1, 3, 4)).clamp(min=1e-3))
 
     def write_samples(self, folder: Path, step: int) -> None:
         """Truth above, decoded below."""
