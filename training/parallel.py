@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 from torch import distributed as dist
+from torch.multiprocessing.spawn import spawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def run_processes(job: Callable[[], None], num_processes: int) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    spawn(_run_rank, args=(job, num_processes, port), nprocs=num_processes)
+    spawn(_run_rank, args=(job, num_processes, port), nprocs=num_processes)  # type: ignore[no-untyped-call]
 
 
 def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int) -> None:
