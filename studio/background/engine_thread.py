@@ -152,6 +152,7 @@ class EngineThread(QThread):
                 )
                 self.render_progress.emit(progress)
                 _stop_if_asked(should_stop)
+            _stop_if_asked(should_stop)
             if progress is None or progress.done_frames < total:
                 raise LpmError("The engine ended before the whole timeline was rendered; try again")
             recorder.finish()

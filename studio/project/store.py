@@ -9,7 +9,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -148,15 +148,16 @@ class ProjectStore:
     def copy_to(self, path: Path) -> None:
         """Write a complete copy of this project, whole or not at all."""
         partial = path.with_name(f".{path.name}.part")
-        partial.unlink(missing_ok=True)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            partial.unlink(missing_ok=True)
             with sqlite3.connect(partial) as target:
                 self.database.conn.backup(target)
             target.close()
             partial.replace(path)
         except (OSError, sqlite3.Error) as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
             raise BadInputError(f"{path}: cannot be written ({error})") from error
 
     @contextmanager

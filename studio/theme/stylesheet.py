@@ -4,6 +4,7 @@ from dataclasses import asdict
 from string import Template
 from typing import Final
 
+from engine.locations import assets_dir
 from studio.theme.colors import Colors
 
 _SHEET: Final = Template("""
@@ -53,9 +54,13 @@ QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled { color: $text_fa
 QLineEdit#title { background: transparent; border: 1px solid transparent; font-size: 14px; font-weight: 600; padding: 4px 8px; }
 QLineEdit#title:hover { background: $field; }
 QLineEdit#title:focus { background: $field; border: 1px solid $accent; }
-QSpinBox, QDoubleSpinBox { padding-left: 8px; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: none; }
-QComboBox::drop-down { border: none; width: 20px; }
+QComboBox::drop-down { border: none; width: 24px; }
+QComboBox::down-arrow { image: url("$icons/down_$shade.svg"); width: 14px; height: 14px; }
+QCheckBox { color: $text; spacing: 8px; }
+QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $text_faint; border-radius: 4px; background: $field; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$icons/tick_$shade.svg"); }
+QCheckBox::indicator:focus { border-color: $accent; }
 QComboBox QAbstractItemView { background: $raised; color: $text; border: 1px solid $border; selection-background-color: $accent; }
 
 QListView, QTableView { background: transparent; color: $text; border: none; }
@@ -96,4 +101,6 @@ QFrame#line { background: $border; max-height: 1px; min-height: 1px; border: non
 
 def stylesheet(colors: Colors) -> str:
     """The style sheet in these colours."""
-    return _SHEET.substitute({name: str(value) for name, value in asdict(colors).items()})
+    names = {name: str(value) for name, value in asdict(colors).items()}
+    icons = (assets_dir() / "icons").as_posix()
+    return _SHEET.substitute(names, icons=icons, shade="dark" if colors.is_dark else "light")

@@ -1,4 +1,4 @@
-"""One clear message over the window's lower edge: what went wrong or what was done. It goes away by itself or when closed."""
+"""One clear message at the top of the window: what went wrong or what was done. It goes by itself or when closed."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ SHOWN_MS: Final = 9000
 
 
 class MessageBar(QFrame):
-    """Floats over its parent, below in the middle."""
+    """Floats over its parent, above in the middle."""
 
     def __init__(self, look: Look, parent: QWidget) -> None:
         """Begin hidden."""
@@ -66,7 +66,7 @@ class MessageBar(QFrame):
 
     def _place(self) -> None:
         self.adjustSize()
-        self.move((self._host.width() - self.width()) // 2, self._host.height() - self.height() - 48)
+        self.move((self._host.width() - self.width()) // 2, 64)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay in place when the window changes its size."""

@@ -14,7 +14,9 @@ from studio.views.render.render_controller import RenderController, RenderState
 class StatusLine(QObject):
     """Fills the window's status bar."""
 
-    def __init__(self, session: StudioSession, player: Player, render: RenderController, tasks: TaskRunner, bar: QStatusBar) -> None:
+    def __init__(
+        self, session: StudioSession, player: Player, render: RenderController, tasks: TaskRunner, bar: QStatusBar
+    ) -> None:
         """Follow engine, playhead and document."""
         super().__init__(bar)
         self._session = session

@@ -39,6 +39,7 @@ def draw_grid(painter: QPainter, area: QRectF, scale: TimeScale, colors: Colors)
             painter.fillRect(QRectF(round(scale.x_of(frame)), top, 1, height), QColor(colors.grid))
     for frame in marks(scale, chunk_spacing(scale)):
         painter.fillRect(QRectF(round(scale.x_of(frame)), top, 1, height), QColor(colors.grid_strong))
+    painter.fillRect(QRectF(area.left(), area.bottom() - 1, area.width(), 1), QColor(colors.border))
     end_x = scale.x_of(scale.num_frames)
     if end_x < area.right():
         painter.fillRect(QRectF(end_x, top, area.right() - end_x, height), QColor(colors.panel))

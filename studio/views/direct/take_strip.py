@@ -18,6 +18,7 @@ from studio.views.direct.grid import draw_grid
 
 TAKE_STRIP_HEIGHT_PX: Final = 56
 _BAR_PX: Final = 4
+MAX_THUMBNAILS: Final = 600
 
 
 class TakeStrip(QWidget):
@@ -65,10 +66,8 @@ class TakeStrip(QWidget):
         """A render came this far, or ended."""
         self._rendering = progress
         if progress is not None:
-            for chunk in range(
-                chunk_of(progress.start_frame), chunk_of(progress.start_frame + progress.num_frames - 1) + 1
-            ):
-                self._thumbnails.pop(chunk, None)
+            for frame in range(progress.start_frame, progress.start_frame + progress.num_frames):
+                self._thumbnails.pop(frame, None)
         self.refresh()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -110,7 +109,7 @@ class TakeStrip(QWidget):
         self._draw_thumbnails(painter, chunk, picture_area)
         if state is ChunkState.STALE:
             veil = QColor(colors.field)
-            veil.setAlpha(130)
+            veil.setAlpha(165)
             painter.fillRect(picture_area, veil)
             painter.fillRect(bar, QColor(colors.grid_strong))
             painter.fillRect(bar, QBrush(QColor(colors.stale), Qt.BrushStyle.BDiagPattern))
@@ -119,17 +118,14 @@ class TakeStrip(QWidget):
             painter.fillRect(bar, QColor(colors.fresh))
 
     def _draw_thumbnails(self, painter: QPainter, chunk: int, area: QRectF) -> None:
-        image = self._thumbnail(chunk)
-        if image.isNull() or area.width() < 4:
-            return
-        side = area.height()
-        painter.save()
-        painter.setClipRect(area)
-        left = area.left()
-        while left < area.right():
-            painter.drawImage(QRectF(left, area.top(), side, side), image)
-            left += side + 1
-        painter.restore()
+        num_cells = max(round(area.width() / area.height()), 1)
+        width = area.width() / num_cells
+        for cell in range(num_cells):
+            frame = chunk * CHUNK_FRAMES + int((cell + 0.5) * CHUNK_FRAMES / num_cells)
+            image = self._thumbnail(min(frame, self._context.session.project.timeline.num_frames - 1))
+            if not image.isNull() and width >= 4:
+                target = QRectF(area.left() + cell * width, area.top(), width, area.height())
+                painter.drawImage(target, image, covering(image, width / area.height()))
 
     def _draw_word(self, painter: QPainter, area: QRectF, word: str) -> None:
         font = QFont(self.font())
@@ -139,16 +135,15 @@ class TakeStrip(QWidget):
             painter.setPen(QColor(self._context.look.colors.text))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, word)
 
-    def _thumbnail(self, chunk: int) -> QImage:
-        if chunk not in self._thumbnails:
-            middle = chunk * CHUNK_FRAMES + CHUNK_FRAMES // 2
-            end = self._context.session.project.timeline.num_frames
-            image = image_of(self._context.session.picture_of(min(middle, end - 1)), "JPEG")
+    def _thumbnail(self, frame: int) -> QImage:
+        if frame not in self._thumbnails:
+            if len(self._thumbnails) > MAX_THUMBNAILS:
+                self._thumbnails.clear()
             side = int(TAKE_STRIP_HEIGHT_PX * self.devicePixelRatioF())
-            self._thumbnails[chunk] = image.scaled(
+            self._thumbnails[frame] = image_of(self._context.session.picture_of(frame), "JPEG").scaled(
                 side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
             )
-        return self._thumbnails[chunk]
+        return self._thumbnails[frame]
 
     def event(self, event: QEvent) -> bool:
         """Say in words what a chunk's state is."""
@@ -166,3 +161,11 @@ class TakeStrip(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Jump to the pressed frame."""
         self._context.player.seek(int(self._context.scale.frame_at(event.position().x())))
+
+
+def covering(image: QImage, ratio: float) -> QRectF:
+    """The largest part of an image with this ratio of width to height, from its middle."""
+    width, height = float(image.width()), float(image.height())
+    if width / height > ratio:
+        return QRectF((width - height * ratio) / 2, 0, height * ratio, height)
+    return QRectF(0, (height - width / ratio) / 2, width, width / ratio)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from studio.commands.project_edits import set_track_muted
@@ -55,6 +55,7 @@ class TrackHeader(QWidget):
         tints = {"speak": colors.speak, "listen": colors.listen, "prompt": colors.prompt, "film": colors.text_soft}
         painter = QPainter(self)
         pixmap = icon_pixmap(self._icon, tints[self._icon], 20, self.devicePixelRatioF())
+        painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), QColor(colors.border))
         painter.drawPixmap(12, (self.height() - 20) // 2, pixmap)
 
     def _toggle(self, is_checked: bool) -> None:

@@ -39,6 +39,7 @@ class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph ha
         self.setFixedHeight(SOUND_TRACK_HEIGHT_PX)
         self.setFrameShape(self.Shape.NoFrame)
         self.setViewportUpdateMode(self.ViewportUpdateMode.FullViewportUpdate)
+        self.setCacheMode(self.CacheModeFlag.CacheNone)  # the ground shows the clips, so it changes with them
         self.setAntialiasing(True)
         self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Speak track") if track == "speak" else self.tr("Listen track"))
@@ -106,7 +107,8 @@ class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph ha
             return
         loudness = 10.0 ** (clip.gain_db / 20.0)
         start = clip.start_frame + (first - offset) / PEAKS_PER_FRAME
-        x = np.linspace(start, start + (last - first) / PEAKS_PER_FRAME, len(shape))
+        end = min(start + (last - first) / PEAKS_PER_FRAME, clip.end_frame)
+        x = np.linspace(start, end, len(shape))
         for column in (0, 1):
             y = np.clip(shape[:, column] * loudness, -1.0, 1.0)
             curve = pyqtgraph.PlotCurveItem(

@@ -7,7 +7,7 @@ from studio.commands.project_edits import set_length, set_seed
 from studio.project.takes import ChunkState
 from studio.qt_models.prompt_table import PromptTableModel
 from studio.qt_models.session import StudioSession
-from studio.views.properties.form import fields, heading, note
+from studio.views.properties.form import fields, heading, inset, note
 from studio.views.properties.timecode_edit import TimecodeEdit
 
 
@@ -26,6 +26,7 @@ class ProjectPage(QWidget):
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setKeyboardTracking(False)
+        inset(self.seed)
         self.seed.setAccessibleName(self.tr("Seed"))
         self.seed.setToolTip(self.tr("Another seed gives another performance of the same timeline"))
         self.seed.valueChanged.connect(
@@ -73,7 +74,8 @@ class ProjectPage(QWidget):
             self.table.setColumnWidth(column, 76)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         layout.addWidget(self._empty)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.table, 100)
+        layout.addStretch(1)
 
     def refresh(self) -> None:
         """Show the project."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from studio.commands.prompt_edits import delete_prompt, set_prompt_text, trim_prompt
@@ -14,8 +14,9 @@ from studio.views.properties.form import fields, heading, note
 from studio.views.properties.timecode_edit import TimecodeEdit
 
 SUGGESTIONS: Final = (
-    ("smiles warmly", "talks calmly", "nods"),
-    ("looks surprised", "looks away", "sounds sad"),
+    ("smiles warmly", "talks calmly"),
+    ("looks surprised", "looks away"),
+    ("looks sad", "nods", "leans in"),
 )
 
 
@@ -34,7 +35,7 @@ class PromptPage(QWidget):
         self.words.setPlaceholderText(self.tr("What should the character do? For example: smiles warmly and nods"))
         self.words.setAccessibleName(self.tr("Words of the direction"))
         self.words.setTabChangesFocus(True)
-        self.words.setFixedHeight(96)
+        self.words.setFixedHeight(80)
         self.words.textChanged.connect(self._words_changed)
         self.words.installEventFilter(self)
         self.start = TimecodeEdit(self.tr("From"))
@@ -106,8 +107,14 @@ class PromptPage(QWidget):
         self.words.selectAll()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Escape and Ctrl+Enter leave the words."""
-        if watched is self.words and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+        """Escape and Ctrl+Enter leave the words; undo and redo are the project's, not the field's."""
+        if watched is not self.words or not isinstance(event, QKeyEvent):
+            return super().eventFilter(watched, event)
+        is_undo = event.matches(QKeySequence.StandardKey.Undo) or event.matches(QKeySequence.StandardKey.Redo)
+        if is_undo and event.type() == QEvent.Type.ShortcutOverride:
+            event.ignore()
+            return True
+        if event.type() == QEvent.Type.KeyPress:
             is_done = event.key() == Qt.Key.Key_Escape or (
                 event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
                 and event.modifiers() & Qt.KeyboardModifier.ControlModifier

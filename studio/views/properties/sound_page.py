@@ -7,7 +7,7 @@ from studio.commands.sound_edits import delete_sound, move_sound, set_gain, set_
 from studio.project.document import MAX_GAIN_DB, SOUND_TRACKS, SoundClip
 from studio.project.timecode import seconds_text
 from studio.qt_models.session import StudioSession
-from studio.views.properties.form import fields, heading, note
+from studio.views.properties.form import fields, heading, inset, note
 from studio.views.properties.timecode_edit import TimecodeEdit
 
 
@@ -22,7 +22,7 @@ class SoundPage(QWidget):
         self._title = heading("")
         self._note = note()
         self.track = QComboBox()
-        self.track.addItems([self.tr("Speak: the character says it"), self.tr("Listen: the character hears it")])
+        self.track.addItems([self.tr("Speak (says it)"), self.tr("Listen (hears it)")])
         self.track.setAccessibleName(self.tr("Track"))
         self.track.setMinimumContentsLength(12)
         self.track.activated.connect(self._move_to_track)
@@ -32,6 +32,7 @@ class SoundPage(QWidget):
         self.gain.setRange(-MAX_GAIN_DB, MAX_GAIN_DB)
         self.gain.setSuffix(" dB")
         self.gain.setDecimals(1)
+        inset(self.gain)
         self.gain.setAccessibleName(self.tr("Loudness"))
         self.gain.setKeyboardTracking(False)
         self.gain.valueChanged.connect(self._set_gain)

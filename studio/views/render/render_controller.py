@@ -50,6 +50,7 @@ class RenderController(QObject):
         self._export_path: Path | None = None
         self.state = RenderState.IDLE
         self.seconds_per_second: float | None = None
+        session.project_opened.connect(self._forget_speed)
         engine.pack_loading.connect(lambda _: self._set_state(RenderState.LOADING))
         engine.render_started.connect(lambda _: self._set_state(RenderState.RENDERING))
         engine.render_progress.connect(self._render_progressed)
@@ -109,6 +110,9 @@ class RenderController(QObject):
         self._export_task = task
         task.progressed.connect(self.export_progressed)
         task.ended.connect(self._export_ended)
+
+    def _forget_speed(self) -> None:
+        self.seconds_per_second = None
 
     def _set_state(self, state: RenderState) -> None:
         if self.state is RenderState.CANCELLING and state in (RenderState.LOADING, RenderState.RENDERING):
