@@ -22,7 +22,15 @@ from training.bench.regressor_data import PictureSet, spoil
 logger = logging.getLogger(__name__)
 
 READING_WEIGHTS = {"mouth_open": 4.0, "yaw": 4.0, "pitch": 6.0, "roll": 4.0, "smile": 0.5}
-READING_UNITS = {"yaw": 0.25, "pitch": 0.15, "roll": 0.15, "mouth_open": 0.3}  # what counts as one in the loss
+READING_UNITS = {  # what counts as one in the loss
+    "yaw": 0.25,
+    "pitch": 0.15,
+    "roll": 0.15,
+    "mouth_open": 0.3,
+    "mouth_width": 0.5,
+    "gaze_x": 0.5,
+    "gaze_y": 0.4,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.training.bench.known_films import FRAMES, TINY, ChangedFilms, TruthFilms
 
+from tests.training.bench.known_films import FRAMES, TINY, ChangedFilms, TruthFilms
 from training.actor.voices import VoicePool
 from training.bench.judge import Judge
 from training.bench.quick import Crew, QuickRun, run_quick

@@ -13,7 +13,7 @@ from training.actor.voices import VoicePool
 from training.bench.cases import HELD_OUT_SEED, Case, CaseKind, FilmRequest, make_case
 from training.bench.quick import QuickConfig
 
-TINY = QuickConfig(num_actors=5, speak_frames=40, listen_frames=72, num_counterfactuals=5)
+TINY = QuickConfig(num_actors=4, speak_frames=40, listen_frames=72, num_counterfactuals=4)
 FRAMES: dict[CaseKind, int] = {"speak": TINY.speak_frames, "listen": TINY.listen_frames}
 
 

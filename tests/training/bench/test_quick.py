@@ -7,13 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.training.bench.known_films import TINY, ChangedFilms, TruthFilms, other_sound
 from numpy.typing import NDArray
 
+from tests.training.bench.known_films import TINY, ChangedFilms, TruthFilms, other_sound
 from training.bench.contact_sheet import write_contact_sheet
 from training.bench.quick import QuickRun
 from training.bench.report import Figure
-
 
 Judged = Callable[[TruthFilms | ChangedFilms], QuickRun]
 
