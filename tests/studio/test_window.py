@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -339,8 +339,6 @@ def test_the_first_start_has_a_project_and_a_crash_loop_ends(
     assert settings.begin_run()
 
 
-    assert isinstance(studio.engine, QThread)
-    assert not studio.engine.isRunning()
 def test_no_thread_runs_before_the_first_render(studio: Studio) -> None:
     assert isinstance(studio.engine, QThread)
     assert not studio.engine.isRunning()
