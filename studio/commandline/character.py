@@ -1,0 +1,138 @@
+"""`lpm character`: list, show, make, check and import characters. Called by `studio/cli.py`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from engine.character_writing import NewCharacter, NewReference, write_character
+from engine.characters import (
+    CharacterCard,
+    Origin,
+    ReferenceKind,
+    check_character,
+    find_character,
+    list_characters,
+    load_character,
+    read_card,
+    subtypes,
+)
+from engine.errors import BadInputError
+from engine.media.pictures import read_picture, square_crop
+from studio.commandline.console import one_line, say
+from studio.commandline.handover import hand_over
+
+_MAX_IMPORT_PX: Final = 768
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `lpm character`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="the characters at hand")
+    show = actions.add_parser("show", help="what a character has")
+    show.add_argument("name", metavar="NAME_OR_DIR")
+    new = actions.add_parser("new", help="draw a new character of the procedural actor")
+    new.add_argument("--seed", type=int, required=True, metavar="N", help="the same number is the same character")
+    new.add_argument("--name", help="what to call it (default: chosen by the seed)")
+    new.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write; it must be new"
+    )
+    check = actions.add_parser("check", help="everything that is wrong with a character folder")
+    check.add_argument("folder", type=Path, metavar="DIR")
+    bring = actions.add_parser("import", help="make a character from pictures of your own")
+    bring.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="[KIND=]PICTURE",
+        help="the first is the global picture; others as view-left=FILE, expression-happy=FILE",
+    )
+    bring.add_argument("--name", help="what to call it (default: the folder's name)")
+    bring.add_argument("--consent", default="", metavar="TEXT", help="why this face may be used, e.g. 'a photo of me'")
+    bring.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write; it must be new"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do the one action that was asked for."""
+    actions = {"list": _list, "show": _show, "new": _new, "check": _check, "import": _import}
+    return actions[options.action](options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    del options
+    cards = list_characters()
+    if not cards:
+        say("There is no character yet; make one with: lpm character new --seed 1 -o DIR")
+    width = max((len(card.folder.name) for card in cards), default=0)
+    for card in cards:
+        say(f"{card.folder.name:<{width}}  {_summary(card)}  {one_line(card.description)}")
+    return 0
+
+
+def _summary(card: CharacterCard) -> str:
+    counts = [
+        sum(item.kind is kind for item in card.references) for kind in (ReferenceKind.VIEW, ReferenceKind.EXPRESSION)
+    ]
+    return f"{card.origin:<9}  {counts[0]} views  {counts[1]} expressions"
+
+
+def _show(options: argparse.Namespace) -> int:
+    folder = find_character(options.name)
+    card, character = read_card(folder), load_character(folder)
+    for label, value in (
+        ("name", card.name),
+        ("description", card.description),
+        ("origin", card.origin),
+        ("consent", card.consent),
+        ("folder", str(folder.resolve())),
+    ):
+        say(f"{label:<12} {one_line(value) or '-'}")
+    for reference in character.references:
+        height_px, width_px = reference.picture_HWC.shape[:2]
+        say(
+            f"{reference.kind:<12} {reference.subtype or 'the character':<13} {width_px} x {height_px}  {reference.path.name}"
+        )
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    named = ["--name", options.name] if options.name else []
+    return hand_over(["actor", "character", "--seed", str(options.seed), "-o", str(options.output), *named])
+
+
+def _check(options: argparse.Namespace) -> int:
+    problems = check_character(options.folder)
+    for problem in problems:
+        sys.stderr.write(f"lpm: {one_line(problem)}\n")
+    if not problems:
+        say(f"{options.folder}: this character is complete and can perform")
+    return 1 if problems else 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    references = [_reference(text, is_first=number == 0) for number, text in enumerate(options.pictures)]
+    name = options.name or options.output.resolve().name
+    consent = options.consent or "Imported by the user, who answers for the right to use this face."
+    character = NewCharacter(name=name, description="", origin=Origin.IMPORTED, consent=consent, references=references)
+    write_character(options.output, character)
+    say(f"{options.output}: {name}, {len(references)} pictures")
+    return 0
+
+
+def _reference(text: str, *, is_first: bool) -> NewReference:
+    """`FILE`, `global=FILE`, `view-left=FILE` or `expression-happy=FILE`."""
+    label, separator, file = text.partition("=")
+    if not separator or Path(text).exists():
+        if not is_first:
+            raise BadInputError(f"{text}: say what it shows, as in view-left={text} or expression-happy={text}")
+        label, file = "global", text
+    kind, _, subtype = label.partition("-")
+    if kind not in list(ReferenceKind) or subtype not in subtypes(ReferenceKind(kind)):
+        choices = ", ".join(
+            ["global", *(f"{k}-{s}" for k in ("view", "expression") for s in subtypes(ReferenceKind(k)))]
+        )
+        raise BadInputError(f"{label}: no such kind of picture; use one of {choices}")
+    picture_HWC = read_picture(Path(file))
+    side_px = min(*picture_HWC.shape[:2], _MAX_IMPORT_PX)
+    return NewReference(kind=ReferenceKind(kind), subtype=subtype, picture_HWC=square_crop(picture_HWC, side_px))

@@ -1,0 +1,219 @@
+"""`lpm perform`: a character speaks, listens, or both, and a film with sound comes out.
+
+Bad input is told before the model is loaded, in one line. Called by `studio/cli.py`.
+"""
+
+import argparse
+import logging
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.characters import Character, find_character, load_character
+from engine.errors import BadInputError
+from engine.media.pictures import read_picture
+from engine.media.rates import SAMPLES_PER_FRAME, frames_for_samples
+from engine.media.sound import MAX_SOUND_S, read_sound
+from engine.shapes import FRAME_RATE_HZ
+from studio.commandline.console import ProgressLine, say
+
+if TYPE_CHECKING:
+    from engine import GuidanceScales, LoadedPack, PerformJob
+    from studio.film_job import FilmReport
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_PACK: Final = "lpm-tiny"
+DEFAULT_SECONDS: Final = 5.0
+_MAX_STEPS: Final = 1000
+_MAX_SCALE: Final = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything a person gave, read and checked."""
+
+    character: Character
+    speak_S: NDArray[np.float32] | None
+    listen_S: NDArray[np.float32] | None
+    num_frames: int
+    first_frame_HWC: NDArray[np.uint8] | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `lpm perform`."""
+    parser.add_argument(
+        "--character", required=True, metavar="NAME_OR_DIR", help="who performs; see lpm character list"
+    )
+    parser.add_argument(
+        "--speak", type=Path, metavar="SOUND", help="the character's own voice: WAV, FLAC, Ogg, MP3, M4A ..."
+    )
+    parser.add_argument("--listen", type=Path, metavar="SOUND", help="the partner's voice, which the character hears")
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument("--prompt", default="", metavar="TEXT", help="a direction for the whole film")
+    words.add_argument("--prompts", type=Path, metavar="FILE.json", help="directions with their spans")
+    add_engine_arguments(parser)
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long (default: the longer sound, else 5)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
+    parser.add_argument("--first-frame", type=Path, metavar="PICTURE", help="a picture that the film starts from")
+    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the pack's)")
+    for name, meaning in (("text", "the directions"), ("speak", "the own voice"), ("listen", "the partner's voice")):
+        parser.add_argument(f"--{name}-scale", type=float, metavar="X", help=f"how strongly {meaning} is followed")
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `lpm perform` and `lpm render` share."""
+    parser.add_argument(
+        "--engine", choices=("base", "online"), default="base", help="which model of the pack (default base)"
+    )
+    parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the film to write")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="what it took: time by stage, memory, settings")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Perform and write the film; any `LpmError` is one line for the person."""
+    check_targets(options)
+    inputs = read_inputs(options)
+    check_numbers(options)
+
+    from engine import PerformJob, perform
+    from studio.film_job import FilmTarget
+    from studio.prompt_file import read_prompts, whole_film_prompt
+
+    if options.prompts is not None:
+        prompts = read_prompts(options.prompts, inputs.num_frames)
+    else:
+        prompts = whole_film_prompt(options.prompt, inputs.num_frames)
+    pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK)
+    job = PerformJob(
+        character=inputs.character,
+        num_frames=inputs.num_frames,
+        speak_S=inputs.speak_S,
+        listen_S=inputs.listen_S,
+        prompts=prompts,
+        first_frame_HWC=inputs.first_frame_HWC,
+        seed=options.seed,
+        num_steps=options.steps,
+        guidance=_guidance(options, pack),
+    )
+    details = report_details(pack, job) | {
+        "speak": options.speak and str(options.speak),
+        "listen": options.listen and str(options.listen),
+        "first_frame": options.first_frame and str(options.first_frame),
+    }
+    target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details)
+    progress = ProgressLine(f"Performing {inputs.character.name}")
+    try:
+        report = write_film(pack, job, target, progress, perform)
+    finally:
+        progress.clear()
+    finish(report, options)
+    return 0
+
+
+def write_film(
+    pack: "LoadedPack", job: "PerformJob", target: Any, progress: ProgressLine, perform: Any
+) -> "FilmReport":
+    """Run the engine into the file."""
+    from studio.film_job import make_film
+
+    return make_film(job, perform(pack, job), target, progress.show)
+
+
+def finish(report: "FilmReport", options: argparse.Namespace) -> None:
+    """Write the report where one is wanted and tell what was made."""
+    if options.report is not None:
+        report.write(options.report)
+    say(
+        f"{options.output}: {report.seconds:.2f} s, {report.frames} frames; "
+        f"{report.real_time_factor:.1f} s of work for each second, {report.peak_memory_mb:.0f} MB at most"
+    )
+
+
+def check_targets(options: argparse.Namespace) -> None:
+    """Refuse a film or a report that could not be written, before anything else is done."""
+    if options.engine == "online":
+        raise BadInputError(
+            f"--engine online: {options.pack or DEFAULT_PACK} has no online model yet; use --engine base"
+        )
+    if options.output.suffix.lower() != ".mp4":
+        raise BadInputError(f"{options.output}: films are written as MP4; let the name end in .mp4")
+    for path in filter(None, (options.output, options.report)):
+        if path.is_dir():
+            raise BadInputError(f"{path}: this is a folder; give the name of a file")
+        if not path.parent.is_dir():
+            raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
+
+
+def check_numbers(options: argparse.Namespace) -> None:
+    """Refuse a seed, steps or scales that no engine takes."""
+    if not 0 <= options.seed < 2**63:
+        raise BadInputError(f"--seed {options.seed}: choose a number from 0 up")
+    if options.steps is not None and not 1 <= options.steps <= _MAX_STEPS:
+        raise BadInputError(f"--steps {options.steps}: choose a number from 1 to {_MAX_STEPS}")
+    for name in ("text_scale", "speak_scale", "listen_scale"):
+        value = vars(options)[name]
+        if value is not None and not 0.0 <= value <= _MAX_SCALE:  # NaN fails too
+            raise BadInputError(f"--{name.replace('_', '-')} {value}: choose a number from 0 to {_MAX_SCALE:g}")
+
+
+def read_inputs(options: argparse.Namespace) -> Inputs:
+    """Read and check the person's files; `BadInputError` or `CharacterError` with the first that cannot be used."""
+    seconds = options.seconds
+    if seconds is not None and not (math.isfinite(seconds) and 1 / FRAME_RATE_HZ <= seconds <= MAX_SOUND_S):
+        raise BadInputError(f"--seconds {seconds:g}: choose more than 0 and at most {MAX_SOUND_S} (2 hours)")
+    asked_frames = None if seconds is None else max(1, round(seconds * FRAME_RATE_HZ))
+    max_samples = None if asked_frames is None else asked_frames * SAMPLES_PER_FRAME
+    character = load_character(find_character(options.character))
+    speak_S, listen_S = (path and read_sound(path, max_samples) for path in (options.speak, options.listen))
+    longest = max((frames_for_samples(len(track)) for track in (speak_S, listen_S) if track is not None), default=0)
+    return Inputs(
+        character=character,
+        speak_S=speak_S,
+        listen_S=listen_S,
+        num_frames=asked_frames or longest or round(DEFAULT_SECONDS * FRAME_RATE_HZ),
+        first_frame_HWC=options.first_frame and read_picture(options.first_frame),
+    )
+
+
+def load_pack_timed(name: str) -> tuple["LoadedPack", float]:
+    """The pack and the seconds that loading it took."""
+    from engine import load_pack
+
+    began_s = time.perf_counter()
+    pack = load_pack(name)
+    return pack, time.perf_counter() - began_s
+
+
+def _guidance(options: argparse.Namespace, pack: "LoadedPack") -> "GuidanceScales | None":
+    scales = {"text": options.text_scale, "speak": options.speak_scale, "listen": options.listen_scale}
+    given = {name: value for name, value in scales.items() if value is not None}
+    if not given:
+        return None
+    from dataclasses import replace
+
+    return replace(pack.base.guidance, **given)
+
+
+def report_details(pack: "LoadedPack", job: "PerformJob") -> dict[str, Any]:
+    """What was asked for, in the report beside what it cost."""
+    guidance = job.guidance or pack.base.guidance
+    return {
+        "engine": "base",
+        "pack": pack.manifest.name,
+        "pack_version": pack.manifest.version,
+        "character": job.character.name,
+        "size_px": pack.size_px,
+        "seed": job.seed,
+        "steps": job.num_steps or pack.base.num_steps,
+        "guidance": {"text": guidance.text, "speak": guidance.speak, "listen": guidance.listen},
+        "prompts": [
+            {"start_frame": span.start_frame, "end_frame": span.end_frame, "text": span.text} for span in job.prompts
+        ],
+    }

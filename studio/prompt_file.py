@@ -1,0 +1,77 @@
+"""Directions from a JSON file: a list of spans, each with its frames (or seconds) and its words.
+
+    [
+      {"start_frame": 0, "end_frame": 48, "text": "smiles, looks at the viewer"},
+      {"start_s": 2, "end_s": 5.5, "text": "grows serious"}
+    ]
+
+Called by `lpm perform --prompts`. Every span is checked against the film's length; nothing is moved or cut silently.
+"""
+
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine import PromptSpan
+from engine.errors import BadInputError
+from engine.media.sniff import require_file
+from engine.shapes import FRAME_RATE_HZ
+
+_MAX_BYTES: Final = 2**20
+_MAX_SPANS: Final = 1000
+MAX_TEXT: Final = 600
+_KEYS: Final = frozenset({"start_frame", "end_frame", "start_s", "end_s", "text"})
+
+
+def read_prompts(path: Path, num_frames: int) -> tuple[PromptSpan, ...]:
+    """The spans of a prompts file, sorted by time; `BadInputError` names the span that cannot be used."""
+    require_file(path, _MAX_BYTES)
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+        raise BadInputError(f"{path}: not valid JSON ({error}); correct it there") from None
+    if not isinstance(entries, list) or len(entries) > _MAX_SPANS:
+        raise BadInputError(
+            f'{path}: must be a list of at most {_MAX_SPANS} spans like {{"start_frame": 0, "end_frame": 48, "text": "smiles"}}'
+        )
+    spans = sorted(
+        (_span(f"{path}: span {number}", entry, num_frames) for number, entry in enumerate(entries, 1)),
+        key=lambda span: span.start_frame,
+    )
+    for before, after in itertools.pairwise(spans):
+        if after.start_frame < before.end_frame:
+            raise BadInputError(
+                f"{path}: spans {before.start_frame}..{before.end_frame} and {after.start_frame}..{after.end_frame} overlap; "
+                "let one end where the next begins"
+            )
+    return tuple(spans)
+
+
+def whole_film_prompt(text: str, num_frames: int) -> tuple[PromptSpan, ...]:
+    """One direction that holds from the first frame to the last; none for a blank one."""
+    if len(text) > MAX_TEXT:
+        raise BadInputError(f"--prompt has {len(text)} letters; at most {MAX_TEXT}")
+    return (PromptSpan(start_frame=0, end_frame=num_frames, text=text.strip()),) if text.strip() else ()
+
+
+def _span(where: str, entry: Any, num_frames: int) -> PromptSpan:
+    if not isinstance(entry, dict) or not set(entry) <= _KEYS:
+        raise BadInputError(f"{where} must have start_frame, end_frame (or start_s, end_s) and text, and nothing else")
+    text = entry.get("text")
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
+        raise BadInputError(f"{where} needs a text of 1 to {MAX_TEXT} letters")
+    start, end = _frame(where, entry, "start"), _frame(where, entry, "end")
+    if not 0 <= start < end <= num_frames:
+        raise BadInputError(f"{where} covers the frames {start}..{end}, but the film has the frames 0..{num_frames}")
+    return PromptSpan(start_frame=start, end_frame=end, text=text.strip())
+
+
+def _frame(where: str, entry: Mapping[str, Any], edge: str) -> int:
+    frame, seconds = entry.get(f"{edge}_frame"), entry.get(f"{edge}_s")
+    if isinstance(frame, int) and not isinstance(frame, bool) and seconds is None:
+        return frame
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and frame is None and abs(seconds) < 1e6:
+        return round(seconds * FRAME_RATE_HZ)
+    raise BadInputError(f"{where} needs either {edge}_frame (a whole number) or {edge}_s (seconds)")
