@@ -24,6 +24,7 @@ from training.actor.voices import VoicePool
 HELD_OUT_SEED: Final = 9_000_000  # trainers stay below one million, the regressor at two
 SEEDS_PER_ACTOR: Final = 1000
 LEAST_INTENSITY: Final = 0.6
+NOD_RISE_FRAMES: Final = 6  # a nod that the clip's end cuts off cannot be told from a lowered head
 
 CaseKind = Literal["speak", "listen"]
 
@@ -62,7 +63,7 @@ def make_case(actor: int, kind: CaseKind, num_frames: int, voices: VoicePool) ->
     first_seed = HELD_OUT_SEED + actor * SEEDS_PER_ACTOR
     for performance in _tries(first_seed, kind, num_frames, voices):
         nods = tuple(event.frame + NOD_PEAK_FRAMES for event in performance.listening_events if event.rule == "nod")
-        nods = tuple(frame for frame in nods if frame < num_frames)
+        nods = tuple(frame for frame in nods if frame + NOD_RISE_FRAMES < num_frames)
         asked = told_all_through(performance)
         if asked is not None and (kind == "speak" or nods):
             return Case(

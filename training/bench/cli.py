@@ -96,7 +96,8 @@ NOTES = {
     "ceiling": "the truth through the pack's codec: the best that these latents allow",
     "interval": "95 %, bootstrap over actors",
     "identity_top1": "a clip counts as a miss where its motion is below 0.6 of the truth's",
-    "false_lip_rate": "share of frames with an opening above 15 % of the 95th percentile of the truth's opening in speech",
+    "false_lip_rate": "share of frames open by more than 15 % of the 95th percentile of the truth's opening in speech, "
+    "beyond what the expression by itself parts the lips (the median read from the truth's closed mouth)",
     "motion_ratio": "mean over six channels of the deviation over time in fixed units, against that of the truth's frames",
     "nods": "dips of pitch of at least 0.06 rad, within 6 frames of the bottom of a nod that the rule calls for",
 }

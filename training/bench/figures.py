@@ -118,7 +118,7 @@ def _false_lips(sticks: Yardsticks, one: ActorResult, view: View) -> float:
     silent = [reading_of(one.listen, view)]
     if view == "film" and one.muted is not None:
         silent.append(one.muted)
-    return mean([false_lip_share(reading, sticks.range_of_speech) for reading in silent])
+    return mean([false_lip_share(reading, one.listen.truth, sticks.range_of_speech) for reading in silent])
 
 
 def _is_recognised(sticks: Yardsticks, one: ActorResult, clip: ClipResult, view: View) -> bool:

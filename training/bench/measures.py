@@ -46,9 +46,18 @@ def speaking_range(exact_films: list[Reading]) -> float:
     return float(np.percentile(openings, SPEAKING_RANGE_PERCENTILE))
 
 
-def false_lip_share(film: Reading, range_of_speech: float) -> float:
-    """Share of frames in which a listener's mouth is open by more than 15 % of the speaking range."""
-    return float((film.series("mouth_open") > FALSE_LIP_SHARE * range_of_speech).mean())
+def closed_opening(truth: Reading) -> float:
+    """What the regressor reads, over a clip in which the mouth is closed, from an expression that parts the lips by itself."""
+    return max(0.0, float(np.median(truth.series("mouth_open"))))
+
+
+def false_lip_share(film: Reading, truth: Reading, range_of_speech: float) -> float:
+    """Share of frames in which a listener's mouth is open by more than 15 % of the speaking range.
+
+    `truth` is the same clip's own frames, whose mouth is closed: what is read from them is the expression's and not speech.
+    """
+    allowed = closed_opening(truth) + FALSE_LIP_SHARE * range_of_speech
+    return float((film.series("mouth_open") > allowed).mean())
 
 
 def motion(film: Reading) -> float:

@@ -1,0 +1,49 @@
+"""A whole pack with random weights goes through the same judge as any other, and is found to be bad."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from engine import load_pack
+from tests.engine.small_pack import write_small_pack
+from training.actor.voices import VoicePool
+from training.bench.cli import quick_text
+from training.bench.judge import Judge
+from training.bench.pack_films import PackFilms, codec_round_trip
+from training.bench.quick import Crew, QuickConfig, run_quick
+from training.bench.regressor import load_regressor
+from training.bench.report import write_report
+
+
+def test_random_weights_run_through_and_reach_nothing(tmp_path: Path, voices: VoicePool) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    pack = load_pack(write_small_pack(folder))
+    config = QuickConfig(num_actors=2, speak_frames=24, listen_frames=60, num_counterfactuals=1)
+    judge = Judge(
+        regressor=load_regressor(),
+        maker=PackFilms(pack=pack),
+        round_trip=partial(codec_round_trip, pack),
+        voices=voices,
+        frames={"speak": config.speak_frames, "listen": config.listen_frames},
+    )
+    with ThreadPoolExecutor(1) as executor:
+        crew = Crew(executor=executor, num_at_once=1, judge_actor=judge.judge_actor, read_request=judge.read_request)
+        run = run_quick(crew, config, lambda line: None)
+    reached = {figure.name: figure.is_reached for figure in run.figures}
+    assert not reached["mouth_r"]
+    assert not reached["psnr_db"]
+    assert all(figure.ceiling is not None for figure in run.figures if figure.name in {"mouth_r", "nod_f1"})
+    assert "mouth opening" in quick_text(run, folder, "0" * 64)
+    write_report(tmp_path / "report.json", run.as_table())
+    assert (tmp_path / "report.json").stat().st_size > 1000
+
+
+def test_a_round_trip_keeps_the_number_of_frames_for_any_length(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    pack = load_pack(write_small_pack(folder))
+    film_THWC = np.random.default_rng(0).integers(0, 255, (29, pack.size_px, pack.size_px, 3), dtype=np.uint8)
+    assert codec_round_trip(pack, film_THWC).shape == film_THWC.shape
