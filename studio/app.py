@@ -97,21 +97,28 @@ def open_first_project(wanted: Path | None, last: Path | None) -> ProjectStore:
     `BadInputError` only for a project that was asked for; a last project that cannot be opened is left alone.
     """
     if wanted is not None:
-        return ProjectStore(wanted)
+        return ProjectStore(_own_copy(wanted))
     if last is not None and last.is_file():
         try:
             return ProjectStore(last)
         except LpmError as error:
             _log.warning("the last project was not reopened: %s", error)
-    own = projects_dir() / f"{SAMPLE_PROJECT}{SUFFIX}"
-    sample = assets_dir() / "projects" / own.name
+    sample = assets_dir() / "projects" / f"{SAMPLE_PROJECT}{SUFFIX}"
     if sample.is_file():
         try:
-            copy_project(sample, own)
-            return ProjectStore(own)
+            return ProjectStore(_own_copy(sample))
         except LpmError as error:
             _log.warning("the sample project was not opened: %s", error)
     return ProjectStore.create(_unused_name(projects_dir() / f"untitled{SUFFIX}"), Project())
+
+
+def _own_copy(project: Path) -> Path:
+    """The project itself, or the person's own copy of one that ships with the product: that one is never changed."""
+    if not project.resolve().is_relative_to(assets_dir().resolve()):
+        return project
+    own = projects_dir() / project.name
+    copy_project(project, own)
+    return own
 
 
 def _unused_name(path: Path) -> Path:

@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self.render_bar = RenderBar(look, action["render"], action["cancel"], action["export"])
         self.title = QLineEdit()
         self.setWindowIcon(look.icon("lpm-studio"))
-        self.setMinimumSize(1040, 680)
+        self.setMinimumSize(1040, 720)
         self._arrange()
         self.message = MessageBar(look, self)
         self.status = StatusLine(session, player, render, tasks, self.statusBar())

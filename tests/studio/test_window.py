@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from engine.character_writing import NewCharacter, NewReference, write_character
 from engine.characters import Origin, ReferenceKind
 from engine.errors import BadPackError
+from engine.locations import assets_dir
 from engine.media.film_reading import probe_film
 from engine.media.sound import write_wav
 from studio.app import Machinery, Studio, open_first_project
@@ -329,6 +330,11 @@ def test_the_first_start_has_a_project_and_a_crash_loop_ends(
     with open_first_project(None, None) as first:
         path = first.path
     assert path.is_relative_to(tmp_path / "home")
+    sample = assets_dir() / "projects" / "first-performance.lpm"
+    before = sample.read_bytes()
+    with open_first_project(sample, None) as asked:
+        assert asked.path.is_relative_to(tmp_path / "home")  # what ships is never changed
+    assert sample.read_bytes() == before
     broken = tmp_path / "broken.lpm"
     broken.write_text("x")
     with open_first_project(None, broken) as opened:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QListView,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedLayout,
     QToolButton,
     QVBoxLayout,
@@ -60,7 +61,8 @@ class LibraryPanel(QWidget):
         self.list.setAccessibleName(self.tr("Characters"))
         self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.list.setMouseTracking(True)
-        self.list.setFixedHeight(3 * ROW_HEIGHT_PX)
+        self.list.setMinimumHeight(ROW_HEIGHT_PX)
+        self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.list.selectionModel().currentChanged.connect(self._current_changed)
         self.list.activated.connect(lambda _: self._choose_selected())
         self.list.doubleClicked.connect(lambda _: self._choose_selected())
@@ -72,9 +74,9 @@ class LibraryPanel(QWidget):
         filled = QVBoxLayout(full)
         filled.setContentsMargins(0, 0, 0, 0)
         filled.setSpacing(8)
-        filled.addWidget(self.list)
+        filled.addWidget(self.list, 3)
         filled.addWidget(self.perform)
-        filled.addWidget(area, 1)
+        filled.addWidget(area, 2)
         self._pages = QStackedLayout()
         self._pages.addWidget(full)
         self._pages.addWidget(self._make_empty())
@@ -131,7 +133,7 @@ class LibraryPanel(QWidget):
     def _refresh(self) -> None:
         self._pages.setCurrentIndex(0 if self._session.project.characters else 1)
         num = max(min(len(self._session.project.characters), 4), 1)
-        self.list.setFixedHeight(num * ROW_HEIGHT_PX + 4)
+        self.list.setMaximumHeight(num * ROW_HEIGHT_PX + 4)
         if not self.list.currentIndex().isValid():
             self._select_performer()
         self._refresh_button()

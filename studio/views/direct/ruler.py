@@ -77,7 +77,9 @@ class Ruler(QWidget):
             spacing = CHUNK_FRAMES // 4
         for frame in marks(scale, spacing):
             area = QRectF(scale.x_of(frame) + 5, 0, LABEL_GAP_PX * 2, bottom - 5)
-            painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, format_timecode(frame))
+            text = format_timecode(frame)
+            if area.left() + painter.fontMetrics().horizontalAdvance(text) <= self.width():
+                painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _draw_handle(self, painter: QPainter) -> None:
         x_px = round(self._context.scale.x_of(self._context.player.frame)) + 0.5

@@ -21,6 +21,7 @@ from studio.views.direct.track_header import TrackHeader, empty_header
 from studio.views.direct.waveform_track import SOUND_TRACK_HEIGHT_PX, WaveformTrack
 
 SCROLL_UNITS_PER_FRAME: Final = 8
+TOOLS_AND_SCROLL_BAR_PX: Final = 72
 
 
 class PlayheadLine(QWidget):
@@ -64,6 +65,8 @@ class TimelineView(QWidget):
         self._length = QLabel()
         self._compose()
         self._playhead = PlayheadLine(look, self._lanes)
+        tracks_px = RULER_HEIGHT_PX + 2 * SOUND_TRACK_HEIGHT_PX + PROMPT_TRACK_HEIGHT_PX + TAKE_STRIP_HEIGHT_PX
+        self.setMinimumHeight(tracks_px + TOOLS_AND_SCROLL_BAR_PX)
         self._connect()
         self._document_changed()
 

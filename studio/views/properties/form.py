@@ -22,6 +22,7 @@ def note(text: str = "") -> QLabel:
 def inset(spin_box: QAbstractSpinBox) -> None:
     """Let the number begin where the words of other fields begin; the style sheet does not reach it."""
     spin_box.lineEdit().setTextMargins(8, 0, 8, 0)
+    spin_box.setFixedHeight(28)
 
 
 def fields(rows: list[tuple[str, QWidget]]) -> QGridLayout:
