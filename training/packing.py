@@ -20,7 +20,8 @@ from training.recipes import parts
 
 STORED_DTYPE = "bfloat16"
 BASE_SETTINGS = BaseSettings(
-    preconditioning="from_reference",
+    preconditioning="around_reference",
+    residual_std=parts.RESIDUAL_STD,
     num_steps=10,
     shift=2.0,
     max_references=3,

@@ -21,7 +21,7 @@ from engine.base.settings import BaseSettings
 from engine.errors import CancelledError
 from engine.flow.guidance import guide
 from engine.flow.preconditioning import preconditioning_named
-from engine.flow.schedule import unipc_schedule
+from engine.flow.schedule import TIMESTEP_SCALE, unipc_schedule
 from engine.flow.solver import UniPCSolver, solve
 from engine.loaded_pack import LoadedPack
 from engine.model.transformer import DitInputs
@@ -45,7 +45,7 @@ class Performer:
     ) -> None:
         self.pack, self.job, self.settings, self.should_stop = pack, job, settings, should_stop
         self.device = torch.device("cpu")
-        self.precondition = preconditioning_named(settings.preconditioning)
+        self.precondition = preconditioning_named(settings.preconditioning, settings.residual_std)
         self.generator = torch.Generator().manual_seed(job.seed)
         self.decoder_state = pack.codec.initial_state()
         self.stages_s: dict[str, float] = defaultdict(float)
@@ -123,8 +123,10 @@ class Performer:
         return torch.cat([history_FCHW, new_BFCHW[0]])
 
     def _velocity(self, inputs: DitInputs) -> Tensor:
-        output_BFCHW = self.pack.transformer(inputs)
-        return self.precondition(output_BFCHW, inputs.latents_BFCHW, inputs.references)
+        sigma_BF, references = inputs.timestep_BF / TIMESTEP_SCALE, inputs.references
+        seen_BFCHW = self.precondition.network_input(inputs.latents_BFCHW, sigma_BF, references)
+        output_BFCHW = self.pack.transformer(replace(inputs, latents_BFCHW=seen_BFCHW))
+        return self.precondition.velocity(output_BFCHW, inputs.latents_BFCHW, sigma_BF, references)
 
     def _decode(self, latents_FCHW: Tensor) -> NDArray[np.uint8]:
         with fast_autocast(self.device):

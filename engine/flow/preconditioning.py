@@ -1,34 +1,108 @@
-"""From the network's output to the velocity; which way is declared by the pack.
+"""From noisy latents to the network's input, and from its output to the velocity; which way is declared by the pack.
 
-Called by `perform` and the trainers right after the transformer. It must not know where the output came from.
+Called by `perform` and the trainers around the transformer. It must not know where the output came from.
 
-    identity         velocity = f
-    from_reference   x_0 = (1 - s) * x_s + s * ref + s * f, so velocity = (x_s - x_0) / s = x_s - ref - f
+    identity           the network sees x_s, its output is the velocity
+    around_reference   the network sees how x_s differs from what the global reference alone would give, in units of how much
+                       films usually differ there, and its output is what the best linear guess leaves, in units of its spread
 
-`from_reference` is a shortcut that helps only small models: with f = 0 a frame already melts from its noise into the
-global reference, and the network learns the difference alone.
+`around_reference` is a shortcut that helps only small models. With r = x_0 - ref of spread d at a position, s the noise level,
+y = x_s - (1 - s) ref = (1 - s) r + s n and D = (1 - s)^2 d^2 + s^2, the best linear guess of r is (1 - s) d^2 / D * y, with an
+error of spread s d / sqrt(D). (Karras et al. 2022, around a mean that is not zero.) With an output of zero a film already
+stands still as its reference, without noise.
 """
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.references import ReferenceKind, ReferenceLatents
 
-PreconditioningName = Literal["identity", "from_reference"]
-Preconditioning = Callable[[Tensor, Tensor, ReferenceLatents], Tensor]
+
+class Preconditioning(Protocol):
+    """What stands between latents and the network."""
+
+    def network_input(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
+        """What the network sees of latents at noise level `sigma_BF` (0 for history)."""
+
+    def velocity(
+        self, output_BFCHW: Tensor, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents
+    ) -> Tensor:
+        """The velocity that the network's output means."""
+
+    def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
+        """An error of the velocity in units of the output, [B, F, 1, H, W] or broadcastable to it."""
 
 
-def identity(output_BFCHW: Tensor, latents_BFCHW: Tensor, references: ReferenceLatents) -> Tensor:
-    """The output is the velocity."""
-    return output_BFCHW
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """`identity`: nothing stands between."""
+
+    def network_input(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
+        """The latents."""
+        return latents_BFCHW
+
+    def velocity(
+        self, output_BFCHW: Tensor, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents
+    ) -> Tensor:
+        """The output."""
+        return output_BFCHW
+
+    def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
+        """One."""
+        return torch.ones_like(sigma_BF)[:, :, None, None, None]
 
 
-def from_reference(output_BFCHW: Tensor, latents_BFCHW: Tensor, references: ReferenceLatents) -> Tensor:
-    """The output is the difference to a start from the global reference, which every sample must have."""
-    return latents_BFCHW - global_latent(references).unsqueeze(1) - output_BFCHW
+@dataclass(frozen=True, kw_only=True)
+class AroundReference:
+    """`around_reference`; `residual_std_HW` is how much films differ from their reference, by position."""
+
+    residual_std_HW: Tensor
+
+    def network_input(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
+        """y / sqrt(D)."""
+        _, spread_BF1HW = self._spreads(sigma_BF, latents_BFCHW)
+        return self._offset(latents_BFCHW, sigma_BF, references) / spread_BF1HW
+
+    def velocity(
+        self, output_BFCHW: Tensor, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents
+    ) -> Tensor:
+        """(s - (1 - s) d^2) / D * y - ref - d / sqrt(D) * output, which is (x_s - x_0) / s."""
+        residual_11HW, spread_BF1HW = self._spreads(sigma_BF, latents_BFCHW)
+        sigma_BF111 = sigma_BF[..., None, None, None]
+        slope_BF1HW = (sigma_BF111 - (1 - sigma_BF111) * residual_11HW.square()) / spread_BF1HW.square()
+        offset_BFCHW = self._offset(latents_BFCHW, sigma_BF, references)
+        return (
+            slope_BF1HW * offset_BFCHW
+            - global_latent(references).unsqueeze(1)
+            - residual_11HW / spread_BF1HW * output_BFCHW
+        )
+
+    def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
+        """sqrt(D) / d."""
+        like = torch.empty(1, 1, 1, *shape_HW, device=sigma_BF.device)
+        residual_11HW, spread_BF1HW = self._spreads(sigma_BF, like)
+        return spread_BF1HW / residual_11HW
+
+    def residual_std(self, shape_HW: tuple[int, int]) -> Tensor:
+        """d on a grid of this shape, [H, W]."""
+        if shape_HW == tuple(self.residual_std_HW.shape):
+            return self.residual_std_HW
+        grid_11HW = functional.interpolate(self.residual_std_HW[None, None], shape_HW, mode="bilinear")
+        return grid_11HW[0, 0]
+
+    def _spreads(self, sigma_BF: Tensor, like_BFCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """d as [1, H, W] and sqrt(D) as [B, F, 1, H, W]."""
+        residual_1HW = self.residual_std((like_BFCHW.shape[-2], like_BFCHW.shape[-1]))[None].to(like_BFCHW.device)
+        sigma_BF111 = sigma_BF[..., None, None, None]
+        return residual_1HW, ((1 - sigma_BF111).square() * residual_1HW.square() + sigma_BF111.square()).sqrt()
+
+    def _offset(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
+        return latents_BFCHW - (1 - sigma_BF[..., None, None, None]) * global_latent(references).unsqueeze(1)
 
 
 def global_latent(references: ReferenceLatents) -> Tensor:
@@ -42,9 +116,16 @@ def global_latent(references: ReferenceLatents) -> Tensor:
     return references.latents_BRCHW[torch.arange(first_B.shape[0], device=first_B.device), first_B]
 
 
-def preconditioning_named(name: str) -> Preconditioning:
-    """The preconditioning that a pack's manifest names."""
-    known: dict[str, Preconditioning] = {"identity": identity, "from_reference": from_reference}
-    if name not in known:
-        raise ValueError(f"there is no preconditioning {name!r}; known: {', '.join(get_args(PreconditioningName))}")
-    return known[name]
+PRECONDITIONING_NAMES = ("identity", "around_reference")
+
+
+def preconditioning_named(name: str, residual_std: Sequence[float] = (1.0,)) -> Preconditioning:
+    """The preconditioning that a pack's manifest names; `residual_std` is a square grid, row by row."""
+    if name not in PRECONDITIONING_NAMES:
+        raise ValueError(f"there is no preconditioning {name!r}; known: {', '.join(PRECONDITIONING_NAMES)}")
+    if name == "identity":
+        return Plain()
+    side = round(len(residual_std) ** 0.5)
+    if side * side != len(residual_std) or min(residual_std) <= 0:
+        raise ValueError(f"residual_std must be a square grid of positive numbers, not {len(residual_std)} of them")
+    return AroundReference(residual_std_HW=torch.tensor(residual_std, dtype=torch.float32).view(side, side))

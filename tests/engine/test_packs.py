@@ -57,7 +57,7 @@ def test_weights_outside_the_pack_or_in_another_format_are_refused(folder: Path,
         ('name = "small"', "", "name"),
         ("num_layers = 2", "num_layers = 2\nsurprise = 1", "surprise"),
         ("[settings.base]", "[settings.base", "TOML"),
-        ('preconditioning = "from_reference"', 'preconditioning = "magic"', "magic"),
+        ('preconditioning = "around_reference"', 'preconditioning = "magic"', "magic"),
         ("dim = 24", "dim = 25", "dim"),
     ],
 )

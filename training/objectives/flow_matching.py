@@ -19,8 +19,8 @@ class FlowMatchingConfig:
     """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past."""
 
     sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=2.0))
-    mouth_weight: float = 6.0
-    eyes_weight: float = 3.0
+    mouth_weight: float = 5.0
+    eyes_weight: float = 2.5
     history_noise: float = 0.12
     state_weight: float = 0.3
 
@@ -61,14 +61,15 @@ def draw_sigma(config: FlowMatchingConfig, batch: int, generator: torch.Generato
     return config.sigma.shift * strata_B / (1 + (config.sigma.shift - 1) * strata_B)
 
 
-def velocity_loss(
-    config: FlowMatchingConfig, predicted_BFCHW: Tensor, window: NoisedWindow, mouth_BFHW: Tensor, eyes_BFHW: Tensor
-) -> Tensor:
-    """Weighted squared error of the velocity over the new frames."""
+def position_weights(config: FlowMatchingConfig, window: NoisedWindow, mouth_BFHW: Tensor, eyes_BFHW: Tensor) -> Tensor:
+    """How much each position of the new frames counts, [B, F, H, W]; history counts nothing."""
     weight_BFHW = 1 + (config.mouth_weight - 1) * mouth_BFHW + (config.eyes_weight - 1) * eyes_BFHW
-    weight_BFHW = weight_BFHW * window.is_new_BF[:, :, None, None]
-    error_BFHW = (predicted_BFCHW.float() - window.velocity_BFCHW).square().mean(dim=2)
-    mean: Tensor = (weight_BFHW * error_BFHW).sum() / weight_BFHW.sum()
+    return weight_BFHW * window.is_new_BF[:, :, None, None]
+
+
+def velocity_loss(error_BFCHW: Tensor, weight_BFHW: Tensor) -> Tensor:
+    """Weighted squared error of the velocity, in units of the network's output."""
+    mean: Tensor = (weight_BFHW * error_BFCHW.float().square().mean(dim=2)).sum() / weight_BFHW.sum()
     return mean
 
 

@@ -3,7 +3,7 @@
 from engine.codec.folded_vae import FoldedVae
 from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
-from engine.flow.preconditioning import from_reference
+from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
@@ -92,7 +92,7 @@ def tiny_base(places: Places) -> Run:
     readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
     task = BaseModelTask(
         base=BaseModel(Transformer(parts.BASE), readout),
-        precondition=from_reference,
+        precondition=preconditioning_named("around_reference", parts.RESIDUAL_STD),
         flow=FlowMatchingConfig(),
         window=window,
         features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),

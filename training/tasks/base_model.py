@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.codec.protocol import VideoCodec
 from engine.flow.preconditioning import Preconditioning
-from engine.flow.schedule import euler_schedule
+from engine.flow.schedule import TIMESTEP_SCALE, euler_schedule
 from engine.flow.solver import EulerSolver, solve
 from engine.model.transformer import DitInputs, Transformer
 from engine.packs import fill_from_file, save_weights
@@ -24,6 +24,7 @@ from training.objectives.flow_matching import (
     StateReadout,
     draw_sigma,
     noise_window,
+    position_weights,
     state_loss,
     state_scales,
     velocity_loss,
@@ -131,9 +132,11 @@ class BaseModelTask:
 
         def velocity_at(latents_BFCHW: Tensor, timestep: float) -> Tensor:
             with fast_autocast(latents_BFCHW.device):
-                inputs = dit_inputs(batch, latents_BFCHW, timestep * is_new_BF)
+                sigma_BF = timestep / TIMESTEP_SCALE * is_new_BF
+                inputs = self._inputs(batch, latents_BFCHW, sigma_BF)
                 output_BFCHW = self.base.transformer(inputs)
-            return self.precondition(output_BFCHW, latents_BFCHW, inputs.references) * is_new_BF111
+            velocity_BFCHW = self.precondition.velocity(output_BFCHW, latents_BFCHW, sigma_BF, inputs.references)
+            return velocity_BFCHW * is_new_BF111
 
         start_BFCHW = torch.where(is_new_BF111, noise_BFCHW, clean_BFCHW)
         return solve(EulerSolver(), schedule, start_BFCHW, velocity_at)
@@ -153,13 +156,25 @@ class BaseModelTask:
         self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator
     ) -> tuple[dict[str, Tensor], Tensor]:
         window = noise_window(self.flow, batch["latents_FCHW"], batch["history"], sigma_B, generator)
-        inputs = dit_inputs(batch, window.noisy_BFCHW, window.sigma_BF * 1000.0)
+        inputs = self._inputs(batch, window.noisy_BFCHW, window.sigma_BF)
         output_BFCHW, states_BTK = self.base(inputs)
-        predicted_BFCHW = self.precondition(output_BFCHW, window.noisy_BFCHW, inputs.references)
-        velocity = velocity_loss(self.flow, predicted_BFCHW, window, batch["mouth_FHW"], batch["eyes_FHW"])
+        predicted_BFCHW = self.precondition.velocity(
+            output_BFCHW, window.noisy_BFCHW, window.sigma_BF, inputs.references
+        )
+        scale_BF1HW = self.precondition.error_scale(window.sigma_BF, self._grid(batch))
+        weight_BFHW = position_weights(self.flow, window, batch["mouth_FHW"], batch["eyes_FHW"])
+        velocity = velocity_loss(scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW)
         state = state_loss(states_BTK, batch["state_TK"], window.is_new_BF, state_scales())
         loss = velocity + self.flow.state_weight * state
         return {"loss": loss, "velocity": velocity.detach(), "state": state.detach()}, states_BTK
+
+    def _inputs(self, batch: dict[str, Tensor], latents_BFCHW: Tensor, sigma_BF: Tensor) -> DitInputs:
+        inputs = dit_inputs(batch, latents_BFCHW, sigma_BF * TIMESTEP_SCALE)
+        seen_BFCHW = self.precondition.network_input(latents_BFCHW, sigma_BF, inputs.references)
+        return replace(inputs, latents_BFCHW=seen_BFCHW)
+
+    def _grid(self, batch: dict[str, Tensor]) -> tuple[int, int]:
+        return batch["latents_FCHW"].shape[-2], batch["latents_FCHW"].shape[-1]
 
     def _held_out_batch(self) -> dict[str, Tensor]:
         plain = replace(self.window, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)

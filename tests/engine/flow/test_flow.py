@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.flow.guidance import GuidanceScales, guide
 from engine.flow.noising import SigmaSampling, add_noise, clean_from_velocity, sample_sigma, velocity_target
-from engine.flow.preconditioning import from_reference, global_latent, preconditioning_named
+from engine.flow.preconditioning import global_latent, preconditioning_named
 from engine.flow.schedule import euler_schedule, unipc_schedule
 from engine.flow.solver import EulerSolver, Solver, UniPCSolver, solve
 from engine.model.transformer import DitInputs
@@ -74,12 +74,49 @@ def test_path_and_velocity_agree() -> None:
     torch.testing.assert_close(clean_from_velocity(noisy, velocity_target(clean, noise), sigma_BF), clean)
 
 
-def test_from_reference_starts_at_the_reference() -> None:
-    """The formula of the docstring, and f = 0 means `(1 - s) x_s + s ref`."""
+def test_around_the_reference_an_output_of_zero_is_the_best_linear_guess() -> None:
+    """Among all multiples of the offset none comes nearer to the truth, and at full noise it is the reference itself."""
+    generator = torch.Generator().manual_seed(0)
+    precondition = preconditioning_named("around_reference", (0.7,))
+    references = ReferenceLatents(
+        latents_BRCHW=torch.randn(64, 1, 8, 6, 6, generator=generator),
+        kinds_BR=torch.zeros(64, 1, dtype=torch.long),
+        subtypes_BR=torch.zeros(64, 1, dtype=torch.long),
+    )
+    ref = references.latents_BRCHW
+    clean = ref + 0.7 * torch.randn(64, 1, 8, 6, 6, generator=generator)
+    noise = torch.randn(clean.shape, generator=generator)
+    for sigma in (0.2, 0.5, 0.9, 1.0):
+        sigma_BF = torch.full((64, 1), sigma)
+        noisy = add_noise(clean, noise, sigma_BF)
+        velocity = precondition.velocity(torch.zeros_like(noisy), noisy, sigma_BF, references)
+        guess = clean_from_velocity(noisy, velocity, sigma_BF)
+        offset = noisy - (1 - sigma) * ref
+        error = (guess - clean).square().mean()
+        for change in (-0.1, 0.1):
+            assert (guess + change * offset - clean).square().mean() > error
+    torch.testing.assert_close(guess, ref.expand_as(guess))
+
+
+def test_around_the_reference_output_and_velocity_are_one_line() -> None:
+    """`error_scale` turns an error of the velocity into one of the output; inputs and outputs have unit spread."""
+    precondition = preconditioning_named("around_reference", (0.5, 1.0, 2.0, 0.3))
+    references, noisy, sigma_BF = _references(), torch.randn(SHAPE), torch.rand(2, 3)
+    first, second = torch.randn(SHAPE), torch.randn(SHAPE)
+    difference = precondition.velocity(first, noisy, sigma_BF, references) - precondition.velocity(
+        second, noisy, sigma_BF, references
+    )
+    scale = precondition.error_scale(sigma_BF, (SHAPE[-2], SHAPE[-1]))
+    torch.testing.assert_close(scale * difference, second - first, rtol=1e-4, atol=1e-4)
+    seen = precondition.network_input(noisy, torch.zeros(2, 3), references)
+    assert torch.isfinite(seen).all()
+
+
+def test_the_plain_preconditioning_changes_nothing() -> None:
+    precondition = preconditioning_named("identity")
     references, noisy, output, sigma_BF = _references(), torch.randn(SHAPE), torch.randn(SHAPE), torch.rand(2, 3)
-    s, ref = sigma_BF[..., None, None, None], references.latents_BRCHW[:, 1].unsqueeze(1)
-    clean = clean_from_velocity(noisy, from_reference(output, noisy, references), sigma_BF)
-    torch.testing.assert_close(clean, (1 - s) * noisy + s * ref + s * output)
+    assert torch.equal(precondition.network_input(noisy, sigma_BF, references), noisy)
+    assert torch.equal(precondition.velocity(output, noisy, sigma_BF, references), output)
 
 
 def test_the_global_reference_is_found_or_missed_aloud() -> None:
