@@ -3,19 +3,20 @@
 Called by `lpm studio` and `python -m studio`. The engine comes in as two callables, so that a test can bring its own.
 """
 
+import importlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QCoreApplication, QSettings
+from PySide6.QtCore import QCoreApplication, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from engine.errors import LpmError
 from engine.locations import APPLICATION, assets_dir, data_dir
-from studio.background.engine_thread import EngineThread, LoadPack, MakeJob, Perform
+from studio.background.engine_thread import EngineThread, LoadPack, MakeJob, Perform, WarmUpRequest
 from studio.background.tasks import TaskRunner
 from studio.playback.clocks import open_clock
 from studio.playback.mix import playback_mix
@@ -31,6 +32,7 @@ from studio.views.render.render_controller import RenderController
 
 _log = logging.getLogger(__name__)
 SAMPLE_PROJECT: Final = "first-performance"
+WARM_UP_DELAY_MS: Final = 800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,7 @@ class Machinery:
     load_pack: LoadPack
     perform: Perform
     make_job: MakeJob = render_job
+    warm_up: Callable[[], None] | None = None
     open_sound: OpenClock = open_clock
 
 
@@ -56,7 +59,11 @@ def engine_machinery() -> Machinery:
 
         return iter(engine.perform(pack, job, should_stop))
 
-    return Machinery(load_pack=load_pack, perform=perform)
+    def warm_up() -> None:
+        importlib.import_module("engine.base.performer")
+        importlib.import_module("engine.loaded_pack")
+
+    return Machinery(load_pack=load_pack, perform=perform, warm_up=warm_up)
 
 
 class Studio:
@@ -70,18 +77,18 @@ class Studio:
         self.look = Look(application, settings.look)
         self.session = StudioSession(store)
         self.player = Player(lambda: playback_mix(self.session.project, self.session.sounds), machinery.open_sound)
-        self.engine = EngineThread(machinery.load_pack, machinery.perform, machinery.make_job)
+        self.engine = EngineThread(machinery.load_pack, machinery.perform, machinery.make_job, machinery.warm_up)
         self.tasks = TaskRunner()
         self.render = RenderController(self.session, self.engine, self.tasks)
         self.window = MainWindow(self.session, self.player, self.render, self.tasks, self.look, settings)
 
     def close(self) -> None:
         """Stop the player, the tasks and the engine, and close the project."""
+        self.window.close()
         self.player.pause()
         self.tasks.close()
         self.engine.close()
         QCoreApplication.processEvents()  # what the threads told at their end arrives before the project closes
-        self.window.close()
         self.session.close()
         self.settings.end_run()
 
@@ -144,6 +151,7 @@ def run_studio(project: Path | None = None, machinery: Machinery | None = None) 
     studio = Studio(application, store, settings, machinery or engine_machinery())
     try:
         studio.window.show()
+        QTimer.singleShot(WARM_UP_DELAY_MS, studio.window, lambda: studio.engine.submit(WarmUpRequest()))
         return application.exec()
     finally:
         studio.close()

@@ -41,6 +41,14 @@ class RenderRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WarmUpRequest:
+    """Import the engine's code before it is needed: loading its libraries holds Python, and with it the window, for a moment."""
+
+
+Request = RenderRequest | WarmUpRequest
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderProgress:
     """How far a render is. `start_frame` and `num_frames` are those of the piece that just became visible."""
 
@@ -73,7 +81,12 @@ class EngineThread(QThread):
     render_failed = Signal(str)
 
     def __init__(
-        self, load_pack: LoadPack, perform: Perform, make_job: MakeJob = render_job, parent: QObject | None = None
+        self,
+        load_pack: LoadPack,
+        perform: Perform,
+        make_job: MakeJob = render_job,
+        warm_up: Callable[[], None] | None = None,
+        parent: QObject | None = None,
     ) -> None:
         """Take the engine's callables; nothing is loaded before the first request."""
         super().__init__(parent)
@@ -81,12 +94,13 @@ class EngineThread(QThread):
         self._load_pack = load_pack
         self._perform = perform
         self._make_job = make_job
-        self._requests: queue.Queue[tuple[int, RenderRequest] | None] = queue.Queue(MAX_REQUESTS)
+        self._warm_up = warm_up
+        self._requests: queue.Queue[tuple[int, Request] | None] = queue.Queue(MAX_REQUESTS)
         self._num_submitted = 0
         self._num_cancelled = 0  # requests up to this number are not to be served, or served no further
         self._pack: tuple[str, Any] | None = None
 
-    def submit(self, request: RenderRequest) -> bool:
+    def submit(self, request: Request) -> bool:
         """Queue a request; False where the queue is full."""
         try:
             self._requests.put_nowait((self._num_submitted + 1, request))
@@ -118,7 +132,10 @@ class EngineThread(QThread):
     def _is_cancelled(self, number: int) -> bool:
         return number <= self._num_cancelled
 
-    def _serve(self, request: RenderRequest, should_stop: Callable[[], bool]) -> None:
+    def _serve(self, request: Request, should_stop: Callable[[], bool]) -> None:
+        if isinstance(request, WarmUpRequest):
+            self._import_engine(should_stop)
+            return
         try:
             self._render(request, should_stop)
         except CancelledError:
@@ -128,6 +145,14 @@ class EngineThread(QThread):
         except Exception as error:  # a fault of ours must not take the window down; the log has the whole story
             _log.exception("the render failed")
             self.render_failed.emit(f"Rendering stopped because of an internal fault: {type(error).__name__}: {error}")
+
+    def _import_engine(self, should_stop: Callable[[], bool]) -> None:
+        if self._warm_up is None or should_stop():
+            return
+        try:
+            self._warm_up()
+        except Exception:  # the first render will meet the same fault, and tell the person
+            _log.info("the engine could not be imported ahead of time", exc_info=True)
 
     def _render(self, request: RenderRequest, should_stop: Callable[[], bool]) -> None:
         _stop_if_asked(should_stop)

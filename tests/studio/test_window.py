@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QSettings, Qt, QThread, QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.character_writing import NewCharacter, NewReference, write_character
@@ -23,6 +23,7 @@ from studio.project.store import ProjectStore
 from studio.project.takes import ChunkState
 from studio.settings import Settings
 from studio.theme.look import LookChoice
+from studio.views.character.reference_grid import ReferenceButton
 from studio.views.direct.prompt_track import PromptTrack
 from tests.studio.conftest import NUM_FRAMES, StandInEngine, picture, tone
 
@@ -303,8 +304,6 @@ def test_dark_and_light_both_paint(studio: Studio) -> None:
 
 
 def test_everything_that_can_be_pressed_has_a_name(studio: Studio) -> None:
-    from PySide6.QtWidgets import QAbstractButton
-
     nameless = [
         button
         for button in studio.window.findChildren(QAbstractButton)
@@ -348,3 +347,21 @@ def test_the_first_start_has_a_project_and_a_crash_loop_ends(
 def test_no_thread_runs_before_the_first_render(studio: Studio) -> None:
     assert isinstance(studio.engine, QThread)
     assert not studio.engine.isRunning()
+
+
+def test_the_library_shows_who_performs_and_selects_on_a_press(qtbot: QtBot, studio: Studio) -> None:
+    window = studio.window
+    assert window.properties.shown is window.properties.project
+    assert window.library.list.currentIndex().row() == 0
+    row = window.library.list.visualRect(window.library.model.index(0)).center()
+    qtbot.mouseClick(window.library.list.viewport(), Qt.MouseButton.LeftButton, pos=row)
+    assert window.properties.shown is window.properties.character
+    assert not window.properties.character.perform.isVisible()
+    still = window.library.references.findChildren(ReferenceButton)[0]
+    still.click()
+    assert red_of(studio) == 10  # the global reference is shown large
+    studio.player.seek(5)
+    studio.window.properties.character.findChildren(QPushButton)[1].click()
+    assert window.library.is_empty
+    studio.session.undo()
+    assert not window.library.is_empty

@@ -41,6 +41,7 @@ class LibraryPanel(QWidget):
         self.setAcceptDrops(True)
         self._session = session
         self._look = look
+        self._is_following = False
         self.model = CharacterListModel(session, self)
         self.list = QListView()
         self.references = ReferenceGrid(look, self.model.picture)
@@ -64,6 +65,7 @@ class LibraryPanel(QWidget):
         self.list.setMinimumHeight(ROW_HEIGHT_PX)
         self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.list.selectionModel().currentChanged.connect(self._current_changed)
+        self.list.clicked.connect(lambda index: self._current_changed(index))
         self.list.activated.connect(lambda _: self._choose_selected())
         self.list.doubleClicked.connect(lambda _: self._choose_selected())
         area = QScrollArea()
@@ -141,7 +143,9 @@ class LibraryPanel(QWidget):
     def _select_performer(self) -> None:
         row = self.model.row_of(self._session.project.character_id)
         if row >= 0:
+            self._is_following = True  # the list shows who performs; the person has selected nothing
             self.list.setCurrentIndex(self.model.index(row))
+            self._is_following = False
         else:
             self.references.show_character(None)
 
@@ -153,7 +157,7 @@ class LibraryPanel(QWidget):
         del current
         character = self._selected()
         self.references.show_character(character)
-        if character is not None:
+        if character is not None and not self._is_following:
             self._session.select("character", character.id)
         self._refresh_button()
 

@@ -39,6 +39,7 @@ class CharacterPage(QWidget):
         layout.addStretch(1)
         session.project_changed.connect(self.refresh)
         session.selection_changed.connect(self.refresh)
+        self.refresh()
 
     def refresh(self) -> None:
         """Show the selected character."""

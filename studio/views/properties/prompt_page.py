@@ -46,6 +46,7 @@ class PromptPage(QWidget):
         self._compose()
         session.project_changed.connect(self.refresh)
         session.selection_changed.connect(self.refresh)
+        self.refresh()
 
     def _compose(self) -> None:
         layout = QVBoxLayout(self)
