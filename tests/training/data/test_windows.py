@@ -1,0 +1,90 @@
+"""Windows for the base model: reproducible, aligned with their truth, and with the conditions they claim."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine.references import ReferenceKind
+from training.data.clips import REFERENCE_NAMES
+from training.data.windows import ClipFeatures, WindowConfig, cut_window, reference_numbers, window_batches
+from training.parallel import World
+
+NUM_CLIPS, NUM_LATENTS = 3, 24
+KEPT = WindowConfig(text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
+
+
+@pytest.fixture
+def features() -> ClipFeatures:
+    """Clips in which every number tells its own place: latent f is f, row a of a sound is a."""
+    latents_F = torch.arange(NUM_LATENTS, dtype=torch.float16)
+    frames_T = torch.arange(NUM_LATENTS * 4, dtype=torch.float16)
+    grid = (NUM_CLIPS, NUM_LATENTS, 2, 2)
+    return ClipFeatures(
+        clips={
+            "latents_FCHW": latents_F[None, :, None, None, None].expand(NUM_CLIPS, -1, 3, 2, 2),
+            "first_CHW": torch.full((NUM_CLIPS, 3, 2, 2), -7.0).half(),
+            "references_RCHW": torch.zeros(NUM_CLIPS, 3, 3, 2, 2).half(),
+            "reference_indices_R": torch.tensor([[0, 2, 7]]).expand(NUM_CLIPS, -1),
+            "state_TK": frames_T[None, :, None].expand(NUM_CLIPS, -1, 5),
+            "mouth_FHW": torch.zeros(grid).half(),
+            "eyes_FHW": torch.zeros(grid).half(),
+            "text_of_latent_F": torch.tensor([0] * 12 + [1] * 12).expand(NUM_CLIPS, -1),
+        },
+        speak_NAD=(torch.arange(98.0) - 2)[None, :, None].expand(NUM_CLIPS, -1, 2).half(),
+        listen_NAD=(torch.arange(70.0) - 22)[None, :, None].expand(NUM_CLIPS, -1, 2).half(),
+        text_NCLD=torch.tensor([1.0, 2.0, 0.0, 0.0])[None, :, None, None].expand(NUM_CLIPS, -1, 6, 2).half(),
+    )
+
+
+def test_a_window_is_a_pure_function_of_its_number(features: ClipFeatures) -> None:
+    first, again = cut_window(features, WindowConfig(), 11), cut_window(features, WindowConfig(), 11)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_sound_state_and_latents_of_a_window_lie_at_the_same_place(features: ClipFeatures, number: int) -> None:
+    window = cut_window(features, KEPT, number)
+    start = int(window["latents_FCHW"][1, 0, 0, 0]) - 1
+    assert window["state_TK"][0, 0] == start * 4
+    assert window["speak_AD"][2, 0] == start * 4, "two rows of margin stand in front"
+    assert window["speak_AD"].shape == (9 * 4 + 4, 2)
+    assert window["listen_AD"][22, 0] == start * 2, "22 rows of history stand in front"
+    middle = start + (int(window["history"]) + 9) // 2
+    assert window["text_SD"][0, 0] == (1.0 if middle < 12 else 2.0)
+
+
+def test_dropped_conditions_are_zeros(features: ClipFeatures) -> None:
+    window = cut_window(features, replace(KEPT, text_drop_share=1.0, speak_drop_share=1.0, listen_drop_share=1.0), 3)
+    assert not any(window[name].any() for name in ("text_SD", "speak_AD", "listen_AD"))
+
+
+def test_history_is_sometimes_absent_and_never_too_long(features: ClipFeatures) -> None:
+    histories = [int(cut_window(features, WindowConfig(), number)["history"]) for number in range(200)]
+    assert set(histories) == {0, 1, 2, 3}
+    assert 10 < histories.count(0) < 60
+
+
+def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
+    batches = window_batches(features, WindowConfig(), 0, 4, World(rank=0, size=1))
+    counts = [next(batches)["references_RCHW"].shape[1] for _ in range(60)]
+    assert set(counts) == {1, 3}
+    assert 5 < counts.count(3) < 35
+
+
+def test_ranks_share_the_samples_of_a_step(features: ClipFeatures) -> None:
+    whole = next(window_batches(features, KEPT, 100, 4, World(rank=0, size=1)))
+    halves = [next(window_batches(features, KEPT, 100, 2, World(rank=rank, size=2))) for rank in (0, 1)]
+    assert torch.equal(whole["latents_FCHW"][0::2], halves[0]["latents_FCHW"])
+    assert torch.equal(whole["latents_FCHW"][1::2], halves[1]["latents_FCHW"])
+
+
+def test_reference_numbers_follow_their_names() -> None:
+    kinds, subtypes = reference_numbers(torch.arange(len(REFERENCE_NAMES)))
+    assert kinds.tolist() == [ReferenceKind.GLOBAL] + [ReferenceKind.VIEW] * 4 + [ReferenceKind.EXPRESSION] * 8
+    assert subtypes.tolist() == [0, 0, 1, 2, 3, *range(8)]
+
+
+def test_a_window_needs_room_for_something_new() -> None:
+    with pytest.raises(ValueError, match="something new"):
+        WindowConfig(num_latents=3, max_history_latents=3)
