@@ -1,0 +1,210 @@
+"""`lpm` as a person uses it, with a real pack of the smallest size: films, bad input in one line, and Ctrl+C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.character_writing import NewCharacter, NewReference, write_character
+from engine.characters import Origin, ReferenceKind
+from engine.locations import HOME_VARIABLE
+from engine.media.film_reading import probe_film
+from studio.cli import main
+from tests.engine.media.hostile import eight_hours, hostile_sounds, huge_png
+from tests.engine.small_pack import write_small_pack
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "models" / "small").mkdir(parents=True)
+    write_small_pack(folder / "models" / "small")
+    grey_HWC = np.full((48, 48, 3), 120, np.uint8)
+    reference = NewReference(kind=ReferenceKind.GLOBAL, subtype="", picture_HWC=grey_HWC)
+    (folder / "characters").mkdir()
+    write_character(
+        folder / "characters" / "grey",
+        NewCharacter(name="Grey", description="", origin=Origin.SYNTHETIC, consent="drawn", references=[reference]),
+    )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Path:
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, np.sin(np.arange(40500) / 20) * 0.3, 24000)
+    return path
+
+
+def perform(*words: str | Path) -> int:
+    return main(["perform", "--character", "grey", "--pack", "small", *map(str, words)])
+
+
+def test_a_film_is_as_long_as_its_sound_and_reported(tmp_path: Path, voice: Path) -> None:
+    film, report = tmp_path / "film.mp4", tmp_path / "film.json"
+    assert perform("--speak", voice, "--prompt", "smiles", "--seed", "3", "-o", film, "--report", report) == 0
+    facts, figures = probe_film(film), json.loads(report.read_text())
+    assert facts.num_frames == figures["frames"] == 41
+    assert figures["seconds"] == pytest.approx(41 / 24, abs=1e-3)
+    assert figures["real_time_factor"] > 0 and figures["peak_memory_mb"] > 50
+    assert {"denoise", "decode", "write"} <= set(figures["stages_s"])
+    assert figures["seed"] == 3 and figures["prompts"][0]["text"] == "smiles"
+
+
+def test_seconds_first_frame_and_prompts_file(tmp_path: Path, home: Path) -> None:
+    prompts = tmp_path / "p.json"
+    prompts.write_text(
+        '[{"start_frame": 0, "end_frame": 6, "text": "nods"}, {"start_s": 0.25, "end_s": 0.5, "text": "smiles"}]'
+    )
+    first = home / "characters" / "grey" / "global.png"
+    film = tmp_path / "idle.mp4"
+    words = (
+        "--seconds",
+        "0.5",
+        "--prompts",
+        prompts,
+        "--first-frame",
+        first,
+        "--steps",
+        "1",
+        "--speak-scale",
+        "2",
+        "-o",
+        film,
+    )
+    assert perform(*words) == 0
+    assert probe_film(film).num_frames == 12
+
+
+def test_the_same_seed_is_the_same_film(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert perform("--seconds", "0.5", "--seed", str(seed), "-o", tmp_path / f"{name}.mp4") == 0
+    films = {name: (tmp_path / f"{name}.mp4").read_bytes() for name in "abc"}
+    assert films["a"] == films["b"] != films["c"]
+
+
+def test_bad_sounds_get_one_line_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sounds = hostile_sounds(tmp_path) | {
+        "missing": tmp_path / "missing.wav",
+        "eight hours": eight_hours(tmp_path / "night.flac"),
+        "two\nlines": tmp_path / "two\nlines.wav",
+    }
+    before = sorted(tmp_path.iterdir())
+    for name, path in sounds.items():
+        for track in ("--speak", "--listen"):
+            assert perform(track, path, "-o", tmp_path / "film.mp4") == 1, name
+            written = capsys.readouterr().err
+            assert written.startswith("lpm: ") and written.count("\n") == 1, written
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_other_bad_input_gets_one_line(tmp_path: Path, voice: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "no-global").mkdir()
+    (tmp_path / "no-global" / "character.toml").write_text('name = "A"')
+    (tmp_path / "bad.json").write_text('[{"start_frame": 0, "end_frame": 9999, "text": "x"}]')
+    film = tmp_path / "film.mp4"
+    cases = {
+        "0 global pictures": ["--character", tmp_path / "no-global", "-o", film],
+        "no such character": ["--character", "nobody", "-o", film],
+        "20000 x 20000": ["--first-frame", huge_png(tmp_path / "huge.png"), "-o", film],
+        "no online model": ["--engine", "online", "-o", film],
+        "known packs": ["--pack", "nothing", "-o", film],
+        "name end in .mp4": ["-o", tmp_path / "film.avi"],
+        "does not exist": ["-o", tmp_path / "nowhere" / "film.mp4"],
+        "--seconds nan": ["--seconds", "nan", "-o", film],
+        "--seconds -1": ["--seconds", "-1", "-o", film],
+        "--seed -1": ["--seed", "-1", "-o", film],
+        "--steps 0": ["--steps", "0", "-o", film],
+        "frames 0..9999": ["--speak", voice, "--prompts", tmp_path / "bad.json", "-o", film],
+        "not valid JSON": ["--prompts", voice, "-o", film],
+    }
+    for complaint, words in cases.items():
+        assert perform(*words) == 1, complaint
+        written = capsys.readouterr().err
+        assert complaint in written and written.count("\n") == 1, (complaint, written)
+    assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))
+
+
+def test_wrong_usage_is_status_two() -> None:
+    for words in (["dance"], ["perform"], ["perform", "--prompt", "a", "--prompts", "b"], []):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    film = tmp_path / "film.mp4"
+    command = [sys.executable, "-m", "studio.cli", "perform", "--character", "grey", "--pack", "small"]
+    command += ["--seconds", "600", "-o", str(film)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob(".film.partial-*.mp4")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert list(tmp_path.glob(".film.partial-*.mp4"))
+        process.send_signal(number)
+        _, written = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert written == "lpm: stopped; nothing was written\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_characters_on_the_command_line(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = home / "characters" / "grey" / "global.png"
+    folder = tmp_path / "mine"
+    assert (
+        main(["character", "import", str(picture), f"expression-happy={picture}", "-o", str(folder), "--name", "Me"])
+        == 0
+    )
+    assert main(["character", "check", str(folder)]) == 0
+    assert main(["character", "show", str(folder)]) == 0
+    assert "expression   happy" in capsys.readouterr().out
+    assert main(["character", "list"]) == 0
+    assert "grey" in capsys.readouterr().out
+    assert main(["character", "import", str(picture), f"view-above={picture}", "-o", str(tmp_path / "no")]) == 1
+    assert main(["character", "check", str(tmp_path)]) == 1
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_new_character_is_drawn_by_the_training_in_its_own_process(tmp_path: Path) -> None:
+    assert main(["character", "new", "--seed", "5", "--name", "Fay", "-o", str(tmp_path / "fay")]) == 0
+    assert main(["character", "check", str(tmp_path / "fay")]) == 0
+    assert main(["character", "new", "--seed", "-5", "-o", str(tmp_path / "other")]) == 1
+
+
+def test_models_are_listed_verified_and_described(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    assert "small" in capsys.readouterr().out
+    assert main(["models", "verify", "small"]) == 0
+    capsys.readouterr()
+    assert main(["models", "info", "small", "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["parameters"]["total"] == sum(count for part, count in info["parameters"].items() if part != "total")
+    assert info["flops_per_forward"] > 2 * info["parameters"]["base"]
+    weights = home / "models" / "small" / "base.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    try:
+        assert main(["models", "verify", "small"]) == 1
+        assert "damaged" in capsys.readouterr().err
+    finally:
+        weights.write_bytes(content)
+
+
+def test_listing_characters_does_not_wait_for_torch() -> None:
+    script = "import sys; from studio.cli import main; main(['character', 'list']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True).returncode == 0
