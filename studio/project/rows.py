@@ -112,7 +112,7 @@ def project_of(tables: Mapping[str, Sequence[Row]]) -> Project:
         )
         return Project(
             title=_text(head["title"]),
-            pack=_text(head["pack"]),
+            pack=_pack_name(head["pack"]),
             seed=_integer(head["seed"]),
             character_id=_text(head["character_id"]),
             characters=tuple(_character(row) for row in _in_order(tables["characters"])),
@@ -145,6 +145,13 @@ def _text(value: object, limit: int = 4 * MAX_NAME_CHARACTERS) -> str:
     if not isinstance(value, str) or len(value) > limit:
         raise TypeError(f"{str(value)[:40]!r} is not a text of at most {limit} characters")
     return value
+
+
+def _pack_name(value: object) -> str:
+    name = _text(value)
+    if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
+        raise TypeError(f"{name[:40]!r} is no name of a model pack")  # above all no path
+    return name
 
 
 def _sound(row: Row) -> SoundClip:

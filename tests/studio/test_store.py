@@ -138,6 +138,7 @@ def test_what_is_no_project_is_refused(tmp_path: Path) -> None:
         ("UPDATE sounds SET track = 'nobody'", "damaged"),
         ("UPDATE project SET num_frames = -1", "damaged"),
         ("UPDATE characters SET reference_pictures = '[[1,2]]'", "damaged"),
+        ("UPDATE project SET pack = '../elsewhere'", "no name of a model pack"),
         ("DELETE FROM project", "damaged"),
     ],
 )
