@@ -74,7 +74,7 @@ def _nothing() -> int:
 
 
 def _lpm(*arguments: str) -> int:
-    return run_visibly([str(venv_program("python")), "-m", "studio", *arguments], child_environment(), ROOT)
+    return run_visibly([str(venv_program("python")), "-m", "studio.cli", *arguments], child_environment(), ROOT)
 
 
 def sample_project() -> Path:

@@ -10,7 +10,8 @@ class BaseSettings:
     """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
     are made again and blended with what the window before made of them; the rest is new (paper 3.3).
 
-    `residual_std` goes with the preconditioning (see there). `max_references` is the most that the pack was trained with: the global one, then expressions, then views.
+    `residual_std` goes with the preconditioning (see there). `max_references` is the most that the pack was trained with:
+    the global one, then expressions, then views.
     """
 
     preconditioning: str = "identity"

@@ -39,7 +39,8 @@ class SoundSamples:
         kind: ClipKind = "idle" if rng.random() < 0.1 else self.stream
         clip = perform_clip(self.first_seed + number, self.num_frames, kind, voice_pool())
         sound_S, state_TK = clip.speak_S, clip.state_TK
-        if self.stream == "listen":  # the reactions alone: what a sound can tell, without the life and directions of the clip
+        if self.stream == "listen":
+            # The reactions alone: what a sound can tell, without the life and directions of the clip.
             sound_S, state_TK = clip.listen_S, resting_state(self.num_frames)
             add_listening(state_TK, sound_S)
         return {
