@@ -15,7 +15,6 @@ from pathlib import Path
 from console import SetupError, elapsed, has_screen, run_visibly, say
 from environment import ROOT, child_environment, prepare, venv_program
 
-PACKAGES = ("engine", "studio", "training")
 RENDERS = ROOT / "renders"
 BENCH_RESULTS = ROOT / "runs" / "bench"
 MAX_TEST_PROCESSES = 8
@@ -74,7 +73,7 @@ def _nothing() -> int:
 
 
 def _lpm(*arguments: str) -> int:
-    return run_visibly([str(venv_program("python")), "-m", "studio.cli", *arguments], child_environment(), ROOT)
+    return run_visibly([str(venv_program("lpm")), *arguments], child_environment(), ROOT)
 
 
 def sample_project() -> Path:

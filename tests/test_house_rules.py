@@ -157,11 +157,7 @@ def asserts_something(module: ast.Module, source: str) -> Iterator[str]:
 
 def _may_print(path: Path) -> bool:
     relative = path.relative_to(ROOT)
-    return (
-        relative.parts[0] == "installer"
-        or (relative.parts[0] == "studio" and relative.parts[1].startswith("cli"))
-        or (relative.name in {"__main__.py", "cli.py"} and len(relative.parts) == 2)
-    )
+    return relative.parts[0] == "installer" or (relative.name == "__main__.py" and len(relative.parts) == 2)
 
 
 def _complaints(rule: Rule, files: list[Path]) -> list[str]:
