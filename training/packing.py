@@ -22,8 +22,8 @@ STORED_DTYPE = "bfloat16"
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
-    num_steps=10,
-    shift=2.0,
+    num_steps=3,
+    shift=5.0,
     max_references=3,
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),
 )

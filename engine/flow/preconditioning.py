@@ -35,7 +35,7 @@ class Preconditioning(Protocol):
         """The velocity that the network's output means."""
 
     def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
-        """An error of the velocity in units of the output, [B, F, 1, H, W] or broadcastable to it."""
+        """What training multiplies an error of the velocity by, [B, F, 1, H, W] or broadcastable to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +83,9 @@ class AroundReference:
         )
 
     def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
-        """sqrt(D) / d."""
+        """sqrt(D): at full noise an error of the velocity is one of the clean latents and counts as it is seen."""
         like = torch.empty(1, 1, 1, *shape_HW, device=sigma_BF.device)
-        residual_11HW, spread_BF1HW = self._spreads(sigma_BF, like)
-        return spread_BF1HW / residual_11HW
+        return self._spreads(sigma_BF, like)[1]
 
     def residual_std(self, shape_HW: tuple[int, int]) -> Tensor:
         """d on a grid of this shape, [H, W]."""

@@ -42,7 +42,12 @@ BASE = DitConfig(
     listen_window=AudioWindow(rows_per_latent=2, rows_before=6, rows_after=0),
 )
 SETTINGS = BaseSettings(
-    preconditioning="around_reference", residual_std=(0.5, 1.0, 1.0, 0.5), num_steps=2, window_latents=6, history_latents=2, overlap_latents=1
+    preconditioning="around_reference",
+    residual_std=(0.5, 1.0, 1.0, 0.5),
+    num_steps=2,
+    window_latents=6,
+    history_latents=2,
+    overlap_latents=1,
 )
 SIZE_PX = 48
 

@@ -18,7 +18,7 @@ from training.actor.state import MOUTH_CHANNELS, NUM_CHANNELS, channel
 class FlowMatchingConfig:
     """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past."""
 
-    sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=2.0))
+    sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=6.0))
     mouth_weight: float = 5.0
     eyes_weight: float = 2.5
     history_noise: float = 0.12
@@ -68,7 +68,7 @@ def position_weights(config: FlowMatchingConfig, window: NoisedWindow, mouth_BFH
 
 
 def velocity_loss(error_BFCHW: Tensor, weight_BFHW: Tensor) -> Tensor:
-    """Weighted squared error of the velocity, in units of the network's output."""
+    """Weighted squared error of the velocity, scaled as the preconditioning says."""
     mean: Tensor = (weight_BFHW * error_BFCHW.float().square().mean(dim=2)).sum() / weight_BFHW.sum()
     return mean
 

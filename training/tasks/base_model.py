@@ -32,9 +32,9 @@ from training.objectives.flow_matching import (
 from training.parallel import World
 
 READOUT_FILE = "state_readout.safetensors"
-HELD_OUT_SIGMAS = (0.25, 0.6, 0.95)
+HELD_OUT_SIGMAS = (0.4, 0.8, 1.0)
 NUM_SAMPLES = 6
-NUM_SAMPLE_STEPS = 8
+NUM_SAMPLE_STEPS = 3
 
 
 class BaseModel(nn.Module):
@@ -128,7 +128,7 @@ class BaseModelTask:
         is_new_BF = torch.arange(clean_BFCHW.shape[1])[None] >= batch["history"][:, None]
         is_new_BF111 = is_new_BF[:, :, None, None, None]
         noise_BFCHW = torch.randn(clean_BFCHW.shape, generator=generator)
-        schedule = euler_schedule(NUM_SAMPLE_STEPS, shift=2.0)
+        schedule = euler_schedule(NUM_SAMPLE_STEPS, shift=5.0)
 
         def velocity_at(latents_BFCHW: Tensor, timestep: float) -> Tensor:
             with fast_autocast(latents_BFCHW.device):

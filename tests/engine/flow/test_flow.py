@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.flow.guidance import GuidanceScales, guide
 from engine.flow.noising import SigmaSampling, add_noise, clean_from_velocity, sample_sigma, velocity_target
-from engine.flow.preconditioning import global_latent, preconditioning_named
+from engine.flow.preconditioning import AroundReference, global_latent, preconditioning_named
 from engine.flow.schedule import euler_schedule, unipc_schedule
 from engine.flow.solver import EulerSolver, Solver, UniPCSolver, solve
 from engine.model.transformer import DitInputs
@@ -99,7 +99,7 @@ def test_around_the_reference_an_output_of_zero_is_the_best_linear_guess() -> No
 
 
 def test_around_the_reference_output_and_velocity_are_one_line() -> None:
-    """`error_scale` turns an error of the velocity into one of the output; inputs and outputs have unit spread."""
+    """An error of the output is one of the velocity, scaled by position and noise level alone."""
     precondition = preconditioning_named("around_reference", (0.5, 1.0, 2.0, 0.3))
     references, noisy, sigma_BF = _references(), torch.randn(SHAPE), torch.rand(2, 3)
     first, second = torch.randn(SHAPE), torch.randn(SHAPE)
@@ -107,7 +107,8 @@ def test_around_the_reference_output_and_velocity_are_one_line() -> None:
         second, noisy, sigma_BF, references
     )
     scale = precondition.error_scale(sigma_BF, (SHAPE[-2], SHAPE[-1]))
-    torch.testing.assert_close(scale * difference, second - first, rtol=1e-4, atol=1e-4)
+    spread = precondition.residual_std_HW.view(2, 2) if isinstance(precondition, AroundReference) else 1.0
+    torch.testing.assert_close(scale * difference, spread * (second - first), rtol=1e-4, atol=1e-4)
     seen = precondition.network_input(noisy, torch.zeros(2, 3), references)
     assert torch.isfinite(seen).all()
 
