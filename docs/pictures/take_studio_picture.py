@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
+from PySide6.QtGui import QCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -37,6 +38,7 @@ def take(target: Path) -> None:
         studio.window.show()
         studio.session.select("prompt", studio.session.project.timeline.prompts[1].id)
         studio.player.seek(SECOND_SHOWN * 24)
+        QCursor.setPos(0, 0)  # nothing is hovered over
         QTest.qWait(500)
         studio.window.grab().save(str(target))
         studio.close()
