@@ -56,7 +56,7 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
     settings = dict(manifest.settings.get("base", {}))
     base = build_config(BaseSettings, settings, f"{where}: settings.base")
     try:
-        preconditioning_named(base.preconditioning, base.residual_std)
+        preconditioning_named(base.preconditioning, base.residual_std, base.history_share)
     except ValueError as error:
         raise BadPackError(f"{where}: {error}") from error
     codec = FoldedVae(_config(FoldedVaeConfig, manifest.component("codec"), where))

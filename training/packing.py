@@ -22,7 +22,11 @@ STORED_DTYPE = "bfloat16"
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
-    num_steps=3,
+    history_share=parts.HISTORY_SHARE,
+    window_latents=4,
+    history_latents=1,
+    overlap_latents=0,
+    num_steps=2,
     shift=5.0,
     max_references=3,
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),

@@ -13,7 +13,7 @@ from engine.base.settings import BaseSettings
 class WindowPlan:
     """One window on the film's latents: [start, start + num_latents), of which the first `history` are clean.
 
-    Latent -1, before the film, stands for a first frame of one's own. `final_end` is how far the film is final afterwards.
+    Latent -1, before the film, stands for the first frame that the film continues from. `final_end` is how far the film is final afterwards.
     """
 
     start: int
@@ -23,10 +23,10 @@ class WindowPlan:
     final_end: int
 
 
-def plan_windows(total_latents: int, settings: BaseSettings, *, has_first_frame: bool) -> Iterator[WindowPlan]:
+def plan_windows(total_latents: int, settings: BaseSettings) -> Iterator[WindowPlan]:
     """Windows in order until `total_latents` are final; each is whole, so the last may reach past the end."""
     length = settings.window_latents
-    start, history, overlap = (-1, 1, 0) if has_first_frame else (0, 0, 0)
+    start, history, overlap = -1, 1, 0
     while True:
         end = start + length
         is_last = end >= total_latents

@@ -45,7 +45,9 @@ class Performer:
     ) -> None:
         self.pack, self.job, self.settings, self.should_stop = pack, job, settings, should_stop
         self.device = torch.device("cpu")
-        self.precondition = preconditioning_named(settings.preconditioning, settings.residual_std)
+        self.precondition = preconditioning_named(
+            settings.preconditioning, settings.residual_std, settings.history_share
+        )
         self.generator = torch.Generator().manual_seed(job.seed)
         self.decoder_state = pack.codec.initial_state()
         self.stages_s: dict[str, float] = defaultdict(float)
@@ -58,10 +60,9 @@ class Performer:
             conditions = JobConditions(self.pack, self.job)
             tail_FCHW, tail_start = self._first_frame_latent()
         self._count("references")
-        has_first_frame = self.job.first_frame_HWC is not None
         total_latents = self.pack.codec.num_latents(self.job.num_frames)
         final_end = 0
-        for plan in plan_windows(total_latents, self.settings, has_first_frame=has_first_frame):
+        for plan in plan_windows(total_latents, self.settings):
             with fast_autocast(self.device):
                 told = conditions.window(plan)
                 self._count("conditions")
@@ -84,11 +85,13 @@ class Performer:
             tail_FCHW, tail_start, final_end = window_FCHW, plan.start, plan.final_end
 
     def _first_frame_latent(self) -> tuple[Tensor, int]:
-        """A first frame of one's own as the latent before the film; it also stands before the first in the decoder."""
-        if self.job.first_frame_HWC is None:
-            side = self.pack.size_px // self.pack.codec.spatial_stride
-            return torch.zeros(0, self.pack.codec.latent_channels, side, side), 0
-        latent_BCHW = self.pack.codec.encode_still(as_pixels(self.job.first_frame_HWC, self.pack.size_px)).float()
+        """The latent before the film (paper 3.3: a performance begins with a portrait), also before the first in the decoder.
+
+        It is a first frame of one's own, or the character's global reference.
+        """
+        own_HWC = self.job.first_frame_HWC
+        picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
+        latent_BCHW = self.pack.codec.encode_still(as_pixels(picture_HWC, self.pack.size_px)).float()
         self.pack.codec.decode_chunk(latent_BCHW[None], self.decoder_state)
         return latent_BCHW, -1
 

@@ -10,12 +10,13 @@ class BaseSettings:
     """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
     are made again and blended with what the window before made of them; the rest is new (paper 3.3).
 
-    `residual_std` goes with the preconditioning (see there). `max_references` is the most that the pack was trained with:
+    `residual_std` and `history_share` go with the preconditioning (see there). `max_references` is the most that the pack was trained with:
     the global one, then expressions, then views.
     """
 
     preconditioning: str = "identity"
     residual_std: tuple[float, ...] = (1.0,)
+    history_share: float = 0.0
     num_steps: int = 12
     shift: float = 3.0
     window_latents: int = 9

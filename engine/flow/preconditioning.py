@@ -3,11 +3,12 @@
 Called by `perform` and the trainers around the transformer. It must not know where the output came from.
 
     identity           the network sees x_s, its output is the velocity
-    around_reference   the network sees how x_s differs from what the global reference alone would give, in units of how much
-                       films usually differ there, and its output is what the best linear guess leaves, in units of its spread
+    around_reference   the network sees how x_s differs from what a plain guess would give (the global reference, moved some
+                       way towards the last frame of history), in units of how much films usually differ from it there;
+                       its output is what the best linear guess of that difference leaves, in units of its spread
 
-`around_reference` is a shortcut that helps only small models. With r = x_0 - ref of spread d at a position, s the noise level,
-y = x_s - (1 - s) ref = (1 - s) r + s n and D = (1 - s)^2 d^2 + s^2, the best linear guess of r is (1 - s) d^2 / D * y, with an
+`around_reference` is a shortcut that helps only small models. With r = x_0 - guess of spread d at a position, s the noise level,
+y = x_s - (1 - s) guess = (1 - s) r + s n and D = (1 - s)^2 d^2 + s^2, the best linear guess of r is (1 - s) d^2 / D * y, with an
 error of spread s d / sqrt(D). (Karras et al. 2022, around a mean that is not zero.) With an output of zero a film already
 stands still as its reference, without noise.
 """
@@ -59,9 +60,13 @@ class Plain:
 
 @dataclass(frozen=True, kw_only=True)
 class AroundReference:
-    """`around_reference`; `residual_std_HW` is how much films differ from their reference, by position."""
+    """`around_reference`; `residual_std_HW` is how much films differ from the guess, by position.
+
+    The guess is the global reference, moved by `history_share` towards the last clean frame of history where there is one.
+    """
 
     residual_std_HW: Tensor
+    history_share: float = 0.0
 
     def network_input(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
         """y / sqrt(D)."""
@@ -71,14 +76,14 @@ class AroundReference:
     def velocity(
         self, output_BFCHW: Tensor, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents
     ) -> Tensor:
-        """(s - (1 - s) d^2) / D * y - ref - d / sqrt(D) * output, which is (x_s - x_0) / s."""
+        """(s - (1 - s) d^2) / D * y - guess - d / sqrt(D) * output, which is (x_s - x_0) / s."""
         residual_11HW, spread_BF1HW = self._spreads(sigma_BF, latents_BFCHW)
         sigma_BF111 = sigma_BF[..., None, None, None]
         slope_BF1HW = (sigma_BF111 - (1 - sigma_BF111) * residual_11HW.square()) / spread_BF1HW.square()
         offset_BFCHW = self._offset(latents_BFCHW, sigma_BF, references)
         return (
             slope_BF1HW * offset_BFCHW
-            - global_latent(references).unsqueeze(1)
+            - self._guess(latents_BFCHW, sigma_BF, references)
             - residual_11HW / spread_BF1HW * output_BFCHW
         )
 
@@ -101,7 +106,17 @@ class AroundReference:
         return residual_1HW, ((1 - sigma_BF111).square() * residual_1HW.square() + sigma_BF111.square()).sqrt()
 
     def _offset(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
-        return latents_BFCHW - (1 - sigma_BF[..., None, None, None]) * global_latent(references).unsqueeze(1)
+        guess_B1CHW = self._guess(latents_BFCHW, sigma_BF, references)
+        return latents_BFCHW - (1 - sigma_BF[..., None, None, None]) * guess_B1CHW
+
+    def _guess(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
+        """What every new frame would be without a model, [B, 1, C, H, W]."""
+        reference_BCHW = global_latent(references)
+        num_history_B = (sigma_BF == 0).sum(dim=1)
+        samples_B = torch.arange(len(num_history_B), device=sigma_BF.device)
+        last_BCHW = latents_BFCHW[samples_B, (num_history_B - 1).clamp(min=0)]
+        share_B111 = self.history_share * (num_history_B > 0)[:, None, None, None]
+        return (reference_BCHW + share_B111 * (last_BCHW - reference_BCHW)).unsqueeze(1)
 
 
 def global_latent(references: ReferenceLatents) -> Tensor:
@@ -118,7 +133,9 @@ def global_latent(references: ReferenceLatents) -> Tensor:
 PRECONDITIONING_NAMES = ("identity", "around_reference")
 
 
-def preconditioning_named(name: str, residual_std: Sequence[float] = (1.0,)) -> Preconditioning:
+def preconditioning_named(
+    name: str, residual_std: Sequence[float] = (1.0,), history_share: float = 0.0
+) -> Preconditioning:
     """The preconditioning that a pack's manifest names; `residual_std` is a square grid, row by row."""
     if name not in PRECONDITIONING_NAMES:
         raise ValueError(f"there is no preconditioning {name!r}; known: {', '.join(PRECONDITIONING_NAMES)}")
@@ -127,4 +144,5 @@ def preconditioning_named(name: str, residual_std: Sequence[float] = (1.0,)) -> 
     side = round(len(residual_std) ** 0.5)
     if side * side != len(residual_std) or min(residual_std) <= 0:
         raise ValueError(f"residual_std must be a square grid of positive numbers, not {len(residual_std)} of them")
-    return AroundReference(residual_std_HW=torch.tensor(residual_std, dtype=torch.float32).view(side, side))
+    grid_HW = torch.tensor(residual_std, dtype=torch.float32).view(side, side)
+    return AroundReference(residual_std_HW=grid_HW, history_share=history_share)

@@ -25,9 +25,9 @@ ENCODE_BATCH = 16
 class WindowConfig:
     """How a training window looks. Shares are of samples; latents are counted in latent frames."""
 
-    num_latents: int = 9
-    max_history_latents: int = 3
-    no_history_share: float = 0.15
+    num_latents: int = 4
+    max_history_latents: int = 1
+    no_history_share: float = 0.08
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1

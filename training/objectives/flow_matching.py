@@ -18,7 +18,7 @@ from training.actor.state import MOUTH_CHANNELS, NUM_CHANNELS, channel
 class FlowMatchingConfig:
     """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past."""
 
-    sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=6.0))
+    sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=16.0))
     mouth_weight: float = 5.0
     eyes_weight: float = 2.5
     history_noise: float = 0.12

@@ -92,7 +92,7 @@ def tiny_base(places: Places) -> Run:
     readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
     task = BaseModelTask(
         base=BaseModel(Transformer(parts.BASE), readout),
-        precondition=preconditioning_named("around_reference", parts.RESIDUAL_STD),
+        precondition=preconditioning_named("around_reference", parts.RESIDUAL_STD, parts.HISTORY_SHARE),
         flow=FlowMatchingConfig(),
         window=window,
         features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),

@@ -34,7 +34,7 @@ from training.parallel import World
 READOUT_FILE = "state_readout.safetensors"
 HELD_OUT_SIGMAS = (0.4, 0.8, 1.0)
 NUM_SAMPLES = 6
-NUM_SAMPLE_STEPS = 3
+NUM_SAMPLE_STEPS = 2
 
 
 class BaseModel(nn.Module):
@@ -104,19 +104,19 @@ class BaseModelTask:
         for name in ("mouth_open", "pitch", "yaw", "expression_happy"):
             column = channel(name)
             pair = torch.stack(
-                [states_BTK[:, 12:, column].flatten().float(), batch["state_TK"][:, 12:, column].flatten()]
+                [states_BTK[:, 4:, column].flatten().float(), batch["state_TK"][:, 4:, column].flatten()]
             )
             measures[f"hidden_r_{name}"] = float(torch.corrcoef(pair)[0, 1])
         return measures
 
     def write_samples(self, folder: Path, step: int) -> None:
-        """Held-out windows, truth above and performed below, a frame of every second latent."""
+        """Held-out windows, truth above and performed below, every third frame."""
         batch = {name: tensor[:NUM_SAMPLES] for name, tensor in self._held_out_batch().items()}
         performed_BFCHW = self._perform(batch)
         rows = []
         for truth_FCHW, made_FCHW in zip(batch["latents_FCHW"], performed_BFCHW, strict=True):
             pixels_RTCHW = self.codec.decode(torch.stack([truth_FCHW, made_FCHW])).float().clamp(-1, 1)
-            shown = pixels_RTCHW[:, 2 :: 2 * self.codec.frames_per_latent]
+            shown = pixels_RTCHW[:, 1::3]
             rows.append(rearrange((shown + 1) * 127.5, "row t c h w -> (row h) (t w) c").byte())
         columns = torch.cat([torch.cat(rows[0::2]), torch.cat(rows[1::2])], dim=1)
         cv2.imwrite(str(folder / f"sample-{step:06d}.png"), columns.numpy()[:, :, ::-1])

@@ -10,10 +10,9 @@ SETTINGS = BaseSettings(window_latents=9, history_latents=2, overlap_latents=1)
 
 
 @pytest.mark.parametrize("total", [1, 5, 9, 10, 14, 15, 16, 60, 361])
-@pytest.mark.parametrize("has_first_frame", [False, True])
-def test_windows_make_every_latent_final_in_order(total: int, has_first_frame: bool) -> None:
+def test_windows_make_every_latent_final_in_order(total: int) -> None:
     final, made = 0, 0
-    for plan in plan_windows(total, SETTINGS, has_first_frame=has_first_frame):
+    for plan in plan_windows(total, SETTINGS):
         first_new = plan.start + plan.history
         assert first_new <= final <= plan.final_end
         assert plan.start + plan.num_latents >= plan.final_end
@@ -24,11 +23,9 @@ def test_windows_make_every_latent_final_in_order(total: int, has_first_frame: b
     assert final == total
 
 
-def test_the_first_window_has_no_history_unless_a_first_frame_is_given() -> None:
-    plain = next(iter(plan_windows(30, SETTINGS, has_first_frame=False)))
-    given = next(iter(plan_windows(30, SETTINGS, has_first_frame=True)))
-    assert (plain.start, plain.history) == (0, 0)
-    assert (given.start, given.history) == (-1, 1)
+def test_the_first_window_continues_from_the_frame_before_the_film() -> None:
+    first = next(iter(plan_windows(30, SETTINGS)))
+    assert (first.start, first.history, first.overlap) == (-1, 1, 0)
 
 
 def test_blend_moves_from_the_earlier_to_the_later() -> None:

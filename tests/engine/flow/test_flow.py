@@ -113,6 +113,21 @@ def test_around_the_reference_output_and_velocity_are_one_line() -> None:
     assert torch.isfinite(seen).all()
 
 
+def test_the_guess_moves_towards_the_last_clean_frame() -> None:
+    """At full noise an output of zero means the reference, or with history a point on the way to its last frame."""
+    references = _references()
+    ref = references.latents_BRCHW[:, 1]
+    latents = torch.randn(SHAPE)
+    precondition = preconditioning_named("around_reference", (0.5,), history_share=0.75)
+    for num_history in (0, 1, 2):
+        sigma_BF = torch.ones(2, 3)
+        sigma_BF[:, :num_history] = 0.0
+        velocity = precondition.velocity(torch.zeros(SHAPE), latents, sigma_BF, references)
+        clean = clean_from_velocity(latents, velocity, sigma_BF)[:, -1]
+        last = latents[:, num_history - 1] if num_history else ref
+        torch.testing.assert_close(clean, 0.25 * ref + 0.75 * last, rtol=1e-4, atol=1e-5)
+
+
 def test_the_plain_preconditioning_changes_nothing() -> None:
     precondition = preconditioning_named("identity")
     references, noisy, output, sigma_BF = _references(), torch.randn(SHAPE), torch.randn(SHAPE), torch.rand(2, 3)

@@ -11,7 +11,8 @@ from training.data.windows import ClipFeatures, WindowConfig, cut_window, refere
 from training.parallel import World
 
 NUM_CLIPS, NUM_LATENTS = 3, 24
-KEPT = WindowConfig(text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
+LONG = WindowConfig(num_latents=9, max_history_latents=3, no_history_share=0.15)
+KEPT = replace(LONG, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def features() -> ClipFeatures:
 
 
 def test_a_window_is_a_pure_function_of_its_number(features: ClipFeatures) -> None:
-    first, again = cut_window(features, WindowConfig(), 11), cut_window(features, WindowConfig(), 11)
+    first, again = cut_window(features, LONG, 11), cut_window(features, LONG, 11)
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
@@ -60,13 +61,13 @@ def test_dropped_conditions_are_zeros(features: ClipFeatures) -> None:
 
 
 def test_history_is_sometimes_absent_and_never_too_long(features: ClipFeatures) -> None:
-    histories = [int(cut_window(features, WindowConfig(), number)["history"]) for number in range(200)]
+    histories = [int(cut_window(features, LONG, number)["history"]) for number in range(200)]
     assert set(histories) == {0, 1, 2, 3}
     assert 10 < histories.count(0) < 60
 
 
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
-    batches = window_batches(features, WindowConfig(), 0, 4, World(rank=0, size=1))
+    batches = window_batches(features, LONG, 0, 4, World(rank=0, size=1))
     counts = [next(batches)["references_RCHW"].shape[1] for _ in range(60)]
     assert set(counts) == {1, 3}
     assert 5 < counts.count(3) < 35
