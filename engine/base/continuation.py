@@ -13,7 +13,8 @@ from engine.base.settings import BaseSettings
 class WindowPlan:
     """One window on the film's latents: [start, start + num_latents), of which the first `history` are clean.
 
-    Latent -1, before the film, stands for the first frame that the film continues from. `final_end` is how far the film is final afterwards.
+    Latent -1, before the film, stands for the first frame that the film continues from. `final_end` is how far the film is
+    final afterwards.
     """
 
     start: int
