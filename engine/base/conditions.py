@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.base.continuation import WindowPlan
 from engine.base.job import PerformJob
 from engine.characters import Character
+from engine.encoders.audio import AudioEncoder
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.media.pictures import square_crop
+from engine.model_config import AudioWindow
 from engine.references import ReferenceLatents
 
 
@@ -39,25 +41,27 @@ class JobConditions:
     def window(self, plan: WindowPlan) -> WindowConditions:
         """The conditions of one window; its text is the one that holds in the middle of what it makes anew."""
         per_latent = self.pack.codec.frames_per_latent
-        start_frame, end_frame = plan.start * per_latent, (plan.start + plan.num_latents) * per_latent
+        start_frame = plan.start * per_latent
         middle = (plan.start + plan.history + plan.start + plan.num_latents) * per_latent // 2
         text = self.job.prompt_at(min(max(middle, 0), self.job.num_frames - 1))
         if text not in self._texts:
             self._texts = {text: self._encode_text(text)}
         speak, listen = self.pack.transformer.config.speak_window, self.pack.transformer.config.listen_window
-        speak_AD = self.pack.speak_encoder.encode_window(
-            self.speak_S, start_frame - speak.rows_before, end_frame + speak.rows_after
-        )
-        frames_per_row = per_latent // listen.rows_per_latent
-        listen_TD = self.pack.listen_encoder.encode_window(
-            self.listen_S, start_frame - listen.rows_before * frames_per_row, end_frame
-        )
-        listen_AD = reduce(listen_TD, "(a fold) d -> a d", "mean", fold=frames_per_row)
+        speak_AD = rows_around(self.pack.speak_encoder, self.speak_S, start_frame, plan.num_latents, speak)
+        listen_AD = rows_around(self.pack.listen_encoder, self.listen_S, start_frame, plan.num_latents, listen)
         return WindowConditions(text_BSD=self._texts[text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
 
     def _encode_text(self, text: str) -> Tensor:
         rows_BSD = self.pack.text_encoder.encode([text])
         return rows_BSD if text.strip() else torch.zeros_like(rows_BSD)  # no text is zeros, as in training
+
+
+def rows_around(
+    encoder: AudioEncoder, sound_S: Tensor, start_frame: int, num_latents: int, window: AudioWindow
+) -> Tensor:
+    """The rows [A, D] of one sound that `num_latents` latents from `start_frame` on may hear."""
+    num_rows = window.rows_before + num_latents * window.rows_per_latent + window.rows_after
+    return encoder.encode_rows(sound_S, start_frame - window.rows_before * encoder.config.frames_per_row, num_rows)
 
 
 def as_track(sound_S: NDArray[np.float32] | None) -> Tensor:

@@ -16,19 +16,30 @@ from engine.encoders.log_mel import LogMel, LogMelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class AudioEncoderConfig:
-    """`dilations[i]` and `lookahead_frames[i]` shape layer i: taps at -2d, -d, 0 plus the lookahead (0 is causal)."""
+    """`dilations[i]` and `lookahead_frames[i]` shape layer i: taps at -2d, -d, 0 plus the lookahead (0 is causal).
+
+    A row that the transformer attends to is `frames_per_row` picture frames side by side with `row_margin_frames` more on
+    either hand, in order: where in a latent a sound lies then needs no position of its own.
+    """
 
     mel: LogMelConfig = field(default_factory=LogMelConfig)
     samples_per_frame: int = 1000
     width: int = 128
     dilations: tuple[int, ...] = (1, 1, 2, 4)
     lookahead_frames: tuple[int, ...] = (1, 1, 0, 0)
+    frames_per_row: int = 1
+    row_margin_frames: int = 0
 
     def __post_init__(self) -> None:
         if len(self.dilations) != len(self.lookahead_frames):
             raise ValueError("dilations and lookahead_frames must name the same number of layers")
         if self.samples_per_frame % self.mel.hop_samples:
             raise ValueError("a picture frame must hold a whole number of mel hops")
+
+    @property
+    def row_width(self) -> int:
+        """Numbers in a row."""
+        return self.width * (self.frames_per_row + 2 * self.row_margin_frames)
 
     @property
     def history_frames(self) -> int:
@@ -60,7 +71,7 @@ class DilatedLayer(nn.Module):
 
 
 class AudioEncoder(nn.Module):
-    """Sound [B, frames * samples_per_frame] to features [B, frames, width]."""
+    """Sound [B, frames * samples_per_frame] to features [B, frames, width], and those to rows."""
 
     def __init__(self, config: AudioEncoderConfig) -> None:
         super().__init__()
@@ -104,3 +115,16 @@ class AudioEncoder(nn.Module):
         window_S = functional.pad(inside_S, (before, (last - first) * per_frame - before - len(inside_S)))
         rows_AD = self._rows(window_S[None])[0]
         return rows_AD[start_frame - first : end_frame - first]
+
+    def stack(self, features_BTD: Tensor) -> Tensor:
+        """Features of frames, with the margin in front of the first row and behind the last, to rows [B, A, row_width]."""
+        size = self.config.frames_per_row + 2 * self.config.row_margin_frames
+        windows_BADK = features_BTD.unfold(1, size, self.config.frames_per_row)
+        return windows_BADK.transpose(2, 3).flatten(2)
+
+    def encode_rows(self, sound_S: Tensor, start_frame: int, num_rows: int) -> Tensor:
+        """Rows [num_rows, row_width] of a long sound from the row that begins at `start_frame` on."""
+        margin = self.config.row_margin_frames
+        end_frame = start_frame + num_rows * self.config.frames_per_row
+        features_TD = self.encode_window(sound_S, start_frame - margin, end_frame + margin)
+        return self.stack(features_TD[None])[0]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.model.attend import attend
 from engine.model.rms_norm import RMSNorm
+from engine.model.rotary import rotate, window_rotation
 from engine.model_config import AudioWindow, DitConfig
 
 
@@ -43,7 +44,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, config: DitConfig) -> None:
         super().__init__()
-        self.num_heads = config.num_heads
+        self.num_heads, self.rope_theta = config.num_heads, config.rope_theta
         self.q = nn.Linear(config.dim, config.dim)
         self.k = nn.Linear(config.dim, config.dim)
         self.v = nn.Linear(config.dim, config.dim)
@@ -64,12 +65,17 @@ class CrossAttention(nn.Module):
         return self.o(out_text) + self.o_audio(out_audio)  # type: ignore[no-any-return]
 
     def _attend_windows(self, q_BLNK: Tensor, audio_BAD: Tensor, windows: WindowIndex) -> Tensor:
-        """Each latent frame's queries attend to the rows of its own window, gathered instead of masked."""
+        """Each latent frame's queries attend to the rows of its own window, gathered instead of masked.
+
+        Keys are rotated by their place in the window (RoPE as for tokens): without it attention cannot tell a row from the
+        next one, and mouths came out at the pace of latents instead of frames.
+        """
         batch, num_latents = q_BLNK.shape[0], windows.rows_FW.shape[0]
         k_BAD, v_BAD = self.norm_k_audio(self.k_audio(audio_BAD)), self.v_audio(audio_BAD)
         k_XWNK, v_XWNK = (
             rearrange(x[:, windows.rows_FW], "b f w (n k) -> (b f) w n k", n=self.num_heads) for x in (k_BAD, v_BAD)
         )
+        k_XWNK = rotate(k_XWNK, window_rotation(k_XWNK, self.rope_theta))
         exists_XW = windows.exists_FW.repeat(batch, 1)
         q_XPNK = rearrange(q_BLNK, "b (f p) n k -> (b f) p n k", f=num_latents)
         out_XPNK = attend(q_XPNK, k_XWNK, v_XWNK, exists_XW)

@@ -62,6 +62,13 @@ def rotation_of(angles_BLK: Tensor, dtype: torch.dtype) -> Rotation:
     return Rotation(cos_BLNK=cos_BLK.unsqueeze(2), sin_BLNK=sin_BLK.unsqueeze(2))
 
 
+def window_rotation(like_XWNK: Tensor, theta: float) -> Rotation:
+    """The rotation of sound rows by how far they stand before the end of their window, so that attention can tell them apart."""
+    num_rows, head_dim = like_XWNK.shape[1], like_XWNK.shape[3]
+    ages_W = torch.arange(num_rows - 1, -1, -1, device=like_XWNK.device)
+    return rotation_of(_axis_angles(ages_W[None], head_dim // 2, theta), like_XWNK.dtype)
+
+
 def rotate(x_BLNK: Tensor, rotation: Rotation) -> Tensor:
     """Rotate each pair of each head by its token's angle."""
     out: Tensor = _Rotate.apply(x_BLNK, rotation.cos_BLNK, rotation.sin_BLNK)  # type: ignore[no-untyped-call]

@@ -24,8 +24,8 @@ CODEC = FoldedVaeConfig(
     decoder_widths=(8, 12),
     decoder_blocks=(1, 1),
 )
-SPEAK = AudioEncoderConfig(width=8, dilations=(1,), lookahead_frames=(1,))
-LISTEN = AudioEncoderConfig(width=8, dilations=(1, 2), lookahead_frames=(0, 0))
+SPEAK = AudioEncoderConfig(width=8, dilations=(1,), lookahead_frames=(1,), row_margin_frames=1)
+LISTEN = AudioEncoderConfig(width=8, dilations=(1, 2), lookahead_frames=(0, 0), frames_per_row=2)
 TEXT = TextEncoderConfig(max_bytes=16, width=8, num_layers=1, num_heads=2)
 BASE = DitConfig(
     dim=24,
@@ -36,8 +36,8 @@ BASE = DitConfig(
     in_channels=4,
     out_channels=4,
     text_dim=8,
-    speak_dim=8,
-    listen_dim=8,
+    speak_dim=SPEAK.row_width,
+    listen_dim=LISTEN.row_width,
     speak_window=AudioWindow(rows_per_latent=4, rows_before=2, rows_after=2),
     listen_window=AudioWindow(rows_per_latent=2, rows_before=6, rows_after=0),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from torch import Tensor
 
 from engine.encoders.audio import AudioEncoder
@@ -32,8 +32,7 @@ class WindowConfig:
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
     extra_references_share: float = 0.3
-    speak_margin_rows: int = 2
-    listen_history_rows: int = 22
+    listen_history_rows: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.max_history_latents < self.num_latents:
@@ -45,8 +44,8 @@ class ClipFeatures:
     """The clips of all shards in memory, sound and captions already encoded by the frozen encoders (float16)."""
 
     clips: dict[str, Tensor]
-    speak_NAD: Tensor  # four rows a latent, from the lead's end minus the margin on
-    listen_NAD: Tensor  # two rows a latent, from the lead's end minus the history on
+    speak_NAD: Tensor  # one row a latent, from the lead's end on
+    listen_NAD: Tensor  # one row a latent, from the lead's end minus the history on
     text_NCLD: Tensor
 
     @property
@@ -64,9 +63,10 @@ def encode_features(
     for start in range(0, len(clips["speak_S"]), ENCODE_BATCH):
         part = slice(start, start + ENCODE_BATCH)
         speak_BTD = speak(clips["speak_S"][part].float() / 32767.0)
-        speak_rows.append(speak_BTD[:, LEAD_FRAMES - config.speak_margin_rows :].half())
-        listen_BAD = reduce(listen(clips["listen_S"][part].float() / 32767.0), "b (a pair) d -> b a d", "mean", pair=2)
-        listen_rows.append(listen_BAD[:, LEAD_FRAMES // 2 - config.listen_history_rows :].half())
+        speak_rows.append(speak.stack(speak_BTD[:, LEAD_FRAMES - speak.config.row_margin_frames :]).half())
+        listen_BTD = listen(clips["listen_S"][part].float() / 32767.0)
+        first_frame = LEAD_FRAMES - config.listen_history_rows * listen.config.frames_per_row
+        listen_rows.append(listen.stack(listen_BTD[:, first_frame - listen.config.row_margin_frames :]).half())
         captions_BL = rearrange(clips["text_NL"][part], "b n l -> (b n) l").long()
         text_rows.append(rearrange(text(captions_BL), "(b n) l d -> b n l d", n=clips["text_NL"].shape[1]).half())
     kept = {name: tensor for name, tensor in clips.items() if name not in ("speak_S", "listen_S", "text_NL")}
@@ -107,8 +107,8 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int) -> dic
     text_index = int(fields["text_of_latent_F"][start + (history + length) // 2])
     conditions = {
         "text_SD": features.text_NCLD[clip, text_index].float(),
-        "speak_AD": features.speak_NAD[clip, start * 4 : (start + length) * 4 + 2 * config.speak_margin_rows].float(),
-        "listen_AD": features.listen_NAD[clip, start * 2 : (start + length) * 2 + config.listen_history_rows].float(),
+        "speak_AD": features.speak_NAD[clip, start : start + length].float(),
+        "listen_AD": features.listen_NAD[clip, start : start + length + config.listen_history_rows].float(),
     }
     drops = (config.text_drop_share, config.speak_drop_share, config.listen_drop_share)
     for (name, rows), share in zip(conditions.items(), drops, strict=True):

@@ -20,8 +20,10 @@ TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 
 CODEC = FoldedVaeConfig()
-SPEAK_ENCODER = AudioEncoderConfig(dilations=(1, 1, 2, 4), lookahead_frames=(1, 1, 0, 0))
-LISTEN_ENCODER = AudioEncoderConfig(dilations=(1, 2, 4, 8, 16, 32), lookahead_frames=(0,) * 6)
+SPEAK_ENCODER = AudioEncoderConfig(
+    dilations=(1, 1, 2, 4), lookahead_frames=(1, 1, 0, 0), frames_per_row=4, row_margin_frames=2
+)
+LISTEN_ENCODER = AudioEncoderConfig(dilations=(1, 2, 4, 8, 16, 32), lookahead_frames=(0,) * 6, frames_per_row=4)
 TEXT_ENCODER = TextEncoderConfig()
 BASE = DitConfig(
     dim=256,
@@ -32,10 +34,10 @@ BASE = DitConfig(
     in_channels=CODEC.latent_channels,
     out_channels=CODEC.latent_channels,
     text_dim=TEXT_ENCODER.width,
-    speak_dim=SPEAK_ENCODER.width,
-    listen_dim=LISTEN_ENCODER.width,
-    speak_window=AudioWindow(rows_per_latent=4, rows_before=2, rows_after=2),
-    listen_window=AudioWindow(rows_per_latent=2, rows_before=22, rows_after=0),
+    speak_dim=SPEAK_ENCODER.row_width,
+    listen_dim=LISTEN_ENCODER.row_width,
+    speak_window=AudioWindow(rows_per_latent=1, rows_before=0, rows_after=0),
+    listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
 )
 
 # The plain guess of a frame: the global reference, moved this far towards the last frame before it; and how much films

@@ -193,6 +193,6 @@ def dit_inputs(batch: dict[str, Tensor], noisy_BFCHW: Tensor, timestep_BF: Tenso
         text_BSD=batch["text_SD"],
         speak_BAD=batch["speak_AD"],
         listen_BAD=batch["listen_AD"],
-        speak_start_row=-2,
-        listen_start_row=-22,
+        speak_start_row=0,
+        listen_start_row=len(batch["latents_FCHW"][0]) - len(batch["listen_AD"][0]),
     )

@@ -46,3 +46,20 @@ def test_the_listening_encoder_looks_at_most_one_frame_ahead() -> None:
 def test_a_sound_that_is_no_whole_number_of_frames_is_refused(encoder: AudioEncoder) -> None:
     with pytest.raises(ValueError, match="frames \\* 1000"):
         encoder(torch.zeros(1, 1500))
+
+
+def test_rows_are_frames_side_by_side_with_their_margins() -> None:
+    config = AudioEncoderConfig(width=2, frames_per_row=4, row_margin_frames=2)
+    encoder = AudioEncoder(config).eval()
+    frames = torch.arange(12.0)[None, :, None].expand(-1, -1, 2)
+    rows = encoder.stack(frames)
+    assert rows.shape == (1, 2, config.row_width)
+    assert rows[0, 0, ::2].tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert rows[0, 1, ::2].tolist() == [4, 5, 6, 7, 8, 9, 10, 11]
+
+
+def test_rows_of_a_stretch_are_those_of_the_whole() -> None:
+    torch.manual_seed(0)
+    encoder = AudioEncoder(AudioEncoderConfig(width=8, frames_per_row=4, row_margin_frames=2)).eval()
+    whole = sound(60)[0]
+    assert torch.allclose(encoder.encode_rows(whole, 0, 8)[3:6], encoder.encode_rows(whole, 12, 3), atol=1e-4)

@@ -123,6 +123,15 @@ def test_zero_audio_values_or_zero_rows_say_nothing() -> None:
     torch.testing.assert_close(_forward(model, inputs), without_rows)
 
 
+def test_where_in_its_window_a_row_stands_is_heard() -> None:
+    """Two rows of the first latent's own window, exchanged: the same set of rows, another film."""
+    model, inputs = _only_layer(0), _inputs()
+    exchanged = inputs.speak_BAD.clone()
+    exchanged[:, [0, 1]] = exchanged[:, [1, 0]]
+    first = _forward(model, inputs)[:, 0]
+    assert not torch.allclose(first, _forward(model, replace(inputs, speak_BAD=exchanged))[:, 0], atol=1e-5)
+
+
 def test_a_fresh_model_does_not_hear() -> None:
     model, inputs = Transformer(CONFIG).eval(), _inputs()
     torch.nn.init.normal_(model.head.head.weight)
