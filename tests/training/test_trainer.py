@@ -1,6 +1,7 @@
 """The training loop: a run that was stopped and resumed is the run that was not, and two processes are one."""
 
 import functools
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +94,16 @@ def test_a_killed_and_resumed_run_repeats_the_losses(tmp_path: Path) -> None:
     resumed = train(tmp_path / "killed", CONFIG)
     assert min(resumed) == 7, "the last checkpoint was at step 6"
     assert resumed == {step: loss for step, loss in whole.items() if step > 6}
-    assert whole[12] < 0.5 * whole[1]
+
+
+def test_a_run_learns(tmp_path: Path) -> None:
+    optimizer = OptimizerConfig(muon_learning_rate=0.2, adamw_learning_rate=0.05)
+    config = dataclasses.replace(
+        CONFIG, batch_samples=32, num_steps=30, save_each_steps=100, sample_each_steps=100, optimizer=optimizer
+    )
+    seen = train(tmp_path, config)
+    first, last = (sum(seen[step] for step in steps) for steps in (range(1, 6), range(26, 31)))
+    assert last < 0.5 * first
 
 
 def test_a_run_leaves_curves_samples_and_weights(tmp_path: Path) -> None:
