@@ -38,7 +38,7 @@ STATIC_CHECKS = (
     Check(title="format", program="ruff", arguments=("format", "--check", ".")),
     Check(title="lint", program="ruff", arguments=("check", "--quiet", ".")),
     Check(title="types", program="mypy", arguments=("--no-error-summary",)),
-    Check(title="import directions", program="lint-imports", arguments=("--no-timings",)),
+    Check(title="import directions", program="lint-imports", arguments=()),
 )
 
 
@@ -103,7 +103,7 @@ def _run() -> int:
 def _test() -> int:
     started_s = time.monotonic()
     failed = [check.title for check in STATIC_CHECKS if not _passes(check)]
-    if _pytest("-n", str(_num_test_processes()), "--dist", "worksteal") != 0:
+    if _pytest("-n", str(_num_test_processes()), "--dist", "worksteal", "--durations", "5") != 0:
         failed.append("tests")
     if failed:
         say(f"Not well: {', '.join(failed)} ({elapsed(started_s)}).")

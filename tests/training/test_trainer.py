@@ -1,7 +1,7 @@
 """The training loop: a run that was stopped and resumed is the run that was not, and two processes are one."""
 
-import functools
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
