@@ -11,7 +11,7 @@ from training.data.windows import ClipFeatures, WindowConfig, cut_window, refere
 from training.parallel import World
 
 NUM_CLIPS, NUM_LATENTS = 3, 24
-LONG = WindowConfig(num_latents=9, max_history_latents=3, no_history_share=0.15)
+LONG = WindowConfig(num_latents=9, max_history_latents=3, no_history_share=0.15, portrait_share=0.0)
 KEPT = replace(LONG, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
 
 
@@ -65,6 +65,13 @@ def test_history_is_sometimes_absent_and_never_too_long(features: ClipFeatures) 
     histories = [int(cut_window(features, LONG, number)["history"]) for number in range(200)]
     assert set(histories) == {0, 1, 2, 3}
     assert 10 < histories.count(0) < 60
+
+
+def test_some_windows_begin_with_the_portrait(features: ClipFeatures) -> None:
+    windows = [cut_window(features, replace(WindowConfig(), portrait_share=1.0), number) for number in range(40)]
+    begun = [window for window in windows if window["history"] == 1]
+    assert len(begun) > 25
+    assert all(torch.equal(window["latents_FCHW"][0], window["references_RCHW"][0]) for window in begun)
 
 
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
