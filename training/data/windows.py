@@ -28,9 +28,7 @@ class WindowConfig:
     num_latents: int = 4
     max_history_latents: int = 1
     no_history_share: float = 0.05
-    portrait_share: float = (
-        0.3  # history is the global reference: how a film begins, with all of the direction still to do
-    )
+    neutral_share: float = 0.35  # history has no expression yet: how a film begins, with all of the direction still to do
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
@@ -102,13 +100,18 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int) -> dic
     fields = {name: tensor[clip] for name, tensor in features.clips.items()}
     length = config.num_latents
     start = int(rng.integers(len(fields["latents_FCHW"]) - length))  # the margin of sound behind it must exist
+    begins_neutral = config.max_history_latents == 1 and rng.random() < config.neutral_share
+    which = int(rng.integers(len(fields["neutral_starts_N"])))
+    if begins_neutral:
+        start = int(fields["neutral_starts_N"][which])
     window = slice(start, start + length)
     latents_FCHW = fields["latents_FCHW"][window].float()
     history = 0 if rng.random() < config.no_history_share else int(rng.integers(1, config.max_history_latents + 1))
     if start == 0 and history == 1:  # a first frame of one's own stands before the film as a still
         latents_FCHW = torch.cat([fields["first_CHW"][None].float(), latents_FCHW[1:]])
-    if history == 1 and rng.random() < config.portrait_share:
-        latents_FCHW = torch.cat([fields["references_RCHW"][:1].float(), latents_FCHW[1:]])
+    if begins_neutral:
+        history = 1
+        latents_FCHW = torch.cat([fields["neutral_NCHW"][which][None].float(), latents_FCHW[1:]])
     text_index = int(fields["text_of_latent_F"][start + (history + length) // 2])
     conditions = {
         "text_SD": features.text_NCLD[clip, text_index].float(),

@@ -11,7 +11,7 @@ from training.data.windows import ClipFeatures, WindowConfig, cut_window, refere
 from training.parallel import World
 
 NUM_CLIPS, NUM_LATENTS = 3, 24
-LONG = WindowConfig(num_latents=9, max_history_latents=3, no_history_share=0.15, portrait_share=0.0)
+LONG = WindowConfig(num_latents=9, max_history_latents=3, no_history_share=0.15)
 KEPT = replace(LONG, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
 
 
@@ -25,6 +25,8 @@ def features() -> ClipFeatures:
         clips={
             "latents_FCHW": latents_F[None, :, None, None, None].expand(NUM_CLIPS, -1, 3, 2, 2),
             "first_CHW": torch.full((NUM_CLIPS, 3, 2, 2), -7.0).half(),
+            "neutral_starts_N": torch.tensor([[2, 9, 16]]).expand(NUM_CLIPS, -1),
+            "neutral_NCHW": torch.full((NUM_CLIPS, 3, 3, 2, 2), -3.0).half(),
             "references_RCHW": torch.zeros(NUM_CLIPS, 3, 3, 2, 2).half(),
             "reference_indices_R": torch.tensor([[0, 2, 7]]).expand(NUM_CLIPS, -1),
             "state_TK": frames_T[None, :, None].expand(NUM_CLIPS, -1, 5),
@@ -67,11 +69,10 @@ def test_history_is_sometimes_absent_and_never_too_long(features: ClipFeatures) 
     assert 10 < histories.count(0) < 60
 
 
-def test_some_windows_begin_with_the_portrait(features: ClipFeatures) -> None:
-    windows = [cut_window(features, replace(WindowConfig(), portrait_share=1.0), number) for number in range(40)]
-    begun = [window for window in windows if window["history"] == 1]
-    assert len(begun) > 25
-    assert all(torch.equal(window["latents_FCHW"][0], window["references_RCHW"][0]) for window in begun)
+def test_some_windows_begin_with_a_neutral_face(features: ClipFeatures) -> None:
+    windows = [cut_window(features, replace(WindowConfig(), neutral_share=1.0), number) for number in range(40)]
+    assert all(window["history"] == 1 and window["latents_FCHW"][0, 0, 0, 0] == -3.0 for window in windows)
+    assert {int(window["latents_FCHW"][1, 0, 0, 0]) - 1 for window in windows} == {2, 9, 16}
 
 
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
