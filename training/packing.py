@@ -26,10 +26,11 @@ BASE_SETTINGS = BaseSettings(
     window_latents=4,
     history_latents=1,
     overlap_latents=0,
-    num_steps=2,
+    num_steps=1,
+    history_keep=0.5,
     shift=5.0,
     max_references=3,
-    guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),
+    guidance=GuidanceScales(text=2.0, speak=2.0, listen=2.0),
 )
 
 

@@ -20,7 +20,7 @@ from engine.base.job import FilmPiece, PerformJob
 from engine.base.settings import BaseSettings
 from engine.errors import CancelledError
 from engine.flow.guidance import guide
-from engine.flow.preconditioning import preconditioning_named
+from engine.flow.preconditioning import global_latent, preconditioning_named
 from engine.flow.schedule import TIMESTEP_SCALE, unipc_schedule
 from engine.flow.solver import UniPCSolver, solve
 from engine.loaded_pack import LoadedPack
@@ -66,7 +66,7 @@ class Performer:
             with fast_autocast(self.device):
                 told = conditions.window(plan)
                 self._count("conditions")
-                history_FCHW = tail_FCHW[plan.start - tail_start :][: plan.history]
+                history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], conditions.references)
                 window_FCHW = self._denoise(plan, told, conditions.references, history_FCHW)
             if plan.overlap:
                 overlap = slice(plan.history, plan.history + plan.overlap)
@@ -94,6 +94,11 @@ class Performer:
         latent_BCHW = self.pack.codec.encode_still(as_pixels(picture_HWC, self.pack.size_px)).float()
         self.pack.codec.decode_chunk(latent_BCHW[None], self.decoder_state)
         return latent_BCHW, -1
+
+    def _kept(self, history_FCHW: Tensor, references: ReferenceLatents) -> Tensor:
+        """History moved back towards the global reference, as far as the pack's settings say."""
+        reference_CHW = global_latent(references)[0]
+        return reference_CHW + self.settings.history_keep * (history_FCHW - reference_CHW)
 
     def _denoise(
         self, plan: WindowPlan, told: WindowConditions, references: ReferenceLatents, history_FCHW: Tensor

@@ -10,7 +10,9 @@ class BaseSettings:
     """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
     are made again and blended with what the window before made of them; the rest is new (paper 3.3).
 
-    `residual_std` and `history_share` go with the preconditioning (see there). `max_references` is the most that the pack was trained with:
+    `residual_std` and `history_share` go with the preconditioning (see there). `history_keep` is how much of
+    its difference from the global reference the history keeps when a window continues from it: less than 1 stops errors from adding up
+    and calms the motion. `max_references` is the most that the pack was trained with:
     the global one, then expressions, then views.
     """
 
@@ -22,10 +24,13 @@ class BaseSettings:
     window_latents: int = 9
     history_latents: int = 2
     overlap_latents: int = 1
+    history_keep: float = 1.0
     max_references: int = 13
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.history_keep <= 1.0:
+            raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
         if self.history_latents < 1 or self.overlap_latents < 0 or self.new_latents < 1:
             raise ValueError(
                 f"a window of {self.window_latents} latents has no room for {self.history_latents} of history, "

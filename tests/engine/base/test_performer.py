@@ -104,3 +104,15 @@ def test_bad_jobs_are_refused_in_words(pack: LoadedPack) -> None:
     nobody = replace(small_character(), references=())
     with pytest.raises(CharacterError, match="no global reference"):
         list(perform(pack, replace(job(), character=nobody)))
+
+
+def test_history_that_keeps_nothing_begins_each_window_from_the_reference(pack: LoadedPack) -> None:
+    """What was performed before no longer matters to a later window; how much matters is a setting of the pack."""
+    plain = job()
+    other_S = np.concatenate([np.zeros(4_000, dtype=np.float32), plain.speak_S[4_000:]])  # type: ignore[index]
+    forgetful = replace(pack, base=replace(pack.base, history_keep=0.0, overlap_latents=0, history_latents=1))
+    faithful = replace(forgetful, base=replace(forgetful.base, history_keep=1.0))
+    last = slice(44, 50)
+    changed = replace(plain, speak_S=other_S)
+    assert np.abs(film(forgetful, plain)[last].astype(int) - film(forgetful, changed)[last]).max() <= 2
+    assert np.abs(film(faithful, plain)[last].astype(int) - film(faithful, changed)[last]).max() > 2
