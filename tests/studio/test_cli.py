@@ -149,7 +149,10 @@ def test_wrong_usage_is_status_two() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     film = tmp_path / "film.mp4"
-    command = [sys.executable, "-m", "studio.cli", "perform", "--character", "grey", "--pack", "small"]
+    # A shell that starts us in the background has interrupts ignored, and children inherit that.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from studio.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, "perform", "--character", "grey", "--pack", "small"]
     command += ["--seconds", "600", "-o", str(film)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
         deadline = time.monotonic() + 120

@@ -28,7 +28,9 @@ class WindowConfig:
     num_latents: int = 4
     max_history_latents: int = 1
     no_history_share: float = 0.05
-    neutral_share: float = 0.35  # history has no expression yet: how a film begins, with all of the direction still to do
+    neutral_share: float = (
+        0.35  # history has no expression yet: how a film begins, with all of the direction still to do
+    )
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
