@@ -26,15 +26,16 @@ from training.data.performances import voice_pool
 LEAD_FRAMES = 72  # heard before the film begins, so that listening has a past
 FILM_FRAMES = 96
 NUM_EXTRA_REFERENCES = 2
-NUM_NEUTRAL_STARTS = (
-    3  # places in a clip from where it is also begun with a neutral face, as a film begins with its portrait
+NUM_ALTERED_STARTS = (
+    4  # places in a clip from where it is also begun with another expression, as where a prompt changes
 )
+NEUTRAL_SHARE = 0.6  # of altered starts: films begin with a portrait
 LONGEST_START_LATENTS = 18
 MAX_CAPTIONS = 4
 CAPTION_BYTES = 128
 IDENTITY_STRIDE = 7919
 NUM_IDENTITIES = 999_983
-KIND_SHARES: dict[ClipKind, float] = {"speak": 0.45, "listen": 0.25, "converse": 0.15, "idle": 0.15}
+KIND_SHARES: dict[ClipKind, float] = {"speak": 0.42, "listen": 0.3, "converse": 0.16, "idle": 0.12}
 REFERENCE_NAMES = ("global", *(f"view_{view}" for view in VIEWS), *(f"expression_{name}" for name in EXPRESSIONS))
 
 
@@ -77,9 +78,9 @@ def encode_clip(film: ClipFilm, codec: VideoCodec) -> dict[str, Tensor]:
         references_RCHW = codec.encode_still(_pixels(film.references_RHWC))
         first_CHW = codec.encode_still(_pixels(film.frames_THWC[:1]))[0]
     states_TK = performance.state_TK[LEAD_FRAMES:]
-    starts_N, neutral_NHWC = neutral_starts(film.identity, states_TK, performance.seed, film.frames_THWC.shape[1])
+    starts_N, altered_NHWC = altered_starts(film.identity, states_TK, performance.seed, film.frames_THWC.shape[1])
     with fast_autocast(torch.device("cpu")):
-        neutral_NCHW = codec.encode_still(_pixels(neutral_NHWC))
+        altered_NCHW = codec.encode_still(_pixels(altered_NHWC))
     grid = film.frames_THWC.shape[1] // codec.spatial_stride
     boxes_T = [(mouth_box(film.identity, state_K), eye_box(film.identity, state_K)) for state_K in states_TK]
     text_NL, text_of_latent_F = _captions(performance, codec.frames_per_latent)
@@ -88,8 +89,8 @@ def encode_clip(film: ClipFilm, codec: VideoCodec) -> dict[str, Tensor]:
         "references_RCHW": references_RCHW.half(),
         "reference_indices_R": torch.tensor(film.reference_indices),
         "first_CHW": first_CHW.half(),
-        "neutral_starts_N": torch.from_numpy(starts_N),
-        "neutral_NCHW": neutral_NCHW.half(),
+        "altered_starts_N": torch.from_numpy(starts_N),
+        "altered_NCHW": altered_NCHW.half(),
         "state_TK": torch.from_numpy(states_TK).half(),
         "mouth_FHW": _coverage([mouth for mouth, _ in boxes_T], grid, codec.frames_per_latent),
         "eyes_FHW": _coverage([eyes for _, eyes in boxes_T], grid, codec.frames_per_latent),
@@ -100,17 +101,19 @@ def encode_clip(film: ClipFilm, codec: VideoCodec) -> dict[str, Tensor]:
     }
 
 
-def neutral_starts(
+def altered_starts(
     identity: Identity, states_TK: NDArray[np.float32], seed: int, size_px: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Latents [N] of a clip, and for each the last of its frames drawn again in the same pose without any expression."""
+    """Latents [N] of a clip, and for each the last of its frames drawn again in the same pose with another expression."""
     rng = np.random.default_rng([seed, 78])
-    starts_N = rng.integers(0, LONGEST_START_LATENTS + 1, NUM_NEUTRAL_STARTS)
-    plain_NK = states_TK[starts_N * 4 + 3].copy()
+    starts_N = rng.integers(0, LONGEST_START_LATENTS + 1, NUM_ALTERED_STARTS)
+    altered_NK = states_TK[starts_N * 4 + 3].copy()
     first = channel(EXPRESSION_CHANNELS[0])
-    plain_NK[:, first : first + len(EXPRESSION_CHANNELS)] = 0.0
-    plain_NK[:, first] = 1.0
-    return starts_N, np.stack([draw_frame(identity, plain_K, size_px) for plain_K in plain_NK])
+    altered_NK[:, first : first + len(EXPRESSIONS)] = 0.0
+    for altered_K in altered_NK:
+        other = 0 if rng.random() < NEUTRAL_SHARE else int(rng.integers(1, len(EXPRESSIONS)))
+        altered_K[first + other] = 1.0 if other == 0 else rng.uniform(0.5, 1.0)
+    return starts_N, np.stack([draw_frame(identity, altered_K, size_px) for altered_K in altered_NK])
 
 
 def make_clip(number: int, codec: VideoCodec, size_px: int) -> dict[str, Tensor]:

@@ -8,7 +8,8 @@ import logging
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.codec.protocol import VideoCodec
@@ -51,10 +52,17 @@ def claim_folder(folder: Path, codec_sha256: str) -> None:
         raise BadInputError(f"the clips in {folder} were encoded by another codec; build them anew in another folder")
 
 
-def load_shards(folder: Path) -> dict[str, Tensor]:
-    """All whole shards of a folder in the order of their numbers, stacked over clips; `BadInputError` if there are none."""
+def load_shards(folder: Path, names: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """All whole shards of a folder in the order of their numbers, stacked over clips, or of each only the tensors of `names`.
+
+    `BadInputError` if there are none.
+    """
     paths = sorted(folder.glob("clips-*.safetensors"))
     if not paths:
         raise BadInputError(f"{folder} holds no clips; build them with: lpm data clips -o {folder}")
-    shards = [load_file(path) for path in paths]
-    return {name: torch.cat([shard[name] for shard in shards]) for name in shards[0]}
+    loaded: dict[str, list[Tensor]] = {}
+    for path in paths:
+        with safe_open(path, framework="pt") as shard:
+            for name in names or shard.keys():
+                loaded.setdefault(name, []).append(shard.get_tensor(name))
+    return {name: torch.cat(tensors) for name, tensors in loaded.items()}

@@ -1,7 +1,8 @@
 """Windows of clips as batches for the base model, cut from shards held in memory.
 
 Which clip, where it is cut, how much of it is history and which conditions are dropped follows from the sample's number
-alone. Called by the base model's task.
+alone. For some steps on end each window of a batch follows on the one before it in the same place of the batch, so that a
+trainer can hand it the model's own last latent as history: a film's errors, met in training. Called by the base model's task.
 """
 
 from collections.abc import Iterator
@@ -27,10 +28,10 @@ class WindowConfig:
 
     num_latents: int = 4
     max_history_latents: int = 1
-    no_history_share: float = 0.05
-    neutral_share: float = (
-        0.35  # history has no expression yet: how a film begins, with all of the direction still to do
-    )
+    no_history_share: float = 0.0
+    altered_share: float = 0.35  # history has another expression yet: a film's portrait, or the prompt before this one
+    rollout_windows: int = 5  # how many steps on end a place of the batch stays with its clip
+    own_history_share: float = 0.6  # of windows that follow on another: their history is what the model made of it
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
@@ -40,6 +41,11 @@ class WindowConfig:
     def __post_init__(self) -> None:
         if not 0 < self.max_history_latents < self.num_latents:
             raise ValueError("a window needs room for history and for something new")
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether one latent of history, the model's own, is all that a window needs."""
+        return self.max_history_latents == 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,42 +84,84 @@ def encode_features(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WindowPlace:
+    """Where a window is cut. `altered` is the altered start that its history comes from; `follows` is whether it goes on from
+    the window that the same place of the batch held one step earlier."""
+
+    clip: int
+    start: int
+    altered: int | None = None
+    follows: bool = False
+
+
 def window_batches(
     features: ClipFeatures, config: WindowConfig, first_sample: int, batch_samples: int, world: World
 ) -> Iterator[dict[str, Tensor]]:
-    """Batches of windows from sample `first_sample` on; a batch has extra references in all of its samples or in none."""
+    """Batches of windows from sample `first_sample` on; a batch has extra references in all of its samples or in none.
+
+    A run of steps in which windows follow on each other begins at every `rollout_windows`-th step.
+    """
+    step_samples = batch_samples * world.size
     number = first_sample
     while True:
-        stop = number + batch_samples * world.size
         has_extra = np.random.default_rng([number, 9]).random() < config.extra_references_share
-        samples = [cut_window(features, config, sample) for sample in range(number + world.rank, stop, world.size)]
+        samples = [
+            cut_window(features, config, sample, place_of(features, config, sample, step_samples))
+            for sample in range(number + world.rank, number + step_samples, world.size)
+        ]
         batch = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
         if not has_extra:
             for name in ("references_RCHW", "kinds_R", "subtypes_R"):
                 batch[name] = batch[name][:, :1]
         yield batch
-        number = stop
+        number += step_samples
 
 
-def cut_window(features: ClipFeatures, config: WindowConfig, number: int) -> dict[str, Tensor]:
-    """Window `number`: latents with `history` clean ones in front, references, features and truth."""
+def place_of(features: ClipFeatures, config: WindowConfig, number: int, step_samples: int) -> WindowPlace:
+    """Where sample `number` is cut when a step takes `step_samples`: from the beginning of its run of steps to it."""
+    step, slot = divmod(number, step_samples)
+    first_step = step - step % config.rollout_windows if config.can_follow else step
+    place = _fresh_place(features, config, first_step * step_samples + slot)
+    for each in range(first_step + 1, step + 1):
+        start = place.start + config.num_latents - 1
+        if start < _num_starts(features, config):
+            place = WindowPlace(clip=place.clip, start=start, follows=True)
+        else:
+            place = _fresh_place(features, config, each * step_samples + slot)
+    return place
+
+
+def _num_starts(features: ClipFeatures, config: WindowConfig) -> int:
+    return features.clips["latents_FCHW"].shape[1] - config.num_latents  # the margin of sound behind it must exist
+
+
+def _fresh_place(features: ClipFeatures, config: WindowConfig, number: int) -> WindowPlace:
     rng = np.random.default_rng([number, 5])
-    clip = int(rng.integers(features.num_clips))
+    clip, start = int(rng.integers(features.num_clips)), int(rng.integers(_num_starts(features, config)))
+    if not config.can_follow or rng.random() >= config.altered_share:
+        return WindowPlace(clip=clip, start=start)
+    starts_N = features.clips["altered_starts_N"][clip]
+    altered = int(rng.integers(len(starts_N)))
+    return WindowPlace(clip=clip, start=int(starts_N[altered]), altered=altered)
+
+
+def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place: WindowPlace) -> dict[str, Tensor]:
+    """Window `number`: latents with `history` clean ones in front, references, features and truth.
+
+    `own_history` says that the first latent is to be replaced by the model's own, where it has just made it.
+    """
+    rng = np.random.default_rng([number, 6])
+    clip, start, length = place.clip, place.start, config.num_latents
     fields = {name: tensor[clip] for name, tensor in features.clips.items()}
-    length = config.num_latents
-    start = int(rng.integers(len(fields["latents_FCHW"]) - length))  # the margin of sound behind it must exist
-    begins_neutral = config.max_history_latents == 1 and rng.random() < config.neutral_share
-    which = int(rng.integers(len(fields["neutral_starts_N"])))
-    if begins_neutral:
-        start = int(fields["neutral_starts_N"][which])
     window = slice(start, start + length)
     latents_FCHW = fields["latents_FCHW"][window].float()
-    history = 0 if rng.random() < config.no_history_share else int(rng.integers(1, config.max_history_latents + 1))
-    if start == 0 and history == 1:  # a first frame of one's own stands before the film as a still
+    has_history = place.altered is not None or rng.random() >= config.no_history_share
+    history = int(rng.integers(1, config.max_history_latents + 1)) if has_history else 0
+    if place.altered is not None:
+        latents_FCHW = torch.cat([fields["altered_NCHW"][place.altered][None].float(), latents_FCHW[1:]])
+    elif start == 0 and history == 1:  # a first frame of one's own stands before the film as a still
         latents_FCHW = torch.cat([fields["first_CHW"][None].float(), latents_FCHW[1:]])
-    if begins_neutral:
-        history = 1
-        latents_FCHW = torch.cat([fields["neutral_NCHW"][which][None].float(), latents_FCHW[1:]])
     text_index = int(fields["text_of_latent_F"][start + (history + length) // 2])
     conditions = {
         "text_SD": features.text_NCLD[clip, text_index].float(),
@@ -129,6 +177,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int) -> dic
         **conditions,
         "latents_FCHW": latents_FCHW,
         "history": torch.tensor(history),
+        "own_history": torch.tensor(place.follows and rng.random() < config.own_history_share),
         "references_RCHW": fields["references_RCHW"].float(),
         "kinds_R": kinds_R,
         "subtypes_R": subtypes_R,

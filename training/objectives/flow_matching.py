@@ -16,13 +16,18 @@ from training.actor.state import MOUTH_CHANNELS, NUM_CHANNELS, channel
 
 @dataclass(frozen=True, kw_only=True)
 class FlowMatchingConfig:
-    """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past."""
+    """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past.
+
+    `full_noise_share` of the samples stand at noise level 1, where a pack of few steps spends its forwards.
+    """
 
     sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=16.0))
+    full_noise_share: float = 0.5
     mouth_weight: float = 5.0
     eyes_weight: float = 2.5
     history_noise: float = 0.12
     state_weight: float = 0.3
+    perceived_weight: float = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +59,14 @@ def noise_window(
 
 
 def draw_sigma(config: FlowMatchingConfig, batch: int, generator: torch.Generator) -> Tensor:
-    """One noise level a sample, spread evenly over the batch so that steps differ less."""
-    strata_B = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
-    if config.sigma.kind != "uniform":
-        return sample_sigma(config.sigma, (batch,), generator)
-    return config.sigma.shift * strata_B / (1 + (config.sigma.shift - 1) * strata_B)
+    """One noise level a sample, spread evenly over the batch so that steps differ less, in random order."""
+    if config.sigma.kind == "uniform":
+        strata_B = (torch.randperm(batch, generator=generator) + torch.rand(batch, generator=generator)) / batch
+        sigma_B = config.sigma.shift * strata_B / (1 + (config.sigma.shift - 1) * strata_B)
+    else:
+        sigma_B = sample_sigma(config.sigma, (batch,), generator)
+    is_full_B = torch.rand(batch, generator=generator) < config.full_noise_share
+    return torch.where(is_full_B, torch.ones_like(sigma_B), sigma_B)
 
 
 def position_weights(config: FlowMatchingConfig, window: NoisedWindow, mouth_BFHW: Tensor, eyes_BFHW: Tensor) -> Tensor:

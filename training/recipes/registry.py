@@ -12,5 +12,6 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-speak-encoder": tiny.tiny_speak_encoder,
     "tiny-listen-encoder": tiny.tiny_listen_encoder,
     "tiny-text-encoder": tiny.tiny_text_encoder,
+    "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-base": tiny.tiny_base,
 }

@@ -1,5 +1,7 @@
 """The recipes of the pack that ships, in the order they are run: codec, encoders, base model."""
 
+from einops import rearrange
+
 from engine.codec.folded_vae import FoldedVae
 from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
@@ -14,6 +16,7 @@ from training.data.shards import load_shards
 from training.data.windows import ClipFeatures, WindowConfig, encode_features
 from training.objectives.codec import CodecLossConfig
 from training.objectives.flow_matching import FlowMatchingConfig, StateReadout
+from training.objectives.perceived_state import LatentReader
 from training.optimizers import OptimizerConfig
 from training.recipes import parts
 from training.recipes.places import Places
@@ -21,6 +24,7 @@ from training.recipes.run import Run
 from training.tasks.audio_encoder import AudioEncoderTask, AudioReadout
 from training.tasks.base_model import BaseModel, BaseModelTask
 from training.tasks.codec import CodecTask
+from training.tasks.latent_reader import READER_FILE, READER_FOLDER, LatentReaderTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
 
@@ -82,6 +86,37 @@ def tiny_text_encoder(places: Places) -> Run:
     return Run(task=task, config=_encoder_config(num_steps=1500, batch_samples=64))
 
 
+def tiny_latent_reader(places: Places) -> Run:
+    """The reader of latents, trained on the clips' own; `tiny-base` looks for it in `reader` beside them (`-o runs/clips/reader`)."""
+    clips = load_shards(places.clips, names=("latents_FCHW", "state_TK"))
+    task = LatentReaderTask(
+        reader=latent_reader(),
+        latents_NCHW=clips["latents_FCHW"].flatten(0, 1),
+        states_NTK=rearrange(clips["state_TK"], "n (f fold) k -> (n f) fold k", fold=parts.CODEC.frames_per_latent),
+    )
+    config = TrainerConfig(
+        num_steps=1500,
+        batch_samples=256,
+        optimizer=OptimizerConfig(muon_learning_rate=5e-3, adamw_learning_rate=1.5e-3, weight_decay=0.02),
+        warmup_steps=50,
+        decay_steps=600,
+        ema_decay=0.98,
+        save_each_steps=500,
+        sample_each_steps=500,
+        report_each_steps=50,
+    )
+    return Run(task=task, config=config)
+
+
+def latent_reader() -> LatentReader:
+    """The reader at the size of the small pack's latents."""
+    return LatentReader(
+        parts.CODEC.latent_channels,
+        grid=parts.SIZE_PX // parts.CODEC.spatial_stride,
+        frames_per_latent=parts.CODEC.frames_per_latent,
+    )
+
+
 def tiny_base(places: Places) -> Run:
     """Base LPM at the `tiny` preset, on clips built beforehand, behind the frozen codec and encoders of `places.parts`."""
     window = WindowConfig()
@@ -92,6 +127,7 @@ def tiny_base(places: Places) -> Run:
     readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
     task = BaseModelTask(
         base=BaseModel(Transformer(parts.BASE), readout),
+        reader=parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader()),
         precondition=preconditioning_named("around_reference", parts.RESIDUAL_STD, parts.HISTORY_SHARE),
         flow=FlowMatchingConfig(),
         window=window,

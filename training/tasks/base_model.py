@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.codec.protocol import VideoCodec
+from engine.flow.noising import clean_from_velocity
 from engine.flow.preconditioning import Preconditioning
 from engine.flow.schedule import TIMESTEP_SCALE, euler_schedule
 from engine.flow.solver import EulerSolver, solve
@@ -18,7 +19,7 @@ from engine.packs import fill_from_file, save_weights
 from engine.precision import fast_autocast
 from engine.references import ReferenceLatents
 from training.actor.state import channel
-from training.data.windows import ClipFeatures, WindowConfig, cut_window, window_batches
+from training.data.windows import ClipFeatures, WindowConfig, cut_window, place_of, window_batches
 from training.objectives.flow_matching import (
     FlowMatchingConfig,
     StateReadout,
@@ -29,12 +30,15 @@ from training.objectives.flow_matching import (
     state_scales,
     velocity_loss,
 )
+from training.objectives.perceived_state import LatentReader, perceived_state_loss
 from training.parallel import World
 
 READOUT_FILE = "state_readout.safetensors"
 HELD_OUT_SIGMAS = (0.4, 0.8, 1.0)
+MEASURED = ("mouth_open", "pitch", "yaw", "blink", "expression_happy", "expression_angry")
 NUM_SAMPLES = 6
-NUM_SAMPLE_STEPS = 2
+NUM_SAMPLE_STEPS = 1
+CERTAIN_SIGMA = 0.9  # from here on a prediction is the model's own and hardly its noisy input's
 
 
 class BaseModel(nn.Module):
@@ -57,11 +61,37 @@ class BaseModel(nn.Module):
         return output_BFCHW, self.readout(hidden[0], inputs.latents_BFCHW.shape[1])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One forward over a batch of windows: its losses, the clean latents it points to, and what two readers see."""
+
+    losses: dict[str, Tensor]
+    clean_BFCHW: Tensor
+    hidden_BTK: Tensor
+    shown_BTK: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnHistory:
+    """The last latents [B, C, H, W] that the model made of a batch's windows, and where it made them out of noise alone."""
+
+    last_BCHW: Tensor
+    is_own_B: Tensor
+
+    def put_into(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The next batch, begun with what the model made, where a window says that it follows on."""
+        latents_BFCHW = batch["latents_FCHW"]
+        is_own_B111 = (batch["own_history"] & self.is_own_B)[:, None, None, None]
+        first_BCHW = torch.where(is_own_B111, self.last_BCHW, latents_BFCHW[:, 0])
+        return {**batch, "latents_FCHW": torch.cat([first_BCHW[:, None], latents_BFCHW[:, 1:]], dim=1)}
+
+
 @dataclass(kw_only=True)
 class BaseModelTask:
-    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from."""
+    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from; `reader` is frozen."""
 
     base: BaseModel
+    reader: LatentReader
     precondition: Preconditioning
     flow: FlowMatchingConfig
     window: WindowConfig
@@ -69,7 +99,8 @@ class BaseModelTask:
     held_out: ClipFeatures
     codec: VideoCodec
     weights_file: str = "base.safetensors"
-    num_held_out: int = 24
+    num_held_out: int = 48
+    _own: OwnHistory | None = None
 
     @property
     def model(self) -> nn.Module:
@@ -88,9 +119,11 @@ class BaseModelTask:
         return window_batches(self.features, self.window, first_sample, batch_samples, world)
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Velocity and state at one noise level a sample."""
+        """Velocity and state at one noise level a sample, behind history of which some is the model's own."""
         sigma_B = draw_sigma(self.flow, len(batch["history"]), generator)
-        return self._losses(batch, sigma_B, generator)[0]
+        made = self._losses(batch if self._own is None else self._own.put_into(batch), sigma_B, generator)
+        self._own = OwnHistory(last_BCHW=made.clean_BFCHW[:, -1].detach(), is_own_B=sigma_B >= CERTAIN_SIGMA)
+        return made.losses
 
     def measure(self) -> dict[str, float]:
         """Held-out velocity loss at fixed noise levels, and how well the hidden mouth follows the true one at the noisiest."""
@@ -99,14 +132,15 @@ class BaseModelTask:
         for sigma in HELD_OUT_SIGMAS:
             generator = torch.Generator().manual_seed(1)
             sigma_B = torch.full((len(batch["history"]),), sigma)
-            losses, states_BTK = self._losses(batch, sigma_B, generator)
-            measures[f"held_out_velocity_{sigma}"] = float(losses["velocity"])
-        for name in ("mouth_open", "pitch", "yaw", "expression_happy"):
+            made = self._losses(batch, sigma_B, generator)
+            measures[f"held_out_velocity_{sigma}"] = float(made.losses["velocity"])
+        for name in MEASURED:
             column = channel(name)
-            pair = torch.stack(
-                [states_BTK[:, 4:, column].flatten().float(), batch["state_TK"][:, 4:, column].flatten()]
-            )
-            measures[f"hidden_r_{name}"] = float(torch.corrcoef(pair)[0, 1])
+            true_N = batch["state_TK"][:, 4:, column].flatten()
+            hidden_N = made.hidden_BTK[:, 4:, column].flatten().float()
+            shown_N = made.shown_BTK[:, 4:, column].flatten()
+            measures[f"hidden_r_{name}"] = float(torch.corrcoef(torch.stack([hidden_N, true_N]))[0, 1])
+            measures[f"shown_r_{name}"] = float(torch.corrcoef(torch.stack([shown_N, true_N]))[0, 1])
         return measures
 
     def write_samples(self, folder: Path, step: int) -> None:
@@ -152,21 +186,23 @@ class BaseModelTask:
         if (folder / READOUT_FILE).is_file():
             fill_from_file(folder / READOUT_FILE, self.base.readout)
 
-    def _losses(
-        self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def _losses(self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator) -> Made:
         window = noise_window(self.flow, batch["latents_FCHW"], batch["history"], sigma_B, generator)
         inputs = self._inputs(batch, window.noisy_BFCHW, window.sigma_BF)
-        output_BFCHW, states_BTK = self.base(inputs)
+        output_BFCHW, hidden_BTK = self.base(inputs)
         predicted_BFCHW = self.precondition.velocity(
             output_BFCHW, window.noisy_BFCHW, window.sigma_BF, inputs.references
         )
         scale_BF1HW = self.precondition.error_scale(window.sigma_BF, self._grid(batch))
         weight_BFHW = position_weights(self.flow, window, batch["mouth_FHW"], batch["eyes_FHW"])
         velocity = velocity_loss(scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW)
-        state = state_loss(states_BTK, batch["state_TK"], window.is_new_BF, state_scales())
-        loss = velocity + self.flow.state_weight * state
-        return {"loss": loss, "velocity": velocity.detach(), "state": state.detach()}, states_BTK
+        hidden = state_loss(hidden_BTK, batch["state_TK"], window.is_new_BF, state_scales())
+        clean_BFCHW = clean_from_velocity(window.noisy_BFCHW, predicted_BFCHW, window.sigma_BF)
+        shown_BTK = self.reader(clean_BFCHW)
+        shown = perceived_state_loss(shown_BTK, batch["state_TK"], window.is_new_BF, sigma_B)
+        loss = velocity + self.flow.state_weight * hidden + self.flow.perceived_weight * shown
+        losses = {"loss": loss, "velocity": velocity.detach(), "state": hidden.detach(), "shown": shown.detach()}
+        return Made(losses=losses, clean_BFCHW=clean_BFCHW, hidden_BTK=hidden_BTK, shown_BTK=shown_BTK)
 
     def _inputs(self, batch: dict[str, Tensor], latents_BFCHW: Tensor, sigma_BF: Tensor) -> DitInputs:
         inputs = dit_inputs(batch, latents_BFCHW, sigma_BF * TIMESTEP_SCALE)
@@ -178,7 +214,10 @@ class BaseModelTask:
 
     def _held_out_batch(self) -> dict[str, Tensor]:
         plain = replace(self.window, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
-        samples = [cut_window(self.held_out, plain, number) for number in range(self.num_held_out)]
+        samples = [
+            cut_window(self.held_out, plain, number, place_of(self.held_out, plain, number, self.num_held_out))
+            for number in range(self.num_held_out)
+        ]
         return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 

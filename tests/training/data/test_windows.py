@@ -1,5 +1,6 @@
 """Windows for the base model: reproducible, aligned with their truth, and with the conditions they claim."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,15 @@ import torch
 
 from engine.references import ReferenceKind
 from training.data.clips import REFERENCE_NAMES
-from training.data.windows import ClipFeatures, WindowConfig, cut_window, reference_numbers, window_batches
+from training.data.windows import (
+    ClipFeatures,
+    WindowConfig,
+    WindowPlace,
+    cut_window,
+    place_of,
+    reference_numbers,
+    window_batches,
+)
 from training.parallel import World
 
 NUM_CLIPS, NUM_LATENTS = 3, 24
@@ -25,8 +34,8 @@ def features() -> ClipFeatures:
         clips={
             "latents_FCHW": latents_F[None, :, None, None, None].expand(NUM_CLIPS, -1, 3, 2, 2),
             "first_CHW": torch.full((NUM_CLIPS, 3, 2, 2), -7.0).half(),
-            "neutral_starts_N": torch.tensor([[2, 9, 16]]).expand(NUM_CLIPS, -1),
-            "neutral_NCHW": torch.full((NUM_CLIPS, 3, 3, 2, 2), -3.0).half(),
+            "altered_starts_N": torch.tensor([[2, 9, 16]]).expand(NUM_CLIPS, -1),
+            "altered_NCHW": torch.full((NUM_CLIPS, 3, 3, 2, 2), -3.0).half(),
             "references_RCHW": torch.zeros(NUM_CLIPS, 3, 3, 2, 2).half(),
             "reference_indices_R": torch.tensor([[0, 2, 7]]).expand(NUM_CLIPS, -1),
             "state_TK": frames_T[None, :, None].expand(NUM_CLIPS, -1, 5),
@@ -40,14 +49,19 @@ def features() -> ClipFeatures:
     )
 
 
+def window_of(features: ClipFeatures, config: WindowConfig, number: int) -> dict[str, torch.Tensor]:
+    """Window `number` where steps take one sample."""
+    return cut_window(features, config, number, place_of(features, config, number, 1))
+
+
 def test_a_window_is_a_pure_function_of_its_number(features: ClipFeatures) -> None:
-    first, again = cut_window(features, LONG, 11), cut_window(features, LONG, 11)
+    first, again = window_of(features, LONG, 11), window_of(features, LONG, 11)
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 @pytest.mark.parametrize("number", range(40))
 def test_sound_state_and_latents_of_a_window_lie_at_the_same_place(features: ClipFeatures, number: int) -> None:
-    window = cut_window(features, KEPT, number)
+    window = window_of(features, KEPT, number)
     start = int(window["latents_FCHW"][1, 0, 0, 0]) - 1
     assert window["state_TK"][0, 0] == start * 4
     assert window["speak_AD"][0, 0] == start
@@ -59,20 +73,42 @@ def test_sound_state_and_latents_of_a_window_lie_at_the_same_place(features: Cli
 
 
 def test_dropped_conditions_are_zeros(features: ClipFeatures) -> None:
-    window = cut_window(features, replace(KEPT, text_drop_share=1.0, speak_drop_share=1.0, listen_drop_share=1.0), 3)
+    window = window_of(features, replace(KEPT, text_drop_share=1.0, speak_drop_share=1.0, listen_drop_share=1.0), 3)
     assert not any(window[name].any() for name in ("text_SD", "speak_AD", "listen_AD"))
 
 
 def test_history_is_sometimes_absent_and_never_too_long(features: ClipFeatures) -> None:
-    histories = [int(cut_window(features, LONG, number)["history"]) for number in range(200)]
+    histories = [int(window_of(features, LONG, number)["history"]) for number in range(200)]
     assert set(histories) == {0, 1, 2, 3}
     assert 10 < histories.count(0) < 60
 
 
-def test_some_windows_begin_with_a_neutral_face(features: ClipFeatures) -> None:
-    windows = [cut_window(features, replace(WindowConfig(), neutral_share=1.0), number) for number in range(40)]
+def test_some_windows_begin_with_another_expression(features: ClipFeatures) -> None:
+    config = replace(WindowConfig(), altered_share=1.0, rollout_windows=1)
+    windows = [window_of(features, config, number) for number in range(40)]
     assert all(window["history"] == 1 and window["latents_FCHW"][0, 0, 0, 0] == -3.0 for window in windows)
     assert {int(window["latents_FCHW"][1, 0, 0, 0]) - 1 for window in windows} == {2, 9, 16}
+
+
+def test_windows_follow_on_each_other_within_a_run_of_steps_and_stay_inside_their_clip(features: ClipFeatures) -> None:
+    config = WindowConfig(rollout_windows=5)
+    step_samples = 6
+    for slot in range(step_samples):
+        places = [place_of(features, config, step * step_samples + slot, step_samples) for step in range(5, 15)]
+        assert not places[0].follows and not places[5].follows, "a run begins at every fifth step"
+        for before, place in itertools.pairwise(places):
+            if place.follows:
+                assert (place.clip, place.start) == (before.clip, before.start + 3)
+            assert place.start < NUM_LATENTS - 4
+    followers = [place_of(features, config, number, step_samples).follows for number in range(300)]
+    assert 0.4 < sum(followers) / len(followers) < 0.8
+
+
+def test_own_history_is_asked_for_only_where_a_window_follows(features: ClipFeatures) -> None:
+    config = replace(WindowConfig(), own_history_share=1.0)
+    for follows in (True, False):
+        window = cut_window(features, config, 3, WindowPlace(clip=0, start=4, follows=follows))
+        assert bool(window["own_history"]) is follows
 
 
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:

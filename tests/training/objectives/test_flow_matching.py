@@ -1,5 +1,7 @@
 """The cost of the base model: only new frames count, and history is noisier than it says."""
 
+from dataclasses import replace
+
 import torch
 
 from training.objectives.codec import CodecLossConfig, codec_loss
@@ -53,11 +55,18 @@ def test_errors_on_history_cost_nothing_and_on_mouths_most() -> None:
 
 
 def test_noise_levels_of_a_batch_are_spread() -> None:
-    sigma_B = draw_sigma(CONFIG, 64, torch.Generator().manual_seed(0))
-    shift = CONFIG.sigma.shift
-    even_B = sigma_B / (shift - (shift - 1) * sigma_B)
+    config = replace(CONFIG, full_noise_share=0.0)
+    sigma_B = draw_sigma(config, 64, torch.Generator().manual_seed(0))
+    shift = config.sigma.shift
+    even_B = (sigma_B / (shift - (shift - 1) * sigma_B)).sort().values
     assert (even_B * 64 + 1e-3).floor().tolist() == list(range(64)), "one in each of 64 equal strata before the shift"
+    assert sigma_B.tolist() != sorted(sigma_B.tolist()), "in no order"
     assert (sigma_B > 0.5).float().mean() > 0.6, "the shift moves them towards noise"
+
+
+def test_some_samples_stand_at_full_noise() -> None:
+    sigma_B = draw_sigma(replace(CONFIG, full_noise_share=0.5), 400, torch.Generator().manual_seed(0))
+    assert 0.4 < (sigma_B == 1.0).float().mean() < 0.6
 
 
 def test_the_readout_reads_video_tokens_only_and_history_is_not_asked_for() -> None:
