@@ -28,6 +28,7 @@ class FlowMatchingConfig:
     history_noise: float = 0.12
     state_weight: float = 0.3
     perceived_weight: float = 0.3
+    bend: float = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +76,15 @@ def position_weights(config: FlowMatchingConfig, window: NoisedWindow, mouth_BFH
     return weight_BFHW * window.is_new_BF[:, :, None, None]
 
 
-def velocity_loss(error_BFCHW: Tensor, weight_BFHW: Tensor) -> Tensor:
-    """Weighted squared error of the velocity, scaled as the preconditioning says."""
-    mean: Tensor = (weight_BFHW * error_BFCHW.float().square().mean(dim=2)).sum() / weight_BFHW.sum()
+def velocity_loss(error_BFCHW: Tensor, weight_BFHW: Tensor, bend: float) -> Tensor:
+    """Weighted pseudo-Huber error of the velocity, a position's channels together: squared up to `bend`, straight beyond.
+
+    Where a few futures are possible (a glance or none) a squared error asks for their mean, which is a ghost of each; beyond
+    the bend the cost asks for the one that most agree on.
+    """
+    size_BFHW = error_BFCHW.float().square().mean(dim=2)
+    bent_BFHW = 2 * bend * ((size_BFHW + bend**2).sqrt() - bend)
+    mean: Tensor = (weight_BFHW * bent_BFHW).sum() / weight_BFHW.sum()
     return mean
 
 

@@ -14,14 +14,14 @@ from training.objectives.flow_matching import state_scales
 
 
 class LatentReader(nn.Module):
-    """The states of a latent's frames from that latent alone."""
+    """The states of a latent's frames from that latent and the character's global reference, seen side by side."""
 
     def __init__(self, latent_channels: int, grid: int, frames_per_latent: int, width: int = 160) -> None:
         super().__init__()
         self.frames_per_latent = frames_per_latent
         coarse = (grid + 1) // 2
         self.see = nn.Sequential(
-            nn.Conv2d(latent_channels, width, 1),
+            nn.Conv2d(2 * latent_channels, width, 1),
             nn.GELU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.GELU(),
@@ -34,10 +34,11 @@ class LatentReader(nn.Module):
             nn.Linear(2 * width, frames_per_latent * NUM_CHANNELS),
         )
 
-    def forward(self, latents_BFCHW: Tensor) -> Tensor:
+    def forward(self, latents_BFCHW: Tensor, reference_BCHW: Tensor) -> Tensor:
         """Latents [B, F, C, H, W] to states [B, 4 F, K], in units of `perceived_scales`."""
         frames = latents_BFCHW.shape[1]
-        seen = self.see(rearrange(latents_BFCHW, "b f c h w -> (b f) c h w"))
+        pairs_BFCHW = torch.cat([latents_BFCHW, reference_BCHW[:, None].expand_as(latents_BFCHW)], dim=2)
+        seen = self.see(rearrange(pairs_BFCHW, "b f c h w -> (b f) c h w"))
         states = self.read(seen.flatten(1))
         read_BTK: Tensor = rearrange(
             states, "(b f) (fold k) -> b (f fold) k", f=frames, fold=self.frames_per_latent, k=NUM_CHANNELS

@@ -1,7 +1,5 @@
 """The recipes of the pack that ships, in the order they are run: codec, encoders, base model."""
 
-from einops import rearrange
-
 from engine.codec.folded_vae import FoldedVae
 from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
@@ -88,16 +86,17 @@ def tiny_text_encoder(places: Places) -> Run:
 
 def tiny_latent_reader(places: Places) -> Run:
     """The reader of latents, trained on the clips' own; `tiny-base` looks for it in `reader` beside them (`-o runs/clips/reader`)."""
-    clips = load_shards(places.clips, names=("latents_FCHW", "state_TK"))
+    clips = load_shards(places.clips, names=("latents_FCHW", "state_TK", "references_RCHW"))
     task = LatentReaderTask(
         reader=latent_reader(),
-        latents_NCHW=clips["latents_FCHW"].flatten(0, 1),
-        states_NTK=rearrange(clips["state_TK"], "n (f fold) k -> (n f) fold k", fold=parts.CODEC.frames_per_latent),
+        latents_NFCHW=clips["latents_FCHW"],
+        states_NTK=clips["state_TK"],
+        reference_NCHW=clips["references_RCHW"][:, 0],
     )
     config = TrainerConfig(
         num_steps=1500,
         batch_samples=256,
-        optimizer=OptimizerConfig(muon_learning_rate=5e-3, adamw_learning_rate=1.5e-3, weight_decay=0.02),
+        optimizer=OptimizerConfig(muon_learning_rate=0.01, adamw_learning_rate=2e-3, weight_decay=0.02),
         warmup_steps=50,
         decay_steps=600,
         ema_decay=0.98,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.codec.protocol import VideoCodec
 from engine.flow.noising import clean_from_velocity
-from engine.flow.preconditioning import Preconditioning
+from engine.flow.preconditioning import Preconditioning, global_latent
 from engine.flow.schedule import TIMESTEP_SCALE, euler_schedule
 from engine.flow.solver import EulerSolver, solve
 from engine.model.transformer import DitInputs, Transformer
@@ -195,10 +195,10 @@ class BaseModelTask:
         )
         scale_BF1HW = self.precondition.error_scale(window.sigma_BF, self._grid(batch))
         weight_BFHW = position_weights(self.flow, window, batch["mouth_FHW"], batch["eyes_FHW"])
-        velocity = velocity_loss(scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW)
+        velocity = velocity_loss(scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW, self.flow.bend)
         hidden = state_loss(hidden_BTK, batch["state_TK"], window.is_new_BF, state_scales())
         clean_BFCHW = clean_from_velocity(window.noisy_BFCHW, predicted_BFCHW, window.sigma_BF)
-        shown_BTK = self.reader(clean_BFCHW)
+        shown_BTK = self.reader(clean_BFCHW, global_latent(inputs.references))
         shown = perceived_state_loss(shown_BTK, batch["state_TK"], window.is_new_BF, sigma_B)
         loss = velocity + self.flow.state_weight * hidden + self.flow.perceived_weight * shown
         losses = {"loss": loss, "velocity": velocity.detach(), "state": hidden.detach(), "shown": shown.detach()}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from engine.packs import fill_from_file, save_weights
@@ -21,12 +22,13 @@ MEASURED = ("mouth_open", "mouth_width", "pitch", "yaw", "blink", "gaze_x", "bro
 
 @dataclass(kw_only=True)
 class LatentReaderTask:
-    """Satisfies `training.trainer.Task`. Latents [N, C, H, W] with the states of their frames [N, 4, K]."""
+    """Satisfies `training.trainer.Task`. Clips' latents, the states of their frames, and their global references."""
 
     reader: LatentReader
-    latents_NCHW: Tensor
+    latents_NFCHW: Tensor
     states_NTK: Tensor
-    num_held_out: int = 1024
+    reference_NCHW: Tensor
+    num_held_out: int = 48
 
     @property
     def model(self) -> nn.Module:
@@ -46,13 +48,16 @@ class LatentReaderTask:
         number = first_sample
         while True:
             rng = np.random.default_rng([number, world.rank, 3])
-            rows = torch.from_numpy(rng.integers(self.num_held_out, len(self.latents_NCHW), batch_samples))
-            yield self._rows(rows)
+            num_clips, num_latents = self.latents_NFCHW.shape[:2]
+            clips = rng.integers(self.num_held_out, num_clips, batch_samples)
+            yield self._latents(
+                torch.from_numpy(clips), torch.from_numpy(rng.integers(num_latents, size=batch_samples))
+            )
             number += batch_samples * world.size
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Smooth absolute error of the state."""
-        read_BTK = self.reader(noised(batch["latents_BFCHW"], MOST_NOISE, generator))
+        read_BTK = self.reader(noised(batch["latents_BFCHW"], MOST_NOISE, generator), batch["reference_BCHW"])
         num_samples = len(read_BTK)
         loss = perceived_state_loss(
             read_BTK, batch["state_BTK"], torch.ones(num_samples, 1, dtype=torch.bool), torch.ones(num_samples)
@@ -61,8 +66,10 @@ class LatentReaderTask:
 
     def measure(self) -> dict[str, float]:
         """Correlation of what is read with the truth, over held-out clips."""
-        batch = self._rows(torch.arange(self.num_held_out))
-        read_BTK = self.reader(batch["latents_BFCHW"]) * perceived_scales()
+        num_latents = self.latents_NFCHW.shape[1]
+        clips = torch.arange(self.num_held_out).repeat_interleave(num_latents)
+        batch = self._latents(clips, torch.arange(num_latents).repeat(self.num_held_out))
+        read_BTK = self.reader(batch["latents_BFCHW"], batch["reference_BCHW"]) * perceived_scales()
         measures = {}
         for name in MEASURED:
             column = channel(name)
@@ -81,8 +88,10 @@ class LatentReaderTask:
         """Another run's reader."""
         fill_from_file(folder / READER_FILE, self.reader)
 
-    def _rows(self, rows_B: Tensor) -> dict[str, Tensor]:
+    def _latents(self, clips_B: Tensor, frames_B: Tensor) -> dict[str, Tensor]:
+        states_NFTK = rearrange(self.states_NTK, "n (f fold) k -> n f fold k", f=self.latents_NFCHW.shape[1])
         return {
-            "latents_BFCHW": self.latents_NCHW[rows_B].float()[:, None],
-            "state_BTK": self.states_NTK[rows_B].float(),
+            "latents_BFCHW": self.latents_NFCHW[clips_B, frames_B].float()[:, None],
+            "reference_BCHW": self.reference_NCHW[clips_B].float(),
+            "state_BTK": states_NFTK[clips_B, frames_B].float(),
         }

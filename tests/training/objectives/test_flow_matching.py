@@ -48,10 +48,27 @@ def test_errors_on_history_cost_nothing_and_on_mouths_most() -> None:
     weight = position_weights(CONFIG, noised, mouth, torch.zeros_like(mouth))
     error = torch.zeros(1, 5, 3, 4, 4)
     error[:, :2] = 9.0
-    assert velocity_loss(error, weight) == 0
+    assert velocity_loss(error, weight, bend=0.25) == 0
     on_mouth, elsewhere = torch.zeros_like(error), torch.zeros_like(error)
     on_mouth[:, 3, :, 2, 2], elsewhere[:, 3, :, 0, 0] = 1.0, 1.0
-    torch.testing.assert_close(velocity_loss(on_mouth, weight), CONFIG.mouth_weight * velocity_loss(elsewhere, weight))
+    torch.testing.assert_close(
+        velocity_loss(on_mouth, weight, bend=0.25), CONFIG.mouth_weight * velocity_loss(elsewhere, weight, bend=0.25)
+    )
+
+
+def test_beyond_the_bend_the_cost_asks_for_what_most_agree_on() -> None:
+    futures = torch.tensor([0.0, 0.0, 0.0, 1.0])
+    guesses = torch.linspace(0, 1, 101)
+
+    def best(bend: float) -> float:
+        costs = [
+            velocity_loss((futures - guess)[:, None, None, None, None], torch.ones(4, 1, 1, 1), bend)
+            for guess in guesses
+        ]
+        return float(guesses[int(torch.stack(costs).argmin())])
+
+    assert abs(best(3.0) - 0.25) < 0.02, "a squared error asks for the mean"
+    assert best(0.05) < 0.06
 
 
 def test_noise_levels_of_a_batch_are_spread() -> None:

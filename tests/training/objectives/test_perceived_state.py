@@ -15,7 +15,8 @@ def test_each_latent_is_read_by_itself() -> None:
     latents = torch.randn(2, 3, 6, 4, 4)
     changed = latents.clone()
     changed[:, 2] += 1.0
-    read, read_changed = reader()(latents), reader()(changed)
+    reference = torch.randn(2, 6, 4, 4)
+    read, read_changed = reader()(latents, reference), reader()(changed, reference)
     assert read.shape == (2, 12, NUM_CHANNELS)
     torch.testing.assert_close(read[:, :8], read_changed[:, :8])
     assert not torch.allclose(read[:, 8:], read_changed[:, 8:])
@@ -46,7 +47,9 @@ def test_a_wrong_picture_of_the_mouth_pulls_on_the_latents() -> None:
     frozen = reader().requires_grad_(False)
     latents = torch.randn(1, 1, 6, 4, 4, requires_grad=True)
     is_new = torch.ones(1, 1, dtype=torch.bool)
-    perceived_state_loss(frozen(latents), torch.ones(1, 4, NUM_CHANNELS), is_new, torch.ones(1)).backward()
+    perceived_state_loss(
+        frozen(latents, latents[:, 0].detach()), torch.ones(1, 4, NUM_CHANNELS), is_new, torch.ones(1)
+    ).backward()
     assert latents.grad is not None and latents.grad.abs().sum() > 0
 
 
