@@ -1,7 +1,9 @@
 """The diffusion transformer of LPM: Wan2.1's mathematics plus references, speak audio and listen audio. Start here.
 
-Called by the solver in `perform` and by the trainers, through `forward` for whole sequences. It must not know noise
-schedules, codecs, guidance or where its conditions come from. One class serves all presets (`engine.model_config`).
+Called by the solver in `perform` and by the trainers, through `forward` for whole sequences, and by `engine.online` through
+`forward_chunk` for streams, where a chunk attends to itself, to earlier chunks and to references (paper 4.2). It must not
+know noise schedules, codecs, guidance, caches or where its conditions come from. One class serves all presets
+(`engine.model_config`).
 """
 
 import math
@@ -12,6 +14,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from engine.model.block import Block, LayerConditions
+from engine.model.chunk import ChunkContext, ChunkInputs, ChunkOutput, KeysValues, ReferenceContext
 from engine.model.cross_attention import WindowIndex, window_index
 from engine.model.embeddings import (
     Head,
@@ -95,8 +98,7 @@ class Transformer(nn.Module):
         time_BFD, time_BGMD = self._embed_time(inputs, rows * columns)
         text_BSD = self.text_embedding(inputs.text_BSD)
         speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
-        speak = self._windows(self.config.speak_window, frames, inputs.speak_BAD, inputs.speak_start_row)
-        listen = self._windows(self.config.listen_window, frames, inputs.listen_BAD, inputs.listen_start_row)
+        speak, listen = self._both_windows(inputs)
         rotation, allowed_BL = self._rotation(inputs, video_BLD.dtype), self._allowed(inputs, video_BLD.shape[1])
 
         for layer, block in enumerate(self.blocks):
@@ -114,6 +116,70 @@ class Transformer(nn.Module):
         patches_BLC = self.head(x_BLD[:, : video_BLD.shape[1]], time_BFD)
         return unpatchify(patches_BLC, self.config.patch_size, frames, rows).float()
 
+    def forward_chunk(self, inputs: ChunkInputs, context: ChunkContext) -> ChunkOutput:
+        """One chunk of a stream: its tokens attend to each other and to the context, never to what comes later (paper 4.2).
+
+        With a context of all earlier chunks this equals the whole sequence under the block-causal mask. Nothing is changed
+        in place, so it may be differentiated; the context is constant unless its tensors require gradients.
+        """
+        self._check_video(inputs)
+        if len(context.layers) != len(self.blocks):
+            raise ValueError(f"a context of {len(context.layers)} layers does not fit {len(self.blocks)} blocks")
+        frames, rows, columns = self._grid(inputs.latents_BFCHW)
+        tokens_BLD = self.patch_embedding(patchify(inputs.latents_BFCHW, self.config.patch_size))
+        time_BFD, time_BFMD = self._embed_timesteps(inputs.timestep_BF)
+        text_BSD = self.text_embedding(inputs.text_BSD)
+        speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
+        speak, listen = self._both_windows(inputs)
+        times_F = context.first_time + torch.arange(frames, device=tokens_BLD.device)
+        rotation = rotation_of(grid_angles(times_F[None], rows, columns, self.config), tokens_BLD.dtype)
+
+        x_BLD, layers = tokens_BLD.float(), []
+        for layer, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            conditions = LayerConditions(
+                text_BSD=text_BSD,
+                audio_BAD=speak_BAD if layer % 2 == 0 else listen_BAD,
+                windows=speak if layer % 2 == 0 else listen,
+                time_BGMD=time_BFMD,
+                rotation=rotation,
+                allowed_BL=context.allowed_BS,
+                num_video_tokens=x_BLD.shape[1],
+            )
+            x_BLD, own = block.forward_chunk(x_BLD, conditions, context.layers[layer])
+            layers.append(own)
+        patches_BLC = self.head(x_BLD, time_BFD.float())
+        output_BFCHW = unpatchify(patches_BLC, self.config.patch_size, frames, rows).float()
+        return ChunkOutput(output_BFCHW=output_BFCHW, layers=tuple(layers))
+
+    def encode_references(self, references: ReferenceLatents) -> ReferenceContext:
+        """References in every layer, once for a whole session.
+
+        In `forward` references see the video. Here they see each other alone, at timestep 0, since whatever a chunk tells
+        them would reach all later chunks and could not be kept once. Their RoPE time is their segment's, counted from the
+        start of the window, so they never move.
+        """
+        batch, num_references = references.kinds_BR.shape
+        _, rows, columns = self._grid(references.latents_BRCHW)
+        tokens_BLD = self.patch_embedding(patchify(references.latents_BRCHW, self.config.patch_size))
+        if not num_references:
+            empty_BSNK = tokens_BLD.new_zeros(batch, 0, self.config.num_heads, self.config.head_dim)
+            nothing = KeysValues(k_BSNK=empty_BSNK, v_BSNK=empty_BSNK)
+            return ReferenceContext(layers=(nothing,) * len(self.blocks), allowed_BS=None)
+        _, time_BRMD = self._embed_timesteps(tokens_BLD.new_zeros(batch, num_references, dtype=torch.float32))
+        rotation = rotation_of(self._reference_angles(references), tokens_BLD.dtype)
+        present_BR = references.present_BR
+        allowed_BS = None if present_BR is None else repeat(present_BR, "b r -> b (r p)", p=rows * columns)
+        # A sample without any reference attends among the absent ones instead of to nothing; nobody reads the result.
+        among_BS = None if allowed_BS is None else allowed_BS | ~allowed_BS.any(dim=1, keepdim=True)
+
+        x_BLD, layers = tokens_BLD.float(), []
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            x_BLD, own = block.forward_references(x_BLD, time_BRMD, rotation, among_BS)
+            layers.append(own)
+        return ReferenceContext(layers=tuple(layers), allowed_BS=allowed_BS)
+
     def _grid(self, latents_BFCHW: Tensor) -> tuple[int, int, int]:
         _, patch_rows, patch_columns = self.config.patch_size
         _, frames, _, height, width = latents_BFCHW.shape
@@ -130,13 +196,18 @@ class Transformer(nn.Module):
         tokens_per_reference = reference_rows * reference_columns if references else 0
         segment = math.gcd(tokens_per_frame, tokens_per_reference)
         clean_B1 = torch.zeros_like(inputs.timestep_BF[:, :1])
-        sinusoid_BGK = sinusoid(torch.cat([inputs.timestep_BF, clean_B1], dim=1), self.config.frequency_dim)
-        with torch.autocast(device_type=sinusoid_BGK.device.type, enabled=False):
-            time_BGD = self.time_embedding(sinusoid_BGK.to(self.patch_embedding.weight.dtype))
-            time_BGMD = rearrange(self.time_projection(time_BGD), "b g (m d) -> b g m d", m=6).float()
+        time_BGD, time_BGMD = self._embed_timesteps(torch.cat([inputs.timestep_BF, clean_B1], dim=1))
         video_BGMD = repeat(time_BGMD[:, :frames], "b f m d -> b (f s) m d", s=tokens_per_frame // segment)
         clean_BGMD = time_BGMD[:, frames:].expand(-1, references * tokens_per_reference // segment, -1, -1)
         return time_BGD[:, :frames].float(), torch.cat([video_BGMD, clean_BGMD], dim=1)
+
+    def _embed_timesteps(self, timestep_BG: Tensor) -> tuple[Tensor, Tensor]:
+        """Timesteps to the embedding that the head takes and the six vectors that the blocks take, whatever autocast says."""
+        sinusoid_BGK = sinusoid(timestep_BG, self.config.frequency_dim)
+        with torch.autocast(device_type=sinusoid_BGK.device.type, enabled=False):
+            time_BGD = self.time_embedding(sinusoid_BGK.to(self.patch_embedding.weight.dtype))
+            time_BGMD = rearrange(self.time_projection(time_BGD), "b g (m d) -> b g m d", m=6).float()
+        return time_BGD, time_BGMD
 
     def _rotation(self, inputs: DitInputs, dtype: torch.dtype) -> Rotation:
         """Video frames at their index in the window, references on their segment (Eq. 4), each on its own grid."""
@@ -145,12 +216,13 @@ class Transformer(nn.Module):
         times_BF = torch.arange(frames, device=inputs.latents_BFCHW.device).expand(batch, -1)
         angles = [grid_angles(times_BF, rows, columns, self.config)]
         if references:
-            _, rows, columns = self._grid(inputs.references.latents_BRCHW)
-            times_BR = reference_times(
-                inputs.references.kinds_BR, inputs.references.subtypes_BR, self.config.reference_positions
-            )
-            angles.append(grid_angles(times_BR, rows, columns, self.config))
+            angles.append(self._reference_angles(inputs.references))
         return rotation_of(torch.cat(angles, dim=1), dtype)
+
+    def _reference_angles(self, references: ReferenceLatents) -> Tensor:
+        _, rows, columns = self._grid(references.latents_BRCHW)
+        times_BR = reference_times(references.kinds_BR, references.subtypes_BR, self.config.reference_positions)
+        return grid_angles(times_BR, rows, columns, self.config)
 
     def _allowed(self, inputs: DitInputs, num_video_tokens: int) -> Tensor | None:
         """Which tokens may be attended to: all video tokens and those of present references."""
@@ -160,6 +232,12 @@ class Transformer(nn.Module):
         _, rows, columns = self._grid(inputs.references.latents_BRCHW)
         video_BL = present_BR.new_ones(present_BR.shape[0], num_video_tokens)
         return torch.cat([video_BL, repeat(present_BR, "b r -> b (r p)", p=rows * columns)], dim=1)
+
+    def _both_windows(self, inputs: DitInputs | ChunkInputs) -> tuple[WindowIndex, WindowIndex]:
+        frames = inputs.latents_BFCHW.shape[1]
+        speak = self._windows(self.config.speak_window, frames, inputs.speak_BAD, inputs.speak_start_row)
+        listen = self._windows(self.config.listen_window, frames, inputs.listen_BAD, inputs.listen_start_row)
+        return speak, listen
 
     def _windows(self, window: AudioWindow, frames: int, audio_BAD: Tensor, start_row: int) -> WindowIndex:
         num_rows = audio_BAD.shape[1]
@@ -172,6 +250,12 @@ class Transformer(nn.Module):
         return window_index(window, frames, num_rows, start_row, audio_BAD.device)
 
     def _check(self, inputs: DitInputs) -> None:
+        self._check_video(inputs)
+        batch = inputs.latents_BFCHW.shape[0]
+        if inputs.references.latents_BRCHW.shape[0] != batch:
+            raise ValueError(f"references are for {inputs.references.latents_BRCHW.shape[0]} samples, not {batch}")
+
+    def _check_video(self, inputs: DitInputs | ChunkInputs) -> None:
         batch, frames, channels, height, width = inputs.latents_BFCHW.shape
         _, patch_rows, patch_columns = self.config.patch_size
         if channels != self.config.in_channels or height % patch_rows or width % patch_columns:
@@ -188,8 +272,6 @@ class Transformer(nn.Module):
                 raise ValueError(
                     f"{name} rows have shape {tuple(given[name].shape)}, not ({batch}, rows, {width_wanted})"
                 )
-        if inputs.references.latents_BRCHW.shape[0] != batch:
-            raise ValueError(f"references are for {inputs.references.latents_BRCHW.shape[0]} samples, not {batch}")
 
 
 def count_parameters(config: DitConfig) -> dict[str, int]:
