@@ -12,8 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.base.job import FilmPiece, PerformJob, PromptSpan
+    from engine.base.job import FilmPiece, MuteSpan, PerformJob, PromptSpan
     from engine.base.performer import perform
+    from engine.base.window_store import WindowStore
     from engine.characters import Character, find_character, load_character
     from engine.flow.guidance import GuidanceScales
     from engine.loaded_pack import LoadedPack, load_pack
@@ -23,8 +24,10 @@ __all__ = [
     "FilmPiece",
     "GuidanceScales",
     "LoadedPack",
+    "MuteSpan",
     "PerformJob",
     "PromptSpan",
+    "WindowStore",
     "find_character",
     "load_character",
     "load_pack",
@@ -36,8 +39,10 @@ _HOMES = {
     "FilmPiece": "engine.base.job",
     "GuidanceScales": "engine.flow.guidance",
     "LoadedPack": "engine.loaded_pack",
+    "MuteSpan": "engine.base.job",
     "PerformJob": "engine.base.job",
     "PromptSpan": "engine.base.job",
+    "WindowStore": "engine.base.window_store",
     "find_character": "engine.characters",
     "load_character": "engine.characters",
     "load_pack": "engine.loaded_pack",

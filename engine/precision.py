@@ -24,3 +24,8 @@ def fast_autocast(device: torch.device) -> AbstractContextManager[None]:
     if has_fast_bfloat16(device):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def number_format(device: torch.device) -> str:
+    """The format that `fast_autocast` computes in, such as `cpu bfloat16`: another one gives slightly other results."""
+    return f"{device.type} {'bfloat16' if has_fast_bfloat16(device) else 'float32'}"

@@ -1,6 +1,10 @@
-"""A job's conditions for one window: sound and text cut to it, encoded, and the character's references, encoded once."""
+"""A job's conditions for one window: what it is told, as plain sound and words, and the same encoded for the transformer.
+
+The two are apart so that a window can be recognised by what it is told without running an encoder (see `fingerprints`).
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,14 +13,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.base.continuation import WindowPlan
-from engine.base.job import PerformJob
-from engine.characters import Character
+from engine.base.film_clock import FilmClock
+from engine.base.job import SAMPLES_PER_FRAME, PerformJob
+from engine.characters import Character, Reference
 from engine.encoders.audio import AudioEncoder
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.media.pictures import square_crop
+from engine.media.samples import Samples, excerpt
 from engine.model_config import AudioWindow
 from engine.references import ReferenceLatents
+
+REFERENCE_ORDER = ("global", "expression", "view")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardSound:
+    """All the sound [S] that can reach a window's rows, and the frame of the film (perhaps before it) that it begins at."""
+
+    first_frame: int
+    sound_S: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowTold:
+    """What one window is told, as a person would recognise it."""
+
+    text: str
+    speak: HeardSound
+    listen: HeardSound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,44 +54,64 @@ class WindowConditions:
 
 
 class JobConditions:
-    """Encodes a job's references at once and its sound and text window by window, so that memory does not grow."""
+    """Reads a job's sound and words window by window and encodes them when asked, so that memory does not grow."""
 
     def __init__(self, pack: LoadedPack, job: PerformJob) -> None:
         self.pack, self.job = pack, job
-        self.speak_S = as_track(job.speak_S)
-        self.listen_S = as_track(job.listen_S)
-        self.references = encode_references(pack, job.character)
+        self.clock = FilmClock(pack.codec)
+        self.speak_S, self.listen_S = job.track("speak"), job.track("listen")
+        self.chosen_references = choose_references(job.character, pack.base.max_references)
         self._texts: dict[str, Tensor] = {}
 
-    def window(self, plan: WindowPlan) -> WindowConditions:
-        """The conditions of one window; its text is the one that holds in the middle of what it makes anew."""
-        per_latent = self.pack.codec.frames_per_latent
-        start_frame = plan.start * per_latent
-        middle = (plan.start + plan.history + plan.start + plan.num_latents) * per_latent // 2
-        text = self.job.prompt_at(min(max(middle, 0), self.job.num_frames - 1))
-        if text not in self._texts:
-            self._texts = {text: self._encode_text(text)}
-        speak, listen = self.pack.transformer.config.speak_window, self.pack.transformer.config.listen_window
-        speak_AD = rows_around(self.pack.speak_encoder, self.speak_S, start_frame, plan.num_latents, speak)
-        listen_AD = rows_around(self.pack.listen_encoder, self.listen_S, start_frame, plan.num_latents, listen)
-        return WindowConditions(text_BSD=self._texts[text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
+    @cached_property
+    def references(self) -> ReferenceLatents:
+        """The character's references, encoded when they are first needed."""
+        return encode_references(self.pack, self.chosen_references)
+
+    def told(self, plan: WindowPlan) -> WindowTold:
+        """What a window is told; its text is the one that holds in most of what it makes anew."""
+        made_from, made_to = (self.clock.start_frame(plan.start + place) for place in (plan.history, plan.num_latents))
+        return WindowTold(
+            text=self.job.prompt_for(made_from, made_to),
+            speak=self._heard(self.pack.speak_encoder, self.speak_S, plan, self._windows[0]),
+            listen=self._heard(self.pack.listen_encoder, self.listen_S, plan, self._windows[1]),
+        )
+
+    def encode(self, plan: WindowPlan, told: WindowTold) -> WindowConditions:
+        """The same for the transformer."""
+        if told.text not in self._texts:
+            self._texts = {told.text: self._encode_text(told.text)}
+        speak_AD = self._rows(self.pack.speak_encoder, told.speak, plan, self._windows[0])
+        listen_AD = self._rows(self.pack.listen_encoder, told.listen, plan, self._windows[1])
+        return WindowConditions(text_BSD=self._texts[told.text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
+
+    @property
+    def _windows(self) -> tuple[AudioWindow, AudioWindow]:
+        config = self.pack.transformer.config
+        return config.speak_window, config.listen_window
+
+    def _heard(
+        self, encoder: AudioEncoder, track_S: Samples | None, plan: WindowPlan, window: AudioWindow
+    ) -> HeardSound:
+        first, end = encoder.frames_heard(*self._row_span(encoder, plan, window))
+        return HeardSound(
+            first_frame=first, sound_S=excerpt(track_S, first * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
+        )
+
+    def _rows(self, encoder: AudioEncoder, heard: HeardSound, plan: WindowPlan, window: AudioWindow) -> Tensor:
+        """The rows [A, D] of one sound that a window's latents may hear."""
+        start_frame, num_rows = self._row_span(encoder, plan, window)
+        return encoder.encode_rows(torch.from_numpy(heard.sound_S), start_frame - heard.first_frame, num_rows)
+
+    def _row_span(self, encoder: AudioEncoder, plan: WindowPlan, window: AudioWindow) -> tuple[int, int]:
+        """The frame that a window's first row begins at, and how many rows there are."""
+        num_rows = window.rows_before + plan.num_latents * window.rows_per_latent + window.rows_after
+        start_frame = self.clock.start_frame(plan.start) - window.rows_before * encoder.config.frames_per_row
+        return start_frame, num_rows
 
     def _encode_text(self, text: str) -> Tensor:
         rows_BSD = self.pack.text_encoder.encode([text])
         return rows_BSD if text.strip() else torch.zeros_like(rows_BSD)  # no text is zeros, as in training
-
-
-def rows_around(
-    encoder: AudioEncoder, sound_S: Tensor, start_frame: int, num_latents: int, window: AudioWindow
-) -> Tensor:
-    """The rows [A, D] of one sound that `num_latents` latents from `start_frame` on may hear."""
-    num_rows = window.rows_before + num_latents * window.rows_per_latent + window.rows_after
-    return encoder.encode_rows(sound_S, start_frame - window.rows_before * encoder.config.frames_per_row, num_rows)
-
-
-def as_track(sound_S: NDArray[np.float32] | None) -> Tensor:
-    """A track as a tensor; None is an empty one, and beyond its end a track is silent."""
-    return torch.zeros(0) if sound_S is None else torch.from_numpy(np.ascontiguousarray(sound_S, dtype=np.float32))
 
 
 def as_pixels(picture_HWC: NDArray[np.uint8], size_px: int) -> Tensor:
@@ -75,14 +120,18 @@ def as_pixels(picture_HWC: NDArray[np.uint8], size_px: int) -> Tensor:
     return rearrange(torch.from_numpy(resized), "h w c -> 1 c h w").float() / 127.5 - 1.0
 
 
-def encode_references(pack: LoadedPack, character: Character) -> ReferenceLatents:
-    """A character's references as latents, as many as the pack takes; `CharacterError` without a global one."""
-    names = [(str(reference.kind), reference.subtype) for reference in character.references]
-    if ("global", "") not in [(kind, "" if kind == "global" else subtype) for kind, subtype in names]:
+def choose_references(character: Character, most: int) -> tuple[Reference, ...]:
+    """The references that a pack is shown, at most so many, the global one first; `CharacterError` without a global one."""
+    if "global" not in {str(reference.kind) for reference in character.references}:
         raise CharacterError(f"{character.name} has no global reference picture; add one to its character.toml")
-    kinds = ("global", "expression", "view")
-    ordered = sorted(zip(names, character.references, strict=True), key=lambda pair: kinds.index(pair[0][0]))
-    chosen = ordered[: pack.base.max_references]
-    pixels_RCHW = torch.cat([as_pixels(reference.picture_HWC, pack.size_px) for _, reference in chosen])
+    ordered = sorted(character.references, key=lambda reference: REFERENCE_ORDER.index(str(reference.kind)))
+    return tuple(ordered[:most])
+
+
+def encode_references(pack: LoadedPack, references: tuple[Reference, ...]) -> ReferenceLatents:
+    """References as latents."""
+    pixels_RCHW = torch.cat([as_pixels(reference.picture_HWC, pack.size_px) for reference in references])
     latents_RCHW = pack.codec.encode_still(pixels_RCHW).float()
-    return ReferenceLatents.of_names(latents_RCHW, [name for name, _ in chosen])
+    return ReferenceLatents.of_names(
+        latents_RCHW, [(str(reference.kind), reference.subtype) for reference in references]
+    )

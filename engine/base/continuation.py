@@ -23,6 +23,12 @@ class WindowPlan:
     overlap: int
     final_end: int
 
+    @property
+    def join_latents(self) -> tuple[int, ...]:
+        """Latents that begin where this window takes over from the one before: both ends of each step of the blend."""
+        first = self.start + self.history
+        return () if self.start < 0 else tuple(range(first, first + self.overlap + 1))
+
 
 def plan_windows(total_latents: int, settings: BaseSettings) -> Iterator[WindowPlan]:
     """Windows in order until `total_latents` are final; each is whole, so the last may reach past the end."""

@@ -14,10 +14,13 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.base.conditions import JobConditions, WindowConditions, as_pixels
+from engine.base.conditions import JobConditions, WindowConditions, WindowTold, as_pixels
 from engine.base.continuation import WindowPlan, blend, plan_windows
+from engine.base.film_clock import FilmClock
+from engine.base.fingerprints import film_fingerprint, noise_seed, window_fingerprint
 from engine.base.job import FilmPiece, PerformJob
 from engine.base.settings import BaseSettings
+from engine.base.window_store import WindowStore
 from engine.errors import CancelledError
 from engine.flow.guidance import guide
 from engine.flow.preconditioning import global_latent, preconditioning_named
@@ -25,30 +28,49 @@ from engine.flow.schedule import TIMESTEP_SCALE, unipc_schedule
 from engine.flow.solver import UniPCSolver, solve
 from engine.loaded_pack import LoadedPack
 from engine.model.transformer import DitInputs
-from engine.precision import fast_autocast
+from engine.precision import fast_autocast, number_format
 from engine.references import ReferenceLatents
 
 
-def perform(pack: LoadedPack, job: PerformJob, should_stop: Callable[[], bool] = lambda: False) -> Iterator[FilmPiece]:
-    """Yields the film piece by piece; `CancelledError` soon after `should_stop` says so."""
+def perform(
+    pack: LoadedPack,
+    job: PerformJob,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    keep: WindowStore | None = None,
+    reuse: WindowStore | None = None,
+) -> Iterator[FilmPiece]:
+    """Yields the film piece by piece; `CancelledError` soon after `should_stop` says so.
+
+    Finished windows are written to `keep`, and a window that `reuse` has under the very same inputs is not made again: with the
+    same store for both, a job that was stopped or changed goes on from where it still holds. The pixels are the same either way.
+    """
     settings = replace(
         pack.base, num_steps=job.num_steps or pack.base.num_steps, guidance=job.guidance or pack.base.guidance
     )
-    return Performer(pack, job, settings, should_stop).pieces()
+    return Performer(pack, job, settings, should_stop, keep, reuse).pieces()
 
 
 class Performer:
     """One job being performed: its conditions, the tail of its latents and the state of its decoder."""
 
     def __init__(
-        self, pack: LoadedPack, job: PerformJob, settings: BaseSettings, should_stop: Callable[[], bool]
+        self,
+        pack: LoadedPack,
+        job: PerformJob,
+        settings: BaseSettings,
+        should_stop: Callable[[], bool],
+        keep: WindowStore | None,
+        reuse: WindowStore | None,
     ) -> None:
         self.pack, self.job, self.settings, self.should_stop = pack, job, settings, should_stop
+        self.keep, self.reuse = keep, reuse
         self.device = torch.device("cpu")
         self.precondition = preconditioning_named(
             settings.preconditioning, settings.residual_std, settings.history_share
         )
-        self.generator = torch.Generator().manual_seed(job.seed)
+        self.clock = FilmClock(pack.codec)
+        self.conditions = JobConditions(pack, job)
         self.decoder_state = pack.codec.initial_state()
         self.stages_s: dict[str, float] = defaultdict(float)
         self._mark_s = time.perf_counter()
@@ -57,35 +79,60 @@ class Performer:
     def pieces(self) -> Iterator[FilmPiece]:
         """The film, piece by piece."""
         with fast_autocast(self.device):
-            conditions = JobConditions(self.pack, self.job)
-            tail_FCHW, tail_start = self._first_frame_latent()
+            tail_FCHW = self._first_frame_latent()
+        tail_start, final_end = -1, 0
+        fingerprint = film_fingerprint(
+            self.pack, self.settings, self.job, self.conditions.chosen_references, number_format(self.device)
+        )
         self._count("references")
-        total_latents = self.pack.codec.num_latents(self.job.num_frames)
-        final_end = 0
-        for plan in plan_windows(total_latents, self.settings):
-            with fast_autocast(self.device):
-                told = conditions.window(plan)
-                self._count("conditions")
-                history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], conditions.references)
-                window_FCHW = self._denoise(plan, told, conditions.references, history_FCHW)
-            if plan.overlap:
-                overlap = slice(plan.history, plan.history + plan.overlap)
-                earlier_FCHW = tail_FCHW[plan.start - tail_start + plan.history :]
-                window_FCHW[overlap] = blend(earlier_FCHW, window_FCHW[overlap])
-            self._count("denoise")
+        for window, plan in enumerate(plan_windows(self.clock.num_latents(self.job.num_frames), self.settings)):
+            if self.should_stop():
+                raise CancelledError("stopped")
+            told = self.conditions.told(plan)
+            fingerprint = window_fingerprint(fingerprint, plan, told)
+            self._count("conditions")
+            found_FCHW = self._recall(fingerprint, (plan.num_latents, *tail_FCHW.shape[1:]))
+            window_FCHW = self._make(window, plan, told, tail_FCHW, tail_start) if found_FCHW is None else found_FCHW
+            if found_FCHW is None and self.keep is not None:
+                self.keep.keep(fingerprint, window_FCHW)
+            self._count("keep")
             frames_THWC = self._decode(window_FCHW[final_end - plan.start : plan.final_end - plan.start])
-            start_frame = self.pack.codec.num_frames(final_end)
+            start_frame = self.clock.start_frame(final_end)
+            joins = (self.clock.start_frame(latent) for latent in plan.join_latents)
             yield FilmPiece(
                 start_frame=start_frame,
                 frames_THWC=frames_THWC[: self.job.num_frames - start_frame],
                 num_frames=self.job.num_frames,
                 stages_s=self._taken(),
+                join_frames=tuple(frame for frame in joins if frame < self.job.num_frames),
+                is_reused=found_FCHW is not None,
             )
             self._mark_s = time.perf_counter()
             tail_FCHW, tail_start, final_end = window_FCHW, plan.start, plan.final_end
 
-    def _first_frame_latent(self) -> tuple[Tensor, int]:
-        """The latent before the film (paper 3.3: a performance begins with a portrait), also before the first in the decoder.
+    def _recall(self, fingerprint: str, shape: tuple[int, ...]) -> Tensor | None:
+        return None if self.reuse is None else self.reuse.recall(fingerprint, shape)
+
+    def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail_FCHW: Tensor, tail_start: int) -> Tensor:
+        """A window's latents [F, C, h, w]: made from noise behind the tail, blended with it where they overlap."""
+        references = self.conditions.references
+        self._count("references")
+        with fast_autocast(self.device):
+            conditions = self.conditions.encode(plan, told)
+            self._count("conditions")
+            history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], references)
+            generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window))
+            noise_FCHW = torch.randn(plan.num_latents - plan.history, *history_FCHW.shape[1:], generator=generator)
+            window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW)
+        if plan.overlap:
+            overlap = slice(plan.history, plan.history + plan.overlap)
+            earlier_FCHW = tail_FCHW[plan.start - tail_start + plan.history :]
+            window_FCHW[overlap] = blend(earlier_FCHW, window_FCHW[overlap])
+        self._count("denoise")
+        return window_FCHW
+
+    def _first_frame_latent(self) -> Tensor:
+        """Latent -1 [1, C, h, w], before the film (paper 3.3: a performance begins with a portrait), also before the first in the decoder.
 
         It is a first frame of one's own, or the character's global reference.
         """
@@ -93,7 +140,7 @@ class Performer:
         picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
         latent_BCHW = self.pack.codec.encode_still(as_pixels(picture_HWC, self.pack.size_px)).float()
         self.pack.codec.decode_chunk(latent_BCHW[None], self.decoder_state)
-        return latent_BCHW, -1
+        return latent_BCHW
 
     def _kept(self, history_FCHW: Tensor, references: ReferenceLatents) -> Tensor:
         """History moved back towards the global reference, as far as the pack's settings say."""
@@ -101,12 +148,15 @@ class Performer:
         return reference_CHW + self.settings.history_keep * (history_FCHW - reference_CHW)
 
     def _denoise(
-        self, plan: WindowPlan, told: WindowConditions, references: ReferenceLatents, history_FCHW: Tensor
+        self,
+        plan: WindowPlan,
+        told: WindowConditions,
+        references: ReferenceLatents,
+        history_FCHW: Tensor,
+        noise_FCHW: Tensor,
     ) -> Tensor:
         """The window's latents [F, C, h, w] from noise, behind clean history."""
         config = self.pack.transformer.config
-        shape = (plan.num_latents - plan.history, *history_FCHW.shape[1:])
-        noise_FCHW = torch.randn(shape, generator=self.generator)
         history_BFCHW = history_FCHW[None]
         clean_BF = torch.zeros(1, plan.history)
 

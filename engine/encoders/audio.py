@@ -128,3 +128,12 @@ class AudioEncoder(nn.Module):
         end_frame = start_frame + num_rows * self.config.frames_per_row
         features_TD = self.encode_window(sound_S, start_frame - margin, end_frame + margin)
         return self.stack(features_TD[None])[0]
+
+    def frames_heard(self, start_frame: int, num_rows: int) -> tuple[int, int]:
+        """The frames [first, end) of sound that can change what `encode_rows` gives for these rows."""
+        config = self.config
+        end_frame = start_frame + num_rows * config.frames_per_row
+        return (
+            start_frame - config.row_margin_frames - config.history_frames,
+            end_frame + config.row_margin_frames + config.future_frames,
+        )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.media.rates import SAMPLES_PER_FRAME
+from engine.media.samples import Samples, excerpt
 
 _NEAR: Final = 0.95
 _FAR: Final = 0.6
@@ -21,14 +22,14 @@ _KNEE: Final = 0.85  # above this the mix bends instead of clipping
 class FilmSound:
     """Mono float32 tracks at 24 kHz; a track that ends before the film is silent from there, `None` is silent throughout."""
 
-    speak_S: NDArray[np.float32] | None = None
-    listen_S: NDArray[np.float32] | None = None
+    speak_S: Samples | None = None
+    listen_S: Samples | None = None
 
     def __post_init__(self) -> None:
         """Check that the tracks are mono."""
         for track_S in (self.speak_S, self.listen_S):
             if track_S is not None and track_S.ndim != 1:
-                raise ValueError(f"a sound track must be mono, [samples], not {track_S.shape}")
+                raise ValueError(f"a sound track must be mono, [samples], not one of {track_S.ndim} axes")
 
     @property
     def num_channels(self) -> int:
@@ -38,19 +39,11 @@ class FilmSound:
     def cut(self, start_frame: int, num_frames: int) -> NDArray[np.float32]:
         """The mix of these frames, [channels, samples at 24 kHz]."""
         start, num_samples = start_frame * SAMPLES_PER_FRAME, num_frames * SAMPLES_PER_FRAME
-        speak_S, listen_S = (_cut_track(track, start, num_samples) for track in (self.speak_S, self.listen_S))
+        speak_S, listen_S = (excerpt(track, start, start + num_samples) for track in (self.speak_S, self.listen_S))
         if self.num_channels == 1:
             return (speak_S + listen_S)[None]
         mix_CS = np.stack([_NEAR * speak_S + _FAR * listen_S, _FAR * speak_S + _NEAR * listen_S])
         return _soft_limit(mix_CS)
-
-
-def _cut_track(track_S: NDArray[np.float32] | None, start: int, num_samples: int) -> NDArray[np.float32]:
-    piece_S = np.zeros(num_samples, np.float32)
-    if track_S is not None:
-        found_S = track_S[start : start + num_samples]
-        piece_S[: len(found_S)] = found_S
-    return piece_S
 
 
 def _soft_limit(mix_CS: NDArray[np.float32]) -> NDArray[np.float32]:

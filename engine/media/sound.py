@@ -1,7 +1,7 @@
 """Sound in and out: any sound file from a stranger becomes mono float32 at 24 kHz, and arrays become WAV files.
 
-`read_sound` gives the whole sound, `stream_sound` the same in blocks with constant memory. Called by the command line, the
-studio's import and the training data; knows nothing of what the sound is for.
+`read_sound` gives the whole sound; `spool_sound` the same on disk and `stream_sound` in blocks, both with constant memory. Called
+by the command line, the studio's import and the training data; knows nothing of what the sound is for.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.errors import BadInputError
+from engine.media.samples import SpooledSound
 from engine.media.sound_sources import SoundSource, open_source
 from engine.media.whole_files import whole_file
 from engine.shapes import SOUND_RATE_HZ
@@ -22,20 +23,26 @@ MAX_SOUND_S: Final = 2 * 3600
 _MAX_AMPLITUDE: Final = 8.0  # a float file may overshoot 1 a little; far beyond, its numbers mean something else
 
 
+def spool_sound(path: Path, max_samples: int | None = None) -> SpooledSound:
+    """As `read_sound`, but laid down on disk: a long sound takes no memory."""
+    return SpooledSound(_first_samples(path, max_samples))
+
+
 def read_sound(path: Path, max_samples: int | None = None) -> NDArray[np.float32]:
     """The whole sound, or its first `max_samples` at 24 kHz; mono float32 in [-1, 1].
 
     `BadInputError`, one line naming file and mend: no such file, not a sound file, empty, damaged, longer than 2 h, NaN or inf.
     """
-    blocks = []
+    return np.concatenate(list(_first_samples(path, max_samples)))
+
+
+def _first_samples(path: Path, max_samples: int | None) -> Iterator[NDArray[np.float32]]:
     num_samples = 0
-    for block in stream_sound(path):
-        blocks.append(block)
-        num_samples += len(block)
+    for block_S in stream_sound(path):
+        yield block_S if max_samples is None else block_S[: max_samples - num_samples]
+        num_samples += len(block_S)
         if max_samples is not None and num_samples >= max_samples:
-            break
-    sound_S = np.concatenate(blocks)
-    return sound_S if max_samples is None else sound_S[:max_samples]
+            return
 
 
 def stream_sound(path: Path) -> Iterator[NDArray[np.float32]]:
