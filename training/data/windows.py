@@ -30,7 +30,7 @@ class WindowConfig:
     max_history_latents: int = 1
     no_history_share: float = 0.0
     altered_share: float = 0.35  # history has another expression yet: a film's portrait, or the prompt before this one
-    rollout_windows: int = 3  # how many steps on end a place of the batch stays with its clip
+    rollout_windows: int = 4  # how many steps on end a place of the batch stays with its clip
     own_history_share: float = 0.6  # of windows that follow on another: their history is what the model made of it
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1

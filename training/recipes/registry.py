@@ -14,4 +14,5 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-text-encoder": tiny.tiny_text_encoder,
     "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-base": tiny.tiny_base,
+    "tiny-base-adversarial": tiny.tiny_base_adversarial,
 }

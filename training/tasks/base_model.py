@@ -63,10 +63,13 @@ class BaseModel(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """One forward over a batch of windows: its losses, the clean latents it points to, and what two readers see."""
+    """One forward over a batch of windows: its losses, the velocity, history and the clean latents that it points to, what two
+    readers see, and which samples were made out of noise alone."""
 
     losses: dict[str, Tensor]
-    clean_BFCHW: Tensor
+    velocity_BFCHW: Tensor
+    film_BFCHW: Tensor
+    is_own_B: Tensor
     hidden_BTK: Tensor
     shown_BTK: Tensor
 
@@ -120,10 +123,14 @@ class BaseModelTask:
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Velocity and state at one noise level a sample, behind history of which some is the model's own."""
+        return self.make(batch, generator).losses
+
+    def make(self, batch: dict[str, Tensor], generator: torch.Generator) -> Made:
+        """One training forward; what it made of the windows is the next batch's own history."""
         sigma_B = draw_sigma(self.flow, len(batch["history"]), generator)
-        made = self._losses(batch if self._own is None else self._own.put_into(batch), sigma_B, generator)
-        self._own = OwnHistory(last_BCHW=made.clean_BFCHW[:, -1].detach(), is_own_B=sigma_B >= CERTAIN_SIGMA)
-        return made.losses
+        made = self._make(batch if self._own is None else self._own.put_into(batch), sigma_B, generator)
+        self._own = OwnHistory(last_BCHW=made.film_BFCHW[:, -1].detach(), is_own_B=made.is_own_B)
+        return made
 
     def measure(self) -> dict[str, float]:
         """Held-out velocity loss at fixed noise levels, and how well the hidden mouth follows the true one at the noisiest."""
@@ -132,7 +139,7 @@ class BaseModelTask:
         for sigma in HELD_OUT_SIGMAS:
             generator = torch.Generator().manual_seed(1)
             sigma_B = torch.full((len(batch["history"]),), sigma)
-            made = self._losses(batch, sigma_B, generator)
+            made = self._make(batch, sigma_B, generator)
             measures[f"held_out_velocity_{sigma}"] = float(made.losses["velocity"])
         for name in MEASURED:
             column = channel(name)
@@ -186,7 +193,7 @@ class BaseModelTask:
         if (folder / READOUT_FILE).is_file():
             fill_from_file(folder / READOUT_FILE, self.base.readout)
 
-    def _losses(self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator) -> Made:
+    def _make(self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator) -> Made:
         window = noise_window(self.flow, batch["latents_FCHW"], batch["history"], sigma_B, generator)
         inputs = self._inputs(batch, window.noisy_BFCHW, window.sigma_BF)
         output_BFCHW, hidden_BTK = self.base(inputs)
@@ -201,8 +208,14 @@ class BaseModelTask:
         shown_BTK = self.reader(clean_BFCHW, global_latent(inputs.references))
         shown = perceived_state_loss(shown_BTK, batch["state_TK"], window.is_new_BF, sigma_B)
         loss = velocity + self.flow.state_weight * hidden + self.flow.perceived_weight * shown
-        losses = {"loss": loss, "velocity": velocity.detach(), "state": hidden.detach(), "shown": shown.detach()}
-        return Made(losses=losses, clean_BFCHW=clean_BFCHW, hidden_BTK=hidden_BTK, shown_BTK=shown_BTK)
+        return Made(
+            losses={"loss": loss, "velocity": velocity.detach(), "state": hidden.detach(), "shown": shown.detach()},
+            velocity_BFCHW=predicted_BFCHW,
+            film_BFCHW=torch.where(window.is_new_BF[:, :, None, None, None], clean_BFCHW, batch["latents_FCHW"]),
+            is_own_B=sigma_B >= CERTAIN_SIGMA,
+            hidden_BTK=hidden_BTK,
+            shown_BTK=shown_BTK,
+        )
 
     def _inputs(self, batch: dict[str, Tensor], latents_BFCHW: Tensor, sigma_BF: Tensor) -> DitInputs:
         inputs = dit_inputs(batch, latents_BFCHW, sigma_BF * TIMESTEP_SCALE)
