@@ -73,6 +73,8 @@ class Transformer(nn.Module):
     @torch.no_grad()
     def init_weights(self) -> None:
         """Wan2.1's start (Xavier, zero biases, zero head); audio values are zero (paper 3.2)."""
+        if self.patch_embedding.weight.is_meta:
+            return  # nothing to fill; and asking torch to costs seconds of imports
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
