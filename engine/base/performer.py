@@ -115,9 +115,9 @@ class Performer:
 
     def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail_FCHW: Tensor, tail_start: int) -> Tensor:
         """A window's latents [F, C, h, w]: made from noise behind the tail, blended with it where they overlap."""
-        references = self.conditions.references
-        self._count("references")
         with fast_autocast(self.device):
+            references = self.conditions.references
+            self._count("references")
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
             history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], references)

@@ -5,6 +5,7 @@ a later start (`Stretch`). Called by performing, by film writing and by the comm
 """
 
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,6 +59,7 @@ class SpooledSound:
         self._length = 0
         try:
             self._file = tempfile.TemporaryFile(prefix="lpm-sound-")  # noqa: SIM115 - it lives as long as this object
+            weakref.finalize(self, self._file.close)
             for piece_S in pieces:
                 self._file.write(np.ascontiguousarray(piece_S, dtype=np.float32).data)
                 self._length += len(piece_S)
