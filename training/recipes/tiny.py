@@ -136,12 +136,13 @@ def tiny_base(places: Places) -> Run:
 def tiny_base_adversarial(places: Places) -> Run:
     """The base further, with a critic that wants films to look real: sharp faces from a single step."""
     task = AdversarialBaseTask(
-        base_task=_base_task(places, WindowConfig()), critic=LatentCritic(parts.CODEC.latent_channels)
+        base_task=_base_task(places, WindowConfig(rollout_windows=5, own_history_share=0.75)),
+        critic=LatentCritic(parts.CODEC.latent_channels),
     )
     config = TrainerConfig(
         num_steps=1500,
         batch_samples=16,
-        optimizer=OptimizerConfig(muon_learning_rate=3e-3, adamw_learning_rate=1e-3, weight_decay=0.02),
+        optimizer=OptimizerConfig(muon_learning_rate=5e-3, adamw_learning_rate=1e-3, weight_decay=0.02),
         warmup_steps=30,
         decay_steps=500,
         ema_decay=0.99,
