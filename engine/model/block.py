@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from engine.model.chunk import KeysValues
 from engine.model.cross_attention import CrossAttention, WindowIndex
 from engine.model.feed_forward import feed_forward
-from engine.model.modulation import Modulation, gated_residual, modulated_norm, split_modulation
+from engine.model.modulation import Modulation, gated_residual, modulated_norm, modulation_table, split_modulation
 from engine.model.rotary import Rotation
 from engine.model.self_attention import SelfAttention
 from engine.model_config import DitConfig
@@ -40,7 +40,7 @@ class Block(nn.Module):
         self.norm3 = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.cross_attn = CrossAttention(config)
         self.ffn = feed_forward(config)
-        self.modulation = nn.Parameter(torch.randn(1, 6, config.dim) / config.dim**0.5)
+        self.modulation = modulation_table(6, config.dim)
 
     def forward(self, x_BLD: Tensor, conditions: LayerConditions) -> Tensor:
         """Video tokens first, reference tokens behind them; returns the same sequence."""

@@ -7,7 +7,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from engine.model.modulation import modulated_norm
+from engine.model.modulation import modulated_norm, modulation_table
 from engine.model_config import DitConfig
 
 
@@ -65,7 +65,7 @@ class Head(nn.Module):
         self.norm_eps = config.norm_eps
         rows, columns = config.patch_size[1:]
         self.head = nn.Linear(config.dim, config.out_channels * rows * columns)
-        self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) / config.dim**0.5)
+        self.modulation = modulation_table(2, config.dim)
 
     def forward(self, video_BLD: Tensor, time_BFD: Tensor) -> Tensor:
         """`time_BFD` is the time embedding of each latent frame."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from engine.model.rms_norm import at_least_float32
@@ -25,6 +25,14 @@ class Modulation:
     shift_BGD: Tensor
     scale_BGD: Tensor
     gate_BGD: Tensor
+
+
+def modulation_table(num_vectors: int, dim: int) -> nn.Parameter:
+    """A learned table [1, num_vectors, D] of vectors about one long; on the meta device nothing is drawn, because asking
+    torch to costs seconds of imports.
+    """
+    table_1MD = torch.empty(1, num_vectors, dim)
+    return nn.Parameter(table_1MD if table_1MD.is_meta else torch.randn_like(table_1MD) / dim**0.5)
 
 
 def split_modulation(table_BGMD: Tensor) -> tuple[Modulation, Modulation]:
