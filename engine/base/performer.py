@@ -22,10 +22,10 @@ from engine.base.job import FilmPiece, PerformJob
 from engine.base.settings import BaseSettings
 from engine.base.window_store import WindowStore
 from engine.errors import CancelledError
-from engine.flow.guidance import guide
+from engine.flow.guidance import GuidanceInterval, branches_that_fit, guide
 from engine.flow.preconditioning import global_latent, preconditioning_named
-from engine.flow.schedule import TIMESTEP_SCALE, unipc_schedule
-from engine.flow.solver import UniPCSolver, solve
+from engine.flow.sampler import sampler_named
+from engine.flow.schedule import TIMESTEP_SCALE
 from engine.loaded_pack import LoadedPack
 from engine.model.transformer import DitInputs
 from engine.precision import fast_autocast, number_format
@@ -174,11 +174,17 @@ class Performer:
                 speak_start_row=-config.speak_window.rows_before,
                 listen_start_row=-config.listen_window.rows_before,
             )
-            return guide(self._velocity, inputs, self.settings.guidance)[:, plan.history :]
+            return self._guided(inputs, timestep / TIMESTEP_SCALE)[:, plan.history :]
 
-        schedule = unipc_schedule(self.settings.num_steps, self.settings.shift)
-        new_BFCHW = solve(UniPCSolver(), schedule, noise_FCHW[None], velocity_at)
+        sampler = sampler_named(self.settings.solver, self.settings.num_steps, self.settings.shift)
+        new_BFCHW = sampler.run(noise_FCHW[None], velocity_at)
         return torch.cat([history_FCHW, new_BFCHW[0]])
+
+    def _guided(self, inputs: DitInputs, sigma: float) -> Tensor:
+        low, high = self.settings.guidance_interval
+        scales = GuidanceInterval(low=low, high=high).scales_at(sigma, self.settings.guidance)
+        at_once = branches_that_fit(self.pack.transformer.config, inputs)
+        return guide(self._velocity, inputs, scales, self.settings.guidance_rescale, at_once)
 
     def _velocity(self, inputs: DitInputs) -> Tensor:
         sigma_BF, references = inputs.timestep_BF / TIMESTEP_SCALE, inputs.references

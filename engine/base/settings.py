@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from engine.flow.guidance import GuidanceScales
+from engine.flow.guidance import GuidanceInterval, GuidanceScales
+from engine.flow.sampler import SOLVER_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +22,24 @@ class BaseSettings:
     history_share: float = 0.0
     num_steps: int = 12
     shift: float = 3.0
+    solver: str = "unipc"
     window_latents: int = 9
     history_latents: int = 2
     overlap_latents: int = 1
     history_keep: float = 1.0
     max_references: int = 13
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    guidance_rescale: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.solver not in SOLVER_NAMES:
+            raise ValueError(f"there is no solver {self.solver!r}; known: {', '.join(SOLVER_NAMES)}")
+        if len(self.guidance_interval) != 2:
+            raise ValueError(f"guidance_interval is two noise levels, not {self.guidance_interval}")
+        if not 0.0 <= self.guidance_rescale <= 1.0:
+            raise ValueError(f"guidance_rescale is a share between 0 and 1, not {self.guidance_rescale}")
+        GuidanceInterval(low=self.guidance_interval[0], high=self.guidance_interval[1])
         if not 0.0 <= self.history_keep <= 1.0:
             raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
         if self.history_latents < 1 or self.overlap_latents < 0 or self.new_latents < 1:

@@ -9,18 +9,33 @@ Conditions are added one after another, and each step is stretched by its scale:
                 + s_listen * (v(text, speak, listen)  - v(text, speak))
 
 So scale 1 everywhere is the plain conditional model and 0 everywhere the unconditional one; equal neighbours need no
-forward between them. References and history are never dropped: they say who is on the picture, not what happens.
-A text or sound that is left out is a tensor of zeros, in training and here.
+forward between them, and a sound that is left out anyway makes two branches one. References and history are never dropped:
+they say who is on the picture, not what happens. A text or sound that is left out is a tensor of zeros, in training and here.
+
+All branches run as one batch where memory allows. For the small window of `lpm-tiny` that takes 0.70 to 0.79 of the time of one
+after another (one core, bfloat16, four and two branches); for large windows it takes as long and more memory.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from engine.model.transformer import DitInputs
+from engine.model_config import DitConfig
 from engine.references import ReferenceLatents
+
+NUM_CONDITIONS = 3
+NEGLIGIBLE_WEIGHT = 1e-9
+
+ACTIVATION_BYTES_PER_WIDTH = 48
+"""What a forward without gradients holds at its peak for each token, per unit of its width: the float32 stream and its normed
+copy, queries, keys, values and the feed-forward network's inside (four times as wide) in bfloat16 and once in float32."""
+
+SHARE_OF_MEMORY = 0.25
+"""Of all memory and not of what is free at the moment, so that a film that is made again is batched, and rounded, the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +53,115 @@ class GuidanceScales:
 
     @property
     def num_branches(self) -> int:
-        """Forwards that one step costs."""
+        """Forwards that one step costs, where text and both sounds are there."""
         return sum(weight != 0 for weight in self.branch_weights)
 
 
-def guide(predict: Callable[[DitInputs], Tensor], inputs: DitInputs, scales: GuidanceScales) -> Tensor:
-    """The guided prediction; all branches that count run as one batch, one after another along the batch axis."""
-    weighted = [(index, weight) for index, weight in enumerate(scales.branch_weights) if weight != 0]
-    branches = predict(_stack([_with_first(inputs, index) for index, _ in weighted])).chunk(len(weighted))
-    guided: Tensor = weighted[0][1] * branches[0]
-    for (_, weight), branch in zip(weighted[1:], branches[1:], strict=True):
-        guided = guided + weight * branch
+NO_GUIDANCE = GuidanceScales()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidanceInterval:
+    """Guidance acts between two noise levels only (Kynkäänniemi et al. 2024), bounds included; elsewhere scales are 1."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.low <= self.high <= 1.0:
+            raise ValueError(
+                f"guidance acts between noise levels low <= high in 0..1, not from {self.low} to {self.high}"
+            )
+
+    def scales_at(self, sigma: float, scales: GuidanceScales) -> GuidanceScales:
+        """These scales at a noise level."""
+        return scales if self.low <= sigma <= self.high else NO_GUIDANCE
+
+
+def guide(
+    predict: Callable[[DitInputs], Tensor],
+    inputs: DitInputs,
+    scales: GuidanceScales,
+    rescale: float = 0.0,
+    branches_at_once: int = NUM_CONDITIONS + 1,
+) -> Tensor:
+    """The guided prediction; the branches that count run as batches of `branches_at_once`, along the batch axis.
+
+    `rescale` in 0..1 moves the spread of each sample's noisy frames back to that of the conditional prediction (Lin et al. 2023, 3.4).
+    """
+    weights = _counting_branches(inputs, scales)
+    conditional = _same_branch(inputs, NUM_CONDITIONS)
+    needed = sorted(weights.keys() | ({conditional} if rescale and weights.keys() != {conditional} else set()))
+    branches = _predict_branches(predict, inputs, needed, branches_at_once)
+    first, *others = weights
+    guided: Tensor = weights[first] * branches[first]
+    for index in others:
+        guided = guided + weights[index] * branches[index]
+    if rescale and weights.keys() != {conditional}:
+        guided = _rescaled(guided, branches[conditional], inputs.timestep_BF > 0, rescale)
     return guided
+
+
+def branches_that_fit(config: DitConfig, inputs: DitInputs) -> int:
+    """How many branches of these inputs may run as one batch in the memory of their device; at least one."""
+    _, rows, columns = config.patch_size
+    num_values = inputs.latents_BFCHW[:, :, 0].numel() + inputs.references.latents_BRCHW[:, :, 0].numel()
+    num_bytes = num_values // (rows * columns) * config.dim * ACTIVATION_BYTES_PER_WIDTH
+    return max(1, int(SHARE_OF_MEMORY * _memory_bytes(inputs.latents_BFCHW.device) / max(num_bytes, 1)))
+
+
+def _memory_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # this system does not say: assume little
+        return 2**32
+
+
+def _counting_branches(inputs: DitInputs, scales: GuidanceScales) -> dict[int, float]:
+    """Weight of each branch that differs from the others and counts; a branch is named by the number of its conditions."""
+    weights: dict[int, float] = {}
+    for index, weight in enumerate(scales.branch_weights):
+        same = _same_branch(inputs, index)
+        weights[same] = weights.get(same, 0.0) + weight
+    return {index: weight for index, weight in weights.items() if abs(weight) > NEGLIGIBLE_WEIGHT}
+
+
+def _same_branch(inputs: DitInputs, num_conditions: int) -> int:
+    """The branch with fewest conditions that is told the same: a condition of zeros adds nothing."""
+    conditions = (inputs.text_BSD, inputs.speak_BAD, inputs.listen_BAD)
+    while num_conditions and not conditions[num_conditions - 1].any():
+        num_conditions -= 1
+    return num_conditions
+
+
+def _predict_branches(
+    predict: Callable[[DitInputs], Tensor], inputs: DitInputs, needed: list[int], branches_at_once: int
+) -> Mapping[int, Tensor]:
+    predicted: dict[int, Tensor] = {}
+    for start in range(0, len(needed), max(1, branches_at_once)):
+        some = needed[start : start + max(1, branches_at_once)]
+        outputs = predict(_stack([_with_first(inputs, index) for index in some])).chunk(len(some))
+        predicted |= dict(zip(some, outputs, strict=True))
+    return predicted
+
+
+def _rescaled(guided_BFCHW: Tensor, conditional_BFCHW: Tensor, is_noisy_BF: Tensor, rescale: float) -> Tensor:
+    """Guided frames whose spread is moved to the conditional one's; clean history counts and changes nothing."""
+    is_noisy_BF111 = is_noisy_BF[:, :, None, None, None]
+    wanted_B, had_B = (_spread(x, is_noisy_BF111) for x in (conditional_BFCHW, guided_BFCHW))
+    factor_B = 1 + rescale * (wanted_B / had_B.clamp(min=1e-12) - 1)
+    return torch.where(is_noisy_BF111, guided_BFCHW * factor_B[:, None, None, None, None], guided_BFCHW)
+
+
+def _spread(x_BFCHW: Tensor, counts_BF111: Tensor) -> Tensor:
+    """Standard deviation of each sample's frames that count."""
+    counts = counts_BF111.expand_as(x_BFCHW).float()
+    num_B = counts.sum(dim=(1, 2, 3, 4)).clamp(min=1)
+    mean_B = (counts * x_BFCHW).sum(dim=(1, 2, 3, 4)) / num_B
+    squares = counts * (x_BFCHW - mean_B[:, None, None, None, None]).square()
+    return (squares.sum(dim=(1, 2, 3, 4)) / num_B).sqrt()
 
 
 def _with_first(inputs: DitInputs, num_conditions: int) -> DitInputs:
@@ -63,6 +175,8 @@ def _with_first(inputs: DitInputs, num_conditions: int) -> DitInputs:
 
 def _stack(branches: list[DitInputs]) -> DitInputs:
     first, count = branches[0], len(branches)
+    if count == 1:
+        return first
     references = first.references
     present_BR = references.present_BR
     return replace(

@@ -1,6 +1,7 @@
-"""Solvers that carry latents from noise to clean along the predicted velocity: Euler and UniPC (order 2, as Wan2.1).
+"""Solvers that carry latents from noise to clean along the predicted velocity: Euler, UniPC and DPM++ (order 2, as Wan2.1).
 
-Called by `perform` and by the rollouts of distillation. It must not know models, guidance or chunks.
+Called by `perform` (through `engine.flow.sampler`, which knows the schedule of each) and by the rollouts of distillation. It must
+not know models, guidance or chunks.
 """
 
 import math
@@ -96,6 +97,35 @@ class UniPCSolver:
         return span.first_order(self.previous_latents, newest) - span.alpha * span.growth * correction
 
 
+@dataclass
+class DpmPlusPlusSolver:
+    """DPM-Solver++ (2M, midpoint; Lu et al. 2022), predicting x_0; the first and the last step are of order 1.
+
+    Remembers the clean prediction of the step before. A step from sigma 1, where no signal is left, is the limit of the formula.
+    """
+
+    previous_clean: Tensor | None = None
+
+    def reset(self) -> None:
+        """Forget the run before."""
+        self.previous_clean = None
+
+    def step(self, schedule: Schedule, index: int, latents: Tensor, velocity: Tensor) -> Tensor:
+        """`x` moved to the next noise level with the clean prediction, extrapolated to the middle of the step."""
+        sigmas = schedule.sigmas
+        clean = latents - sigmas[index] * velocity
+        previous, self.previous_clean = self.previous_clean, clean
+        is_last = index == schedule.num_steps - 1
+        middle = clean
+        if previous is not None and not is_last:
+            h_before = _log_snr(sigmas[index]) - _log_snr(sigmas[index - 1])
+            h = _log_snr(sigmas[index + 1]) - _log_snr(sigmas[index])
+            middle = clean + 0.5 * h / h_before * (clean - previous)
+        # The weights of the latents and of x_0; alpha (1 - e^-h) written so that it holds at sigma 1 and 0.
+        ratio = sigmas[index + 1] / sigmas[index]
+        return ratio * latents + (1 - sigmas[index + 1] - ratio * (1 - sigmas[index])) * middle
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Span:
     """Coefficients of one step between two noise levels, in float64; h is the gain of the log signal-to-noise ratio."""
@@ -139,4 +169,7 @@ class _Span:
 
 
 def _log_snr(sigma: float) -> float:
-    return math.inf if sigma == 0 else math.log1p(-sigma) - math.log(sigma)
+    """log(alpha / sigma): infinite where no noise is left, minus infinite where no signal is."""
+    if sigma == 0:
+        return math.inf
+    return -math.inf if sigma >= 1 else math.log1p(-sigma) - math.log(sigma)

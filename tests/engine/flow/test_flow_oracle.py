@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.flow.schedule import Schedule, euler_schedule, unipc_schedule, warped_timesteps
+from engine.flow.schedule import Schedule, dpmpp_schedule, euler_schedule, unipc_schedule, warped_timesteps
 from engine.flow.solver import EulerSolver, Solver, UniPCSolver
 
 ORACLE = Path(__file__).parents[4] / "shared" / "oracles" / "flow_schedules.json"
@@ -26,6 +26,9 @@ def test_tables(oracle: dict[str, Any]) -> None:
         unipc = unipc_schedule(entry["steps"], entry["shift"])
         assert unipc.sigmas == pytest.approx(entry["wan_unipc"]["sigmas"], abs=1e-6)
         assert list(unipc.timesteps) == entry["wan_unipc"]["timesteps"]
+        dpmpp = dpmpp_schedule(entry["steps"], entry["shift"])
+        assert dpmpp.sigmas == pytest.approx(entry["wan_dpmpp"]["sigmas"], abs=1e-6)
+        assert list(dpmpp.timesteps) == entry["wan_dpmpp"]["timesteps"]
         euler = euler_schedule(entry["steps"], entry["shift"])
         assert euler.sigmas == pytest.approx(entry["euler_self_forcing"]["sigmas"], abs=1e-6)
         assert euler.timesteps == pytest.approx(entry["euler_self_forcing"]["timesteps"], abs=1e-3)
