@@ -1,0 +1,20 @@
+"""What one chunk is told, frozen before its first step: later updates wait for the next chunk (paper 5.3)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkConditions:
+    """Conditions of `num_latents` new latents.
+
+    Rows of sound begin `rows_before` of the model's windows, and `ChunkGenerator.history_latents` latents, before the chunk.
+    effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
+    """
+
+    num_latents: int
+    text_BSD: Tensor
+    speak_BAD: Tensor
+    listen_BAD: Tensor
+    effort: int = 0

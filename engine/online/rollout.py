@@ -1,0 +1,189 @@
+"""The causal rollout: backbone and refiner, chunk after chunk, each with a history of its own (paper 4.2, 4.4).
+
+    noise --backbone, 2 steps, noisy history--> draft --re-noised to T_2, refiner, 1 step, clean history--> latents
+
+Used live by the session and in training by the rollouts of distillation, which makes both the same to the bit. The backbone's
+history is written by its own last step: keys and values of latents at noise level T_1 are what "noisy history" means,
+and no further forward is spent on it. The refiner's history is written by a pass over its clean result at timestep 0.
+Both histories are written without gradients, and no tensor that a gradient needs is changed later.
+
+Each half starts a chunk by going back to its first latent if it is beyond it. So a chunk that was withdrawn needs no more
+than being made again, and backbone and refiner may run in different threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.flow.noising import add_noise, clean_from_velocity
+from engine.flow.preconditioning import Preconditioning, global_latent, preconditioning_named
+from engine.flow.schedule import TIMESTEP_SCALE
+from engine.model.chunk import ChunkContext, ChunkInputs, KeysValues, ReferenceContext
+from engine.model.transformer import Transformer
+from engine.online.conditions import ChunkConditions
+from engine.online.kv_cache import CacheLayout, KvCache
+from engine.online.latent_tail import LatentTail
+from engine.online.noise import NoiseSource
+from engine.online.settings import OnlineSettings
+from engine.references import ReferenceKind, ReferenceLatents
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenChunk:
+    """A chunk being made by one model: its context is read once and serves all forwards of the chunk."""
+
+    conditions: ChunkConditions
+    context: ChunkContext
+    guess: ReferenceLatents
+
+
+class CausalModel:
+    """One causal transformer with its history; the history is the only thing that changes."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        settings: OnlineSettings,
+        references: ReferenceLatents,
+        first_BCHW: Tensor,
+        slack_latents: int = 0,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """`first_BCHW` stands before the first latent; `dtype` is that of the keys, the model's own unless autocast is on."""
+        config = model.config
+        _, rows, columns = config.patch_size
+        grid_HW = (first_BCHW.shape[-2] // rows, first_BCHW.shape[-1] // columns)
+        layout = CacheLayout(
+            model=config, grid_HW=grid_HW, history=settings.history(slack_latents), batch=first_BCHW.shape[0]
+        )
+        self.model, self.settings, self.references = model, settings, references
+        self.precondition: Preconditioning = preconditioning_named(settings.preconditioning, settings.residual_std)
+        self.cache = KvCache(layout, dtype or model.patch_embedding.weight.dtype, first_BCHW.device)
+        self.tail = LatentTail(first_BCHW, slack_latents + 1)
+        self.reference_context = self._encode_references()
+
+    def refresh_references(self, references: ReferenceLatents) -> None:
+        """Other references from the next chunk on; what was seen stays seen."""
+        self.references = references
+        self.reference_context = self._encode_references()
+
+    @torch.no_grad()
+    def _encode_references(self) -> ReferenceContext:
+        return self.model.encode_references(self.references)
+
+    def open(self, first_latent: int, conditions: ChunkConditions) -> OpenChunk:
+        """Go back to `first_latent` where the history is longer, and read the context of a chunk there."""
+        self.truncate(first_latent)
+        if self.cache.length != first_latent:
+            raise ValueError(f"a history of {self.cache.length} latents cannot go on at latent {first_latent}")
+        with torch.no_grad():
+            context = self.cache.context(self.reference_context)
+            return OpenChunk(conditions=conditions, context=context, guess=self._guess())
+
+    def predict(
+        self, chunk: OpenChunk, latents_BFCHW: Tensor, timestep: float
+    ) -> tuple[Tensor, tuple[KeysValues, ...]]:
+        """The clean latents that noisy ones mean, [B, F, C, H, W], and the chunk's keys and values at this noise level."""
+        sigma_BF = torch.full(latents_BFCHW.shape[:2], timestep / TIMESTEP_SCALE, device=latents_BFCHW.device)
+        config, conditions = self.model.config, chunk.conditions
+        inputs = ChunkInputs(
+            latents_BFCHW=self.precondition.network_input(latents_BFCHW, sigma_BF, chunk.guess),
+            timestep_BF=sigma_BF * TIMESTEP_SCALE,
+            text_BSD=conditions.text_BSD,
+            speak_BAD=conditions.speak_BAD,
+            listen_BAD=conditions.listen_BAD,
+            speak_start_row=-config.speak_window.rows_before,
+            listen_start_row=-config.listen_window.rows_before,
+        )
+        output = self.model.forward_chunk(inputs, chunk.context)
+        velocity_BFCHW = self.precondition.velocity(output.output_BFCHW, latents_BFCHW, sigma_BF, chunk.guess)
+        return clean_from_velocity(latents_BFCHW, velocity_BFCHW, sigma_BF), output.layers
+
+    def append(self, layers: tuple[KeysValues, ...], clean_BFCHW: Tensor) -> None:
+        """The chunk becomes history: what was seen of it, and what it came to."""
+        self.cache.write(layers)
+        self.tail.append(clean_BFCHW)
+
+    def truncate(self, length: int) -> None:
+        """Take back what lies after the first `length` latents; nothing where the history is not that long."""
+        if self.cache.length > length:
+            self.tail.truncate(length)
+            self.cache.truncate(length)
+
+    def _guess(self) -> ReferenceLatents:
+        """What stands for the global reference in the preconditioning: moved towards the last latent before the chunk."""
+        if self.settings.preconditioning == "identity":
+            return self.references
+        reference_BCHW = global_latent(self.references)
+        guess_BCHW = reference_BCHW + self.settings.history_share * (self.tail.last()[:, 0] - reference_BCHW)
+        kinds_BR = torch.full((guess_BCHW.shape[0], 1), int(ReferenceKind.GLOBAL), device=guess_BCHW.device)
+        return ReferenceLatents(
+            latents_BRCHW=guess_BCHW[:, None], kinds_BR=kinds_BR, subtypes_BR=torch.zeros_like(kinds_BR)
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The history, to be kept in a file."""
+        parts = {"cache": self.cache.tensors(), "tail": self.tail.tensors()}
+        return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take on a history from a file."""
+        self.cache.load({name.removeprefix("cache."): x for name, x in tensors.items() if name.startswith("cache.")})
+        self.tail.load({name.removeprefix("tail."): x for name, x in tensors.items() if name.startswith("tail.")})
+
+
+class CausalRollout:
+    """Backbone and refiner after one another; satisfies `ChunkGenerator`."""
+
+    history_latents = 0
+    has_refiner = True
+    efforts = ("whole",)
+
+    def __init__(
+        self, backbone: CausalModel, refiner: CausalModel, settings: OnlineSettings, noise: NoiseSource
+    ) -> None:
+        self.backbone, self.refiner, self.settings, self.noise = backbone, refiner, settings, noise
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory of both histories."""
+        return self.backbone.cache.num_bytes + self.refiner.cache.num_bytes
+
+    def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
+        """The backbone's clean guess of a chunk, [B, F, C, H, W], from pure noise in as many steps as it has timesteps."""
+        chunk = self.backbone.open(first_latent, conditions)
+        latents_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
+        clean_BFCHW, layers = self.backbone.predict(chunk, latents_BFCHW, self.settings.backbone_timesteps[0])
+        for step, timestep in enumerate(self.settings.backbone_timesteps[1:], start=1):
+            latents_BFCHW = self._renoised(clean_BFCHW, first_latent, step, timestep)
+            clean_BFCHW, layers = self.backbone.predict(chunk, latents_BFCHW, timestep)
+        self.backbone.append(layers, clean_BFCHW)
+        return clean_BFCHW
+
+    def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
+        """The refiner's final latents of a chunk from the backbone's draft, [B, F, C, H, W]."""
+        chunk = self.refiner.open(first_latent, conditions)
+        timestep, step = self.settings.refiner_timestep, len(self.settings.backbone_timesteps)
+        noisy_BFCHW = self._renoised(draft_BFCHW, first_latent, step, timestep)
+        clean_BFCHW, _ = self.refiner.predict(chunk, noisy_BFCHW, timestep)
+        with torch.no_grad():
+            _, layers = self.refiner.predict(chunk, clean_BFCHW.detach(), 0.0)
+        self.refiner.append(layers, clean_BFCHW)
+        return clean_BFCHW
+
+    def _renoised(self, clean_BFCHW: Tensor, first_latent: int, step: int, timestep: float) -> Tensor:
+        noise_BFCHW = self.noise.draw(first_latent, clean_BFCHW.shape[1], step)
+        sigma_BF = torch.full(clean_BFCHW.shape[:2], timestep / TIMESTEP_SCALE, device=clean_BFCHW.device)
+        return add_noise(clean_BFCHW, noise_BFCHW, sigma_BF)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Both histories, to be kept in a file."""
+        parts = {"backbone": self.backbone.tensors(), "refiner": self.refiner.tensors()}
+        return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take on both histories from a file."""
+        for part, model in (("backbone.", self.backbone), ("refiner.", self.refiner)):
+            model.load({name.removeprefix(part): x for name, x in tensors.items() if name.startswith(part)})
