@@ -127,6 +127,8 @@ WAN_1_3B = DitConfig(
 LPM_17B = replace(WAN_1_3B, dim=5120, ffn_dim=13824, num_layers=40, num_heads=40)
 
 DIT_PRESETS: dict[str, DitConfig] = {"tiny": TINY, "small": WAN_1_3B, "17b": LPM_17B}
+CODEC_STRIDE_PX: dict[str, int] = {"tiny": 24, "small": 8, "17b": 8}
+"""Pixels along one side of a latent position of the codec that goes with each preset."""
 
 
 def dit_preset(name: str) -> DitConfig:

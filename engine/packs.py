@@ -6,6 +6,7 @@ Nothing else is ever read: no pickle, no code. Loading checks each hash before i
 
 import hashlib
 import logging
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -127,6 +128,16 @@ def load_weights(folder: Path, entry: ComponentEntry, module: nn.Module) -> None
         module.load_state_dict(tensors, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise BadPackError(f"{path} does not fit {entry.kind}: {str(error).splitlines()[-1].strip()}") from error
+
+
+def stored_numbers(folder: Path, entry: ComponentEntry) -> int:
+    """How many numbers an entry's file holds, from its header alone; `BadPackError` where it is missing or garbled."""
+    path = folder / entry.file
+    try:
+        with safe_open(path, framework="pt") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise BadPackError(f"{path} is missing or damaged ({error}); fetch the pack again") from error
 
 
 def fill_from_file(path: Path, module: nn.Module) -> None:

@@ -4,14 +4,11 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadPackError
 from engine.locations import pack_dirs
+from studio.commandline import model_info
 from studio.commandline.console import one_line, say
-
-if TYPE_CHECKING:
-    from engine import LoadedPack
 
 _MANIFEST_NAME = "manifest.toml"
 
@@ -20,18 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm models`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="the packs at hand")
-    for action, text in (
-        ("verify", "check every file of a pack against its hash"),
-        ("info", "sizes and work of a pack"),
-    ):
-        verb = actions.add_parser(action, help=text)
-        verb.add_argument("pack", metavar="PACK", help="a pack's name or folder")
-        verb.add_argument("--json", action="store_true", help="as JSON on standard output")
+    verify = actions.add_parser("verify", help="check every file of a pack against its hash")
+    verify.add_argument("pack", metavar="PACK", help="a pack's name or folder")
+    verify.add_argument("--json", action="store_true", help="as JSON on standard output")
+    model_info.add_arguments(actions.add_parser("info", help="parameters, work and memory of a pack or a preset"))
 
 
 def run(options: argparse.Namespace) -> int:
     """Do the one action that was asked for."""
-    return {"list": _list, "verify": _verify, "info": _info}[options.action](options)
+    return {"list": _list, "verify": _verify, "info": model_info.run}[options.action](options)
 
 
 def pack_folders() -> Iterator[Path]:
@@ -85,55 +79,3 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         say(f"{folder}: {manifest.name} {manifest.version} is whole, {len(manifest.components)} parts")
     return 0
-
-
-def _info(options: argparse.Namespace) -> int:
-    from engine import load_pack
-
-    pack = load_pack(options.pack)
-    info = _facts(pack)
-    if options.json:
-        say(json.dumps(info, indent=2))
-        return 0
-    parts = info.pop("parameters")
-    for name, value in (info | {f"parameters, {part}": count for part, count in parts.items()}).items():
-        say(f"{name.replace('_', ' '):<28} {f'{value:,}' if isinstance(value, int) else one_line(str(value))}")
-    return 0
-
-
-def _facts(pack: "LoadedPack") -> dict[str, Any]:
-    modules = {
-        "codec": pack.codec,
-        "base": pack.transformer,
-        "speak_encoder": pack.speak_encoder,
-        "listen_encoder": pack.listen_encoder,
-        "text_encoder": pack.text_encoder,
-    }
-    parameters = {role: sum(weight.numel() for weight in module.parameters()) for role, module in modules.items()}
-    side = pack.size_px // pack.codec.spatial_stride
-    _, patch_rows, patch_columns = pack.transformer.config.patch_size
-    return {
-        "name": pack.manifest.name,
-        "version": pack.manifest.version,
-        "description": pack.manifest.description,
-        "licence": pack.manifest.licence,
-        "folder": str(pack.folder),
-        "size_px": pack.size_px,
-        "steps": pack.base.num_steps,
-        "parameters": {"total": sum(parameters.values())} | parameters,
-        "flops_per_forward": _flops_per_forward(pack),
-        "tokens_per_chunk": pack.base.new_latents * (side // patch_rows) * (side // patch_columns),
-        "cache_bytes": 0,  # the base model keeps no keys and values from window to window
-    }
-
-
-def _flops_per_forward(pack: "LoadedPack") -> int:
-    """Multiplications and additions of one forward over a window with one reference, counted as it runs."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from engine.benchmarks import window_inputs
-
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        pack.transformer(window_inputs(pack, pack.base))
-    return int(counter.get_total_flops())

@@ -1,0 +1,48 @@
+"""The kinds of component that a pack's manifest may name: for each its frozen config and the module built from it.
+
+Called by `load_pack`, by `lpm models info`, which wants sizes and no weights, and by `lpm models convert`, which writes such entries.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from torch import nn
+
+from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
+from engine.encoders.text import TextEncoder, TextEncoderConfig
+from engine.errors import BadPackError
+from engine.model.transformer import Transformer
+from engine.model_config import DitConfig
+from engine.packs import ComponentEntry, build_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentKind:
+    """How one kind of component is built."""
+
+    config_class: type[Any]
+    build: Callable[[Any], nn.Module]
+
+
+KINDS: Final[Mapping[str, ComponentKind]] = {
+    "transformer": ComponentKind(config_class=DitConfig, build=Transformer),
+    "folded_vae": ComponentKind(config_class=FoldedVaeConfig, build=FoldedVae),
+    "audio_encoder": ComponentKind(config_class=AudioEncoderConfig, build=AudioEncoder),
+    "text_encoder": ComponentKind(config_class=TextEncoderConfig, build=TextEncoder),
+}
+
+
+def component_config(entry: ComponentEntry, where: str) -> Any:
+    """The config that an entry declares; `BadPackError` for a kind or a setting that this release does not have."""
+    if entry.kind not in KINDS:
+        raise BadPackError(
+            f"{where}: {entry.role} is of kind {entry.kind!r}; this release has {', '.join(sorted(KINDS))}"
+        )
+    return build_config(KINDS[entry.kind].config_class, entry.config, f"{where}: {entry.role}")
+
+
+def build_component(entry: ComponentEntry, where: str) -> nn.Module:
+    """The module of an entry, with the weights it starts with."""
+    return KINDS[entry.kind].build(component_config(entry, where))
