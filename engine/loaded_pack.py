@@ -16,6 +16,7 @@ from engine.flow.preconditioning import preconditioning_named
 from engine.locations import pack_dirs
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
+from engine.online.models import OnlineModels, load_online_models
 from engine.packs import ComponentEntry, Manifest, build_config, load_weights, read_manifest
 
 Config = TypeVar("Config")
@@ -34,6 +35,7 @@ class LoadedPack:
     listen_encoder: AudioEncoder
     text_encoder: TextEncoder
     base: BaseSettings
+    online: OnlineModels | None = None  # None where the pack has no causal models
 
 
 def find_pack(name_or_folder: str | Path) -> Path:
@@ -84,6 +86,7 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
         listen_encoder=listen_encoder,
         text_encoder=text_encoder,
         base=base,
+        online=load_online_models(folder, manifest),
     )
 
 

@@ -19,6 +19,11 @@ class LatentTail:
         self._first_BCHW, self._num_kept = first_BCHW, max(num_kept, 1)
         self._latents: list[Tensor] = []
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory of a full tail."""
+        return self._num_kept * self._first_BCHW.numel() * self._first_BCHW.element_size()
+
     def last(self, count: int = 1) -> Tensor:
         """The last `count` latents [B, count, C, H, W]; before the session's start there is the first one over and over."""
         missing = max(count - len(self._latents), 0)

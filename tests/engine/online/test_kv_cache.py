@@ -213,7 +213,7 @@ def test_a_history_kept_in_a_file_goes_on_the_same_and_a_foreign_one_is_refused(
     for ours, theirs in zip(kept.context(references).layers, other.context(references).layers, strict=True):
         assert torch.equal(ours.k_BSNK, theirs.k_BSNK)
     with pytest.raises(BadInputError, match="does not fit"):
-        cache(3, 3).load(kept.tensors())
+        cache(4, 4).load(kept.tensors())
     with pytest.raises(BadInputError, match="contradict"):
         other.load(kept.tensors() | {"counts": torch.tensor([3, 11])})
     with pytest.raises(BadInputError, match="counts"):

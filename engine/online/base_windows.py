@@ -1,0 +1,111 @@
+"""The base model as a live generator, for packs without causal models: window after window over clean history.
+
+Each chunk is a window of its own: the last latents of the film, moved back towards the global reference as the pack says, and
+the new ones from noise. It is causal, its memory is a few latents and it never ends; but it is the offline model in small
+windows, with guidance and without the distilled models' look at the session's beginning. It must not know sessions or threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from engine.base.settings import BaseSettings
+from engine.flow.guidance import GuidanceInterval, GuidanceScales, guide
+from engine.flow.preconditioning import global_latent, preconditioning_named
+from engine.flow.sampler import sampler_named
+from engine.flow.schedule import TIMESTEP_SCALE
+from engine.model.transformer import DitInputs, Transformer
+from engine.online.conditions import ChunkConditions
+from engine.online.latent_tail import LatentTail
+from engine.online.noise import NoiseSource
+from engine.references import ReferenceLatents
+
+
+class BaseWindows:
+    """Satisfies `ChunkGenerator`: `draft` makes the final latents, `refine` hands them on."""
+
+    has_refiner = False
+    efforts = ("guided", "without guidance")
+
+    def __init__(
+        self,
+        model: Transformer,
+        settings: BaseSettings,
+        references: ReferenceLatents,
+        first_BCHW: Tensor,
+        noise: NoiseSource,
+        slack_latents: int = 0,
+    ) -> None:
+        """`first_BCHW` is the portrait that the session begins from."""
+        self.model, self.settings, self.references, self.noise = model, settings, references, noise
+        self.precondition = preconditioning_named(
+            settings.preconditioning, settings.residual_std, settings.history_share
+        )
+        self.tail = LatentTail(first_BCHW, slack_latents + settings.history_latents)
+
+    @property
+    def history_latents(self) -> int:
+        """Latents of history in each window, whose sound is told too."""
+        return self.settings.history_latents
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory of the latents that are kept, at most."""
+        return self.tail.num_bytes
+
+    @torch.no_grad()
+    def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
+        """A chunk's final latents [1, F, C, H, W] at `first_latent`, going back to it first."""
+        self.tail.truncate(first_latent)
+        reference_B1CHW = global_latent(self.references)[:, None]
+        history_BFCHW = self.tail.last(self.history_latents)
+        history_BFCHW = reference_B1CHW + self.settings.history_keep * (history_BFCHW - reference_B1CHW)
+        noise_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
+        sampler = sampler_named(self.settings.solver, self.settings.num_steps, self.settings.shift)
+
+        def velocity_at(new_BFCHW: Tensor, timestep: float) -> Tensor:
+            return self._guided(history_BFCHW, new_BFCHW, timestep, conditions)
+
+        latents_BFCHW = sampler.run(noise_BFCHW, velocity_at)
+        self.tail.append(latents_BFCHW)
+        return latents_BFCHW
+
+    def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
+        """The draft: there is no second model."""
+        del first_latent, conditions
+        return draft_BFCHW
+
+    def _guided(self, history_BFCHW: Tensor, new_BFCHW: Tensor, timestep: float, conditions: ChunkConditions) -> Tensor:
+        config, settings = self.model.config, self.settings
+        clean_BF = torch.zeros(history_BFCHW.shape[:2], device=new_BFCHW.device)
+        noisy_BF = torch.full(new_BFCHW.shape[:2], timestep, device=new_BFCHW.device)
+        inputs = DitInputs(
+            latents_BFCHW=torch.cat([history_BFCHW, new_BFCHW], dim=1),
+            timestep_BF=torch.cat([clean_BF, noisy_BF], dim=1),
+            references=self.references,
+            text_BSD=conditions.text_BSD,
+            speak_BAD=conditions.speak_BAD,
+            listen_BAD=conditions.listen_BAD,
+            speak_start_row=-config.speak_window.rows_before,
+            listen_start_row=-config.listen_window.rows_before,
+        )
+        low, high = settings.guidance_interval
+        wanted = GuidanceScales() if conditions.effort else settings.guidance
+        scales = GuidanceInterval(low=low, high=high).scales_at(timestep / TIMESTEP_SCALE, wanted)
+        return guide(self._velocity, inputs, scales, settings.guidance_rescale)[:, history_BFCHW.shape[1] :]
+
+    def _velocity(self, inputs: DitInputs) -> Tensor:
+        sigma_BF, references = inputs.timestep_BF / TIMESTEP_SCALE, inputs.references
+        seen_BFCHW = self.precondition.network_input(inputs.latents_BFCHW, sigma_BF, references)
+        output_BFCHW = self.model(replace(inputs, latents_BFCHW=seen_BFCHW))
+        return self.precondition.velocity(output_BFCHW, inputs.latents_BFCHW, sigma_BF, references)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The latents of history, to be kept in a file."""
+        return self.tail.tensors()
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take on history from a file."""
+        self.tail.load(tensors)

@@ -1,0 +1,52 @@
+"""How far the session works ahead of playback (paper 5.3): as far as a chunk takes to make, a little more, and never a backlog.
+
+Fed with the time that chunks took, asked before each chunk. Pure arithmetic: it must not know clocks or threads.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from engine.shapes import FRAME_RATE_HZ
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookaheadConfig:
+    """Bounds in frames; `margin_frames` covers a late wake-up of the player (tens of milliseconds on a busy machine)."""
+
+    least_frames: int = 2
+    most_frames: int = 36
+    margin_frames: int = 3
+    safety: float = 1.25
+    memory_chunks: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least_frames <= self.most_frames:
+            raise ValueError(f"lookahead between {self.least_frames} and {self.most_frames} frames is no range")
+
+
+class Lookahead:
+    """When the next chunk should begin, in frames that are still to be shown."""
+
+    def __init__(self, config: LookaheadConfig) -> None:
+        self.config = config
+        self._work_s: deque[float] = deque(maxlen=config.memory_chunks)
+
+    @property
+    def work_frames(self) -> int:
+        """Frames that play while a chunk is made, by the slowest but one of the last chunks; 0 before the first."""
+        if not self._work_s:
+            return 0
+        ordered = sorted(self._work_s)
+        slow_s = ordered[-2] if len(ordered) >= 8 else ordered[-1]  # one hiccup in a while does not count
+        return math.ceil(slow_s * FRAME_RATE_HZ)
+
+    @property
+    def target_frames(self) -> int:
+        """The next chunk begins when no more than so many frames are ahead of playback."""
+        wanted = math.ceil(self.work_frames * self.config.safety) + self.config.margin_frames
+        return min(max(wanted, self.config.least_frames), self.config.most_frames)
+
+    def observe(self, work_s: float) -> None:
+        """A chunk took this long from its beginning to its last picture."""
+        self._work_s.append(work_s)

@@ -1,0 +1,50 @@
+"""The causal models of a pack that has them: roles `backbone` and `refiner`, and `[settings.online]`.
+
+Read by `load_pack`; a pack without them performs live through the windows of its base model (`base_windows`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import BadPackError
+from engine.flow.preconditioning import preconditioning_named
+from engine.model.transformer import Transformer
+from engine.model_config import DitConfig
+from engine.online.settings import OnlineSettings
+from engine.packs import Manifest, build_config, load_weights
+
+ONLINE_ROLES = ("backbone", "refiner")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineModels:
+    """Backbone, refiner and how they are rolled out. They are shared by all sessions: nobody changes them."""
+
+    backbone: Transformer
+    refiner: Transformer
+    settings: OnlineSettings
+
+
+def load_online_models(folder: Path, manifest: Manifest) -> OnlineModels | None:
+    """Both models of a pack, or None where it has none; `BadPackError` for half of them or settings that cannot work."""
+    roles = {entry.role for entry in manifest.components} & set(ONLINE_ROLES)
+    if not roles:
+        return None
+    where = f"{folder}: settings.online"
+    settings = build_config(OnlineSettings, dict(manifest.settings.get("online", {})), where)
+    try:
+        preconditioning_named(settings.preconditioning, settings.residual_std)
+    except ValueError as error:
+        raise BadPackError(f"{where}: {error}") from error
+    models = []
+    for role in ONLINE_ROLES:
+        entry = manifest.component(role)
+        model = Transformer(build_config(DitConfig, entry.config, f"{folder}: {role}"))
+        if settings.context_latents > model.config.reference_positions.origin:
+            raise BadPackError(
+                f"{where}: {settings.context_latents} latents of history and chunk reach over the references of the "
+                f"{role}, which stand at {model.config.reference_positions.origin}; shorten the history or move them"
+            )
+        load_weights(folder, entry, model)
+        models.append(model.eval().requires_grad_(False))
+    return OnlineModels(backbone=models[0], refiner=models[1], settings=settings)
