@@ -1,12 +1,13 @@
 """Training states on disk: written whole or not at all, and refused by name where they do not fit the run.
 
-A training state is torch's own format read with `weights_only=True`: tensors and plain numbers, no code. What is shipped is
-safetensors (`engine.packs`).
+A training state is torch's own format read with `weights_only=True`: tensors and plain values, no code. It holds whole tensors,
+however many processes shared them. What is shipped is safetensors (`engine.packs`).
 """
 
 import hashlib
 import os
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,64 @@ import torch
 
 from engine.errors import BadInputError
 
-
-def config_fingerprint(config: Any) -> str:
-    """A short hash of a dataclass of settings."""
-    return hashlib.sha256(repr(sorted(asdict(config).items())).encode()).hexdigest()[:16]
+MOST_NAMED = 4
 
 
-def save_training_state(path: Path, state: dict[str, Any]) -> None:
+def settings_of(config: Any, ignored: frozenset[str]) -> dict[str, str]:
+    """Every setting of nested dataclasses by its dotted name, as text; a name in `ignored` is left out with all below it."""
+    found: dict[str, str] = {}
+    for field in fields(config):
+        value = config.__dict__[field.name]
+        if field.name in ignored:
+            continue
+        if is_dataclass(value):
+            found |= {f"{field.name}.{name}": text for name, text in settings_of(value, ignored).items()}
+        else:
+            found[field.name] = repr(value)
+    return found
+
+
+def config_fingerprint(config: Any, names: Collection[str]) -> str:
+    """A short hash of the named settings, as states carry it that were written before all settings were named."""
+    items = sorted((name, value) for name, value in asdict(config).items() if name in names)
+    return hashlib.sha256(repr(items).encode()).hexdigest()[:16]
+
+
+def save_training_state(path: Path, state: Mapping[str, Any]) -> None:
     """Writes beside the target and swaps, so that a kill leaves the old state or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
-    torch.save(state, partial)
+    with partial.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, path)
+    for stale in path.parent.glob(f"{path.stem}.partial-*"):
+        stale.unlink(missing_ok=True)
 
 
-def load_training_state(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The state to resume, or None where there is none; `BadInputError` if it was made with other settings."""
+def load_training_state(path: Path, settings: Mapping[str, str], fingerprint: str) -> dict[str, Any] | None:
+    """The state to resume, or None where there is none; `BadInputError` names the settings it was not made with."""
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    if state["fingerprint"] != fingerprint:
+    if "settings" in state:
+        refuse_changed_settings(path, state["settings"], settings)
+    elif state["fingerprint"] != fingerprint:
         raise BadInputError(
             f"{path} was made with other optimiser settings ({state['fingerprint']}, now {fingerprint}); "
             "give the same settings to resume it, or train into another folder"
         )
     return state
+
+
+def refuse_changed_settings(path: Path, then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """`BadInputError` with the names and values that differ. A setting that either release did not have yet passes."""
+    changed = [name for name in sorted(then.keys() & now.keys()) if then[name] != now[name]]
+    if changed:
+        named = ", ".join(f"{name} {then[name]} (now {now[name]})" for name in changed[:MOST_NAMED])
+        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+        raise BadInputError(
+            f"{path} was made with {named}{more}; give the same settings to resume it, or begin another folder from its "
+            "weights with --start-from"
+        )

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parts", type=Path, default=DEFAULT_PARTS, help="a folder of trained components to build upon"
     )
     parser.add_argument("--clips", type=Path, default=DEFAULT_CLIPS, help="the shards made by `lpm data clips`")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where to train; cuda: a GPU a process"
+    )
     parser.add_argument("--json", action="store_true", help="progress as JSON lines on standard output")
 
 
@@ -46,17 +49,24 @@ def run(options: argparse.Namespace) -> None:
         tuple(options.settings),
         folder,
         options.start_from,
+        options.device,
         options.json,
     )
     run_processes(job, options.processes)
 
 
 def train_recipe(
-    recipe: str, places: Places, settings: tuple[str, ...], folder: Path, start_from: Path | None, as_json: bool
+    recipe: str,
+    places: Places,
+    settings: tuple[str, ...],
+    folder: Path,
+    start_from: Path | None,
+    device_type: str,
+    as_json: bool,
 ) -> None:
     """One process of a run."""
     keep_freed_memory()
-    world = join_world()
+    world = join_world(device_type)
     torch.manual_seed(0)
     built = RECIPES[recipe](places)
     config = changed_config(built.config, settings)
@@ -68,20 +78,37 @@ def train_recipe(
 
 
 def changed_config(config: TrainerConfig, settings: tuple[str, ...]) -> TrainerConfig:
-    """The config with `key=value` settings applied; `optimizer.KEY` reaches the optimiser's."""
+    """The config with `key=value` settings applied; `optimizer.KEY` and `scale.KEY` reach what lies within."""
     for setting in settings:
         key, _, text = setting.partition("=")
-        owner: Any = config.optimizer if key.startswith("optimizer.") else config
-        name = key.removeprefix("optimizer.")
-        types = {field.name: type(getattr(owner, field.name)) for field in dataclasses.fields(owner)}
-        if name not in types or types[name] not in (int, float):
-            raise BadInputError(f"{key!r} is not a setting of this run; known are {', '.join(sorted(types))}")
+        group, _, name = key.rpartition(".")
+        groups = {
+            field.name for field in dataclasses.fields(config) if dataclasses.is_dataclass(field_of(config, field))
+        }
+        owner: Any = config.__dict__[group] if group in groups else config
+        kinds = {field.name: type(field_of(owner, field)) for field in dataclasses.fields(owner)}
+        if (group and group not in groups) or kinds.get(name) not in (int, float, str, bool):
+            known = sorted(name for name, kind in kinds.items() if kind in (int, float, str, bool))
+            raise BadInputError(f"{key!r} is not a setting of this run; known are {', '.join(known)}")
         try:
-            changed = dataclasses.replace(owner, **{name: types[name](text)})
+            value = as_switch(text) if kinds[name] is bool else kinds[name](text)
+            changed = dataclasses.replace(owner, **{name: value})
         except ValueError as error:
             raise BadInputError(f"{setting!r}: {error}") from error
-        config = changed if owner is config else dataclasses.replace(config, optimizer=changed)
+        config = changed if owner is config else dataclasses.replace(config, **{group: changed})
     return config
+
+
+def field_of(owner: Any, field: dataclasses.Field[Any]) -> Any:
+    """A field's value."""
+    return owner.__dict__[field.name]
+
+
+def as_switch(text: str) -> bool:
+    """`yes` or `no`; `ValueError` for anything else."""
+    if text not in ("yes", "no"):
+        raise ValueError("give yes or no")
+    return text == "yes"
 
 
 def print_json(record: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Metrics of a run: one JSON line a record, and a picture of every curve so that a run can be judged at a glance."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PANEL_PX = (360, 220)
+UNDRAWN = frozenset({"step", "eta_s", "step_s"})
 INK, PAPER, GRID, LINE = (60, 60, 60), (252, 252, 252), (225, 225, 225), (180, 90, 30)
 
 
@@ -24,15 +26,30 @@ class Metrics:
         with self.path.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
+    def forget_after(self, step: int) -> None:
+        """Drops what was recorded after `step`, and a line that a kill cut off: a resumed run records those steps again."""
+        if not self.path.exists():
+            return
+        kept = [record for record in self._records() if record["step"] <= step]
+        partial = self.path.with_suffix(".partial")
+        partial.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        partial.replace(self.path)
+
     def curves(self) -> dict[str, list[tuple[int, float]]]:
         """Every metric as (step, value) pairs."""
         curves: dict[str, list[tuple[int, float]]] = {}
-        for line in self.path.read_text().splitlines():
-            record = json.loads(line)
+        for record in self._records():
             for name, value in record.items():
-                if name not in ("step", "eta_s", "step_s") and isinstance(value, int | float):
+                if name not in UNDRAWN and isinstance(value, int | float):
                     curves.setdefault(name, []).append((record["step"], float(value)))
         return curves
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        for line in self.path.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
 
     def draw_curves(self, path: Path) -> None:
         """All curves as small multiples in one PNG."""

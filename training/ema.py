@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from training.distributed.sharding import gather_no_longer, sharded_like
+
 
 class ExponentialAverage:
-    """Averages of the trained parameters, in float32; warms up so that early steps do not linger."""
+    """Averages of the trained parameters, in float32, sharded as they are; warms up so that early steps do not linger."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -33,7 +35,27 @@ class ExponentialAverage:
         return {**self.averages, "num_updates": torch.tensor(self.num_updates)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Continues where `state_dict` was taken."""
+        """Continues where `state_dict` was taken; whole tensors are cut to the shards of their averages."""
         self.num_updates = int(state["num_updates"])
         for name, average in self.averages.items():
-            average.copy_(state[name])
+            average.copy_(sharded_like(state[name], average))
+
+
+class averaged_weights:
+    """Inside the block the model has its averaged weights and is in evaluation mode; afterwards its own again."""
+
+    def __init__(self, model: nn.Module, average: ExponentialAverage) -> None:
+        self.model, self.average = model, average
+
+    def __enter__(self) -> None:
+        self.own = {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
+        self.average.copy_to(self.model)
+        self.model.eval()
+
+    def __exit__(self, *_: object) -> None:
+        gather_no_longer(self.model)
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                if name in self.own:
+                    parameter.copy_(self.own[name])
+        self.model.train()

@@ -1,4 +1,4 @@
-"""Several single-threaded processes that average their gradients over gloo: the fast way to use a few CPU cores.
+"""Several processes that average their gradients: over gloo on a few CPU cores, over NCCL with a GPU each.
 
 One process alone is a world of one and never touches torch.distributed. Under `torchrun` the environment is used as it is.
 """
@@ -8,12 +8,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
 from torch.multiprocessing.spawn import spawn
+
+from engine.errors import BadInputError
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,7 @@ class World:
 
     rank: int
     size: int
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def is_first(self) -> bool:
@@ -29,14 +35,28 @@ class World:
         return self.rank == 0
 
 
-def join_world() -> World:
-    """The world that `torchrun` or `run_processes` made, or a world of one."""
+def join_world(device_type: str = "cpu") -> World:
+    """The world that `torchrun` or `run_processes` made, or a world of one; with `cuda` a GPU for each process."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
+    device = own_device(device_type)
     if size == 1:
-        return World(rank=0, size=1)
+        return World(rank=0, size=1, device=device)
     if not dist.is_initialized():
-        dist.init_process_group("gloo")
-    return World(rank=dist.get_rank(), size=size)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return World(rank=dist.get_rank(), size=size, device=device)
+
+
+def own_device(device_type: str) -> torch.device:
+    """The CPU, or the GPU of this process's number; `BadInputError` where there is none."""
+    if device_type == "cpu":
+        return torch.device("cpu")
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    if device_type != "cuda" or number >= torch.cuda.device_count():
+        raise BadInputError(
+            f"there is no {device_type} device number {number} here; train with --device cpu or start fewer processes"
+        )
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
 
 
 def leave_world(world: World) -> None:
@@ -57,6 +77,25 @@ def average_gradients(parameters: Iterable[Tensor], world: World) -> None:
     pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
     for gradient, piece in zip(gradients, pieces, strict=True):
         gradient.copy_(piece.view_as(gradient))
+
+
+def mean_over_processes(record: dict[str, Any], world: World) -> dict[str, Any]:
+    """A record whose losses are the means over all processes; names and order must agree."""
+    if world.size == 1:
+        return record
+    losses = {name: value for name, value in record.items() if name != "step"}
+    values = torch.tensor(list(losses.values()), dtype=torch.float64, device=world.device)
+    dist.all_reduce(values)
+    return {**record, **dict(zip(losses, (values / world.size).tolist(), strict=True))}
+
+
+def gathered(value: Value, world: World) -> list[Value]:
+    """What every process gave, in the order of their ranks, on all of them."""
+    if world.size == 1:
+        return [value]
+    everyone: list[Any] = [None] * world.size
+    dist.all_gather_object(everyone, value)
+    return everyone
 
 
 def run_processes(job: Callable[[], None], num_processes: int) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from engine.errors import BadInputError
 from training.cli import changed_config
+from training.curves import Metrics
 from training.loader import numbered_batches
 from training.optimizers import MuonWithAdamW, OptimizerConfig, orthogonalised
 from training.parallel import World, join_world, leave_world, run_processes
@@ -115,10 +117,81 @@ def test_a_run_leaves_curves_samples_and_weights(tmp_path: Path) -> None:
     assert {"loss", "gradient_norm", "eta_s"} <= set(lines[0])
 
 
-def test_other_optimiser_settings_are_refused_by_name(tmp_path: Path) -> None:
+def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     train(tmp_path, CONFIG)
+    for setting, complaint in (
+        ("optimizer.muon_learning_rate=0.5", r"optimizer.muon_learning_rate 0.02 \(now 0.5\)"),
+        ("batch_samples=3", r"batch_samples 4 \(now 3\)"),
+        ("seed=1", r"seed 0 \(now 1\)"),
+    ):
+        with pytest.raises(BadInputError, match=complaint):
+            train(tmp_path, changed_config(CONFIG, (setting,)))
+    longer = train(tmp_path, changed_config(CONFIG, ("num_steps=14",)))
+    assert max(longer) == 14, "a run may be made longer"
+
+
+def test_a_state_of_the_first_release_resumes(tmp_path: Path) -> None:
+    """Written before settings had names, slots and things carried."""
+    whole = train(tmp_path / "whole", CONFIG)
+    half = dataclasses.replace(CONFIG, num_steps=6, decay_steps=1)
+    train(tmp_path / "old", half)
+    state = torch.load(tmp_path / "old" / "state.pt", weights_only=True)
+    old = {name: state[name] for name in ("step", "model", "optimizer", "average")}
+    first_settings = {
+        "muon_learning_rate": 0.02, "adamw_learning_rate": 0.01, "momentum": 0.95, "weight_decay": 0.01, "clip_norm": 1.0
+    }  # fmt: skip
+    first_hash = hashlib.sha256(repr(sorted(first_settings.items())).encode()).hexdigest()[:16]
+    old["fingerprint"] = first_hash
+    torch.save(old, tmp_path / "old" / "state.pt")
+    resumed = train(tmp_path / "old", CONFIG)
+    assert resumed == {step: loss for step, loss in whole.items() if step > 6}
+    torch.save({**old, "fingerprint": "0" * 16}, tmp_path / "old" / "state.pt")
     with pytest.raises(BadInputError, match="other optimiser settings"):
-        train(tmp_path, changed_config(CONFIG, ("optimizer.muon_learning_rate=0.5",)))
+        train(tmp_path / "old", CONFIG)
+
+
+def test_a_line_that_a_kill_cut_off_is_forgotten(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    for step in range(1, 5):
+        metrics.append({"step": step, "loss": 0.5})
+    with metrics.path.open("a") as file:
+        file.write('{"step": 5, "lo')
+    metrics.forget_after(3)
+    assert metrics.curves() == {"loss": [(1, 0.5), (2, 0.5), (3, 0.5)]}
+
+
+def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
+    """Two slots of two samples see what one of four sees; only their noise is drawn apart."""
+    one = train(tmp_path / "one", CONFIG)
+    two = train(tmp_path / "two", changed_config(CONFIG, ("batch_samples=2", "accumulate=2")))
+    assert two == pytest.approx(one, rel=0.05)
+    assert two != one
+
+
+class Carrier(Regression):
+    """Its loss depends on what the step before left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.carried: dict[str, Tensor] = {}
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        losses = super().loss(batch, generator)
+        left = self.carried.get("left", torch.tensor(0.0))
+        self.carried = {"left": losses["loss"].detach()}
+        return {"loss": losses["loss"] + left, "left": left}
+
+
+def test_what_a_task_carries_survives_a_kill(tmp_path: Path) -> None:
+    def run(folder: Path, num_steps: int) -> dict[int, float]:
+        records: list[dict[str, Any]] = []
+        config = dataclasses.replace(CONFIG, num_steps=num_steps, accumulate=2, decay_steps=1)
+        Trainer(Carrier(), config, folder, ALONE).run(records.append)
+        return losses(records)
+
+    whole = run(tmp_path / "whole", 12)
+    run(tmp_path / "halves", 6)
+    assert run(tmp_path / "halves", 12) == {step: loss for step, loss in whole.items() if step > 6}
 
 
 def test_settings_on_the_command_line() -> None:
@@ -154,7 +227,7 @@ def test_orthogonalised_updates_have_singular_values_near_one() -> None:
 
 def test_matrices_go_to_muon_and_the_rest_to_adamw() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(4, 4))
-    optimizer = MuonWithAdamW(model, OptimizerConfig(), ("1.",))
+    optimizer = MuonWithAdamW(model.named_parameters(), OptimizerConfig(), ("1.",))
     before = [p.detach().clone() for p in model.parameters()]
     sum(p.square().sum() for p in model.parameters()).backward()  # type: ignore[union-attr]
     optimizer.step(1.0)
