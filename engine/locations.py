@@ -34,6 +34,11 @@ def cache_dir() -> Path:
     return home / "cache" if home else platformdirs.user_cache_path(APPLICATION, appauthor=False)
 
 
+def windows_dir() -> Path:
+    """Finished windows of films, so that a film that was stopped or changed is not made from its beginning again."""
+    return cache_dir() / "windows"
+
+
 def assets_dir() -> Path:
     """What ships with the product: next to the packages in a checkout, under the prefix when it is installed."""
     beside_packages = Path(__file__).resolve().parents[1] / "assets"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 FRAME_RATE_HZ = 24
 SOUND_RATE_HZ = 24_000
+PROMPT_FRAMES = 125  # how long a direction holds where nothing else is said (paper 3.3)
 
 
 @dataclass(frozen=True, kw_only=True)

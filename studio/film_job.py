@@ -13,12 +13,37 @@ from pathlib import Path
 from typing import Any
 
 from engine import FilmPiece, PerformJob
+from engine.base.seams import SeamFigures, SeamMeter
 from engine.media.film import FilmWriter
 from engine.media.film_sound import FilmSound
 from engine.media.rates import SAMPLES_PER_FRAME
+from engine.media.samples import Stretch
 from engine.media.whole_files import whole_file
+from engine.memory import memory_mb, peak_memory_mb
 from engine.shapes import FRAME_RATE_HZ
-from studio.peak_memory import peak_memory_mb
+
+
+@dataclass(kw_only=True)
+class WindowCount:
+    """How many windows were made and how many had been made before; memory after the first one made and after the last."""
+
+    num_made: int = 0
+    num_reused: int = 0
+    first_memory_mb: float | None = None
+    last_memory_mb: float | None = None
+
+    def add(self, *, is_reused: bool) -> None:
+        """Count one."""
+        self.num_reused += is_reused
+        self.num_made += not is_reused
+        self.last_memory_mb = memory_mb()
+        if self.first_memory_mb is None and self.num_made:
+            self.first_memory_mb = self.last_memory_mb
+
+    def memory_table(self) -> dict[str, float | None]:
+        """Resident memory when the first window was made, and at the end."""
+        ends = {"first": self.first_memory_mb, "last": self.last_memory_mb}
+        return {name: None if value is None else round(value, 1) for name, value in ends.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +57,9 @@ class FilmReport:
     load_s: float
     peak_memory_mb: float
     stages_s: Mapping[str, float]
+    windows: WindowCount
+    seams: SeamFigures
+    join_frames: tuple[int, ...]
     details: Mapping[str, Any]
 
     def as_json(self) -> str:
@@ -43,7 +71,11 @@ class FilmReport:
             "work_s": round(self.work_s, 4),
             "load_s": round(self.load_s, 4),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
+            "memory_mb": self.windows.memory_table(),
             "stages_s": {name: round(value, 4) for name, value in self.stages_s.items()},
+            "windows": {"made": self.windows.num_made, "reused": self.windows.num_reused},
+            "seams": self.seams.as_table(),
+            "join_frames": list(self.join_frames),
         }
         return json.dumps(figures | dict(self.details), indent=2) + "\n"
 
@@ -69,6 +101,7 @@ def make_film(
 ) -> FilmReport:
     """Write every piece as it comes and commit at the end; any error or interrupt leaves nothing under the final name."""
     start, end = target.frames or (0, job.num_frames)
+    windows, seams = WindowCount(), SeamMeter()
     stages_s: dict[str, float] = defaultdict(float)
     began_s = time.perf_counter()
     with FilmWriter(target.path, size_px=target.size_px, sound=_sound_of(job, start, end)) as film:
@@ -76,6 +109,8 @@ def make_film(
         for piece in pieces:
             for name, value in piece.stages_s.items():
                 stages_s[name] += value
+            windows.add(is_reused=piece.is_reused)
+            seams.add(piece.frames_THWC, piece.join_frames)
             write_began_s = time.perf_counter()
             first = max(start - piece.start_frame, 0)
             frames_THWC = piece.frames_THWC[first : max(end - piece.start_frame, 0)]
@@ -98,11 +133,17 @@ def make_film(
         load_s=target.load_s,
         peak_memory_mb=peak_memory_mb(),
         stages_s=dict(stages_s),
+        windows=windows,
+        seams=seams.figures(),
+        join_frames=seams.join_frames,
         details=target.details,
     )
 
 
 def _sound_of(job: PerformJob, start_frame: int, end_frame: int) -> FilmSound:
-    cut = slice(start_frame * SAMPLES_PER_FRAME, end_frame * SAMPLES_PER_FRAME)
-    speak_S, listen_S = (None if track is None else track[cut] for track in (job.speak_S, job.listen_S))
+    first, last = start_frame * SAMPLES_PER_FRAME, end_frame * SAMPLES_PER_FRAME
+    speak_S, listen_S = (
+        None if track_S is None else Stretch(track_S, first, last)
+        for track_S in (job.track("speak"), job.track("listen"))
+    )
     return FilmSound(speak_S=speak_S, listen_S=listen_S)

@@ -1,20 +1,23 @@
-"""Directions from a JSON file: a list of spans, each with its frames (or seconds) and its words.
+"""Directions from a JSON file: a list of spans, each with its frames (or seconds) and its words, or a list of words alone.
 
     [
       {"start_frame": 0, "end_frame": 48, "text": "smiles, looks at the viewer"},
       {"start_s": 2, "end_s": 5.5, "text": "grows serious"}
     ]
 
-Called by `lpm perform --prompts`. Every span is checked against the film's length; nothing is moved or cut silently.
+    ["smiles", "grows serious"]     each for 125 frames, the last to the film's end
+
+Called by `lpm perform --prompts` and `--prompt`. Every span is checked against the film's length; nothing is moved or cut silently.
 """
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from engine import PromptSpan
+from engine.base.job import prompts_in_turn
 from engine.errors import BadInputError
 from engine.media.sniff import require_file
 from engine.shapes import FRAME_RATE_HZ
@@ -36,6 +39,8 @@ def read_prompts(path: Path, num_frames: int) -> tuple[PromptSpan, ...]:
         raise BadInputError(
             f'{path}: must be a list of at most {_MAX_SPANS} spans like {{"start_frame": 0, "end_frame": 48, "text": "smiles"}}'
         )
+    if entries and all(isinstance(entry, str) for entry in entries):
+        return prompts_of_words(entries, num_frames, str(path))
     spans = sorted(
         (_span(f"{path}: span {number}", entry, num_frames) for number, entry in enumerate(entries, 1)),
         key=lambda span: span.start_frame,
@@ -49,11 +54,14 @@ def read_prompts(path: Path, num_frames: int) -> tuple[PromptSpan, ...]:
     return tuple(spans)
 
 
-def whole_film_prompt(text: str, num_frames: int) -> tuple[PromptSpan, ...]:
-    """One direction that holds from the first frame to the last; none for a blank one."""
-    if len(text) > MAX_TEXT:
-        raise BadInputError(f"--prompt has {len(text)} letters; at most {MAX_TEXT}")
-    return (PromptSpan(start_frame=0, end_frame=num_frames, text=text.strip()),) if text.strip() else ()
+def prompts_of_words(texts: Sequence[str], num_frames: int, where: str) -> tuple[PromptSpan, ...]:
+    """One direction for the whole film, or several in turn for 125 frames each; a blank one is none."""
+    if any(len(text) > MAX_TEXT for text in texts):
+        raise BadInputError(f"{where} has {max(map(len, texts))} letters; at most {MAX_TEXT}")
+    try:
+        return prompts_in_turn(tuple(texts), num_frames) if texts else ()
+    except BadInputError as error:
+        raise BadInputError(f"{where}: {error}") from None
 
 
 def _span(where: str, entry: Any, num_frames: int) -> PromptSpan:

@@ -11,10 +11,9 @@ from engine.characters import Character
 from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.media.samples import Samples, Silenced, blocks
-from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
+from engine.shapes import FRAME_RATE_HZ, PROMPT_FRAMES, SOUND_RATE_HZ
 
 SAMPLES_PER_FRAME = SOUND_RATE_HZ // FRAME_RATE_HZ
-PROMPT_FRAMES = 125  # how long a direction holds where nothing else is said (paper 3.3)
 
 Track = Literal["speak", "listen"]
 

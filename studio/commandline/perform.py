@@ -6,6 +6,7 @@ Bad input is told before the model is loaded, in one line. Called by `studio/cli
 import argparse
 import logging
 import math
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,18 @@ from numpy.typing import NDArray
 
 from engine.characters import Character, find_character, load_character
 from engine.errors import BadInputError
+from engine.locations import windows_dir
 from engine.media.pictures import read_picture
 from engine.media.rates import SAMPLES_PER_FRAME, frames_for_samples
-from engine.media.sound import MAX_SOUND_S, read_sound
-from engine.shapes import FRAME_RATE_HZ
+from engine.media.samples import SpooledSound
+from engine.media.sound import MAX_SOUND_S, spool_sound
+from engine.shapes import FRAME_RATE_HZ, PROMPT_FRAMES
 from studio.commandline.console import ProgressLine, say
 
 if TYPE_CHECKING:
-    from engine import GuidanceScales, LoadedPack, PerformJob
-    from studio.film_job import FilmReport
+    from engine import GuidanceScales, LoadedPack, MuteSpan, PerformJob
+    from engine.base.job import Track
+    from studio.film_job import FilmReport, FilmTarget
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ DEFAULT_PACK: Final = "lpm-tiny"
 DEFAULT_SECONDS: Final = 5.0
 _MAX_STEPS: Final = 1000
 _MAX_SCALE: Final = 20.0
+_SPAN_S: Final = re.compile(r"(\d{1,5}(?:\.\d{1,6})?)-(\d{1,5}(?:\.\d{1,6})?)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +44,8 @@ class Inputs:
     """Everything a person gave, read and checked."""
 
     character: Character
-    speak_S: NDArray[np.float32] | None
-    listen_S: NDArray[np.float32] | None
+    speak_S: SpooledSound | None
+    listen_S: SpooledSound | None
     num_frames: int
     first_frame_HWC: NDArray[np.uint8] | None
 
@@ -55,8 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--listen", type=Path, metavar="SOUND", help="the partner's voice, which the character hears")
     words = parser.add_mutually_exclusive_group()
-    words.add_argument("--prompt", default="", metavar="TEXT", help="a direction for the whole film")
+    words.add_argument(
+        "--prompt",
+        action="append",
+        metavar="TEXT",
+        help=f"a direction; given several times each holds for {PROMPT_FRAMES} frames, the last to the end",
+    )
     words.add_argument("--prompts", type=Path, metavar="FILE.json", help="directions with their spans")
+    for track, whose in (("speak", "the own voice"), ("listen", "the partner's voice")):
+        parser.add_argument(
+            f"--mute-{track}",
+            action="append",
+            metavar="FROM-TO",
+            help=f"seconds in which {whose} is as if it were not there, such as 2-4.5; may be given several times",
+        )
     add_engine_arguments(parser)
     parser.add_argument("--seconds", type=float, metavar="S", help="how long (default: the longer sound, else 5)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
@@ -73,7 +90,21 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the film to write")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="what it took: time by stage, memory, settings")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.json",
+        help="what it took and what it is: time by stage, memory, seams, settings",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="reuse every part that an earlier run finished under the same inputs: a stopped film goes on, and of a "
+        "changed one only what the change reaches is made anew",
+    )
+    parser.add_argument(
+        "--work", type=Path, metavar="DIR", help="where finished parts are kept (default: the cache folder)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -82,20 +113,21 @@ def run(options: argparse.Namespace) -> int:
     inputs = read_inputs(options)
     check_numbers(options)
 
-    from engine import PerformJob, perform
+    from engine import PerformJob
     from studio.film_job import FilmTarget
-    from studio.prompt_file import read_prompts, whole_film_prompt
+    from studio.prompt_file import prompts_of_words, read_prompts
 
     if options.prompts is not None:
         prompts = read_prompts(options.prompts, inputs.num_frames)
     else:
-        prompts = whole_film_prompt(options.prompt, inputs.num_frames)
+        prompts = prompts_of_words(options.prompt or (), inputs.num_frames, "--prompt")
     pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK)
     job = PerformJob(
         character=inputs.character,
         num_frames=inputs.num_frames,
         speak_S=inputs.speak_S,
         listen_S=inputs.listen_S,
+        mutes=_mutes(options),
         prompts=prompts,
         first_frame_HWC=inputs.first_frame_HWC,
         seed=options.seed,
@@ -109,29 +141,47 @@ def run(options: argparse.Namespace) -> int:
     }
     target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details)
     progress = ProgressLine(f"Performing {inputs.character.name}")
-    try:
-        report = write_film(pack, job, target, progress, perform)
-    finally:
-        progress.clear()
-    finish(report, options)
+    finish(write_film(pack, job, target, progress, options), options)
     return 0
 
 
 def write_film(
-    pack: "LoadedPack", job: "PerformJob", target: Any, progress: ProgressLine, perform: Any
+    pack: "LoadedPack", job: "PerformJob", target: "FilmTarget", progress: ProgressLine, options: argparse.Namespace
 ) -> "FilmReport":
-    """Run the engine into the file."""
+    """Run the engine into the file; finished windows are kept, so that a run that is stopped can be gone on with."""
+    from engine import WindowStore, perform
     from studio.film_job import make_film
 
-    return make_film(job, perform(pack, job), target, progress.show)
+    store = WindowStore(options.work or windows_dir())
+    done_frames = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal done_frames
+        done_frames = done
+        progress.show(done, total)
+
+    try:
+        return make_film(job, perform(pack, job, keep=store, reuse=store if options.resume else None), target, show)
+    except KeyboardInterrupt:
+        progress.clear()
+        if done_frames:
+            say(f"{done_frames / FRAME_RATE_HZ:.1f} s are finished; the same command with --resume goes on from there")
+        raise
+    finally:
+        progress.clear()
 
 
 def finish(report: "FilmReport", options: argparse.Namespace) -> None:
     """Write the report where one is wanted and tell what was made."""
     if options.report is not None:
         report.write(options.report)
+    reused = (
+        f" ({report.windows.num_reused} of {report.windows.num_made + report.windows.num_reused} parts reused)"
+        if report.windows.num_reused
+        else ""
+    )
     say(
-        f"{options.output}: {report.seconds:.2f} s, {report.frames} frames; "
+        f"{options.output}: {report.seconds:.2f} s, {report.frames} frames{reused}; "
         f"{report.real_time_factor:.1f} s of work for each second, {report.peak_memory_mb:.0f} MB at most"
     )
 
@@ -171,7 +221,7 @@ def read_inputs(options: argparse.Namespace) -> Inputs:
     asked_frames = None if seconds is None else max(1, round(seconds * FRAME_RATE_HZ))
     max_samples = None if asked_frames is None else asked_frames * SAMPLES_PER_FRAME
     character = load_character(find_character(options.character))
-    speak_S, listen_S = (path and read_sound(path, max_samples) for path in (options.speak, options.listen))
+    speak_S, listen_S = (path and spool_sound(path, max_samples) for path in (options.speak, options.listen))
     longest = max((frames_for_samples(len(track)) for track in (speak_S, listen_S) if track is not None), default=0)
     return Inputs(
         character=character,
@@ -180,6 +230,21 @@ def read_inputs(options: argparse.Namespace) -> Inputs:
         num_frames=asked_frames or longest or round(DEFAULT_SECONDS * FRAME_RATE_HZ),
         first_frame_HWC=options.first_frame and read_picture(options.first_frame),
     )
+
+
+def _mutes(options: argparse.Namespace) -> "tuple[MuteSpan, ...]":
+    speak = tuple(_mute("speak", words) for words in options.mute_speak or ())
+    return speak + tuple(_mute("listen", words) for words in options.mute_listen or ())
+
+
+def _mute(track: "Track", words: str) -> "MuteSpan":
+    from engine import MuteSpan
+
+    found = _SPAN_S.fullmatch(words.strip())
+    start, end = (round(float(second) * FRAME_RATE_HZ) for second in found.groups()) if found else (0, 0)
+    if not start < end:
+        raise BadInputError(f"--mute-{track} {words}: give two times in seconds, the later one second, such as 2-4.5")
+    return MuteSpan(track=track, start_frame=start, end_frame=end)
 
 
 def load_pack_timed(name: str) -> tuple["LoadedPack", float]:
@@ -213,6 +278,16 @@ def report_details(pack: "LoadedPack", job: "PerformJob") -> dict[str, Any]:
         "seed": job.seed,
         "steps": job.num_steps or pack.base.num_steps,
         "guidance": {"text": guidance.text, "speak": guidance.speak, "listen": guidance.listen},
+        "guidance_branches": guidance.num_branches,
+        "window": {
+            "latents": pack.base.window_latents,
+            "history": pack.base.history_latents,
+            "overlap": pack.base.overlap_latents,
+            "history_keep": pack.base.history_keep,
+        },
+        "mutes": [
+            {"track": mute.track, "start_frame": mute.start_frame, "end_frame": mute.end_frame} for mute in job.mutes
+        ],
         "prompts": [
             {"start_frame": span.start_frame, "end_frame": span.end_frame, "text": span.text} for span in job.prompts
         ],

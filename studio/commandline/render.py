@@ -38,7 +38,6 @@ def run(options: argparse.Namespace) -> int:
     """Render and write the film; any `LpmError` is one line for the person."""
     check_targets(options)
 
-    from engine import perform
     from studio.film_job import FilmTarget
     from studio.project.render_plan import plan_render, render_job
     from studio.project.store import ProjectStore
@@ -52,11 +51,7 @@ def run(options: argparse.Namespace) -> int:
     details = report_details(pack, job) | {"project": str(options.project), "from": frames[0], "to": frames[1]}
     target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details, frames=frames)
     progress = ProgressLine(f"Rendering {options.project.name}")
-    try:
-        report = write_film(pack, job, target, progress, perform)
-    finally:
-        progress.clear()
-    finish(report, options)
+    finish(write_film(pack, job, target, progress, options), options)
     return 0
 
 

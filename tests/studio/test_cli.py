@@ -97,6 +97,52 @@ def test_the_same_seed_is_the_same_film(tmp_path: Path) -> None:
     assert films["a"] == films["b"] != films["c"]
 
 
+def test_directions_in_turn_and_mutes(tmp_path: Path, voice: Path) -> None:
+    report = tmp_path / "film.json"
+    words = ("--prompt", "smiles", "--prompt", "nods", "--mute-speak", "0.5-1", "--mute-listen", "1-2")
+    assert perform("--seconds", "5.5", *words, "-o", tmp_path / "film.mp4", "--report", report, "--steps", "1") == 0
+    figures = json.loads(report.read_text())
+    assert [(p["start_frame"], p["end_frame"]) for p in figures["prompts"]] == [(0, 125), (125, 132)]
+    assert figures["mutes"][0] == {"track": "speak", "start_frame": 12, "end_frame": 24}
+    assert figures["seams"]["joins"] > 5 and figures["join_frames"][0] == 16
+    assert figures["guidance_branches"] == 1 and figures["memory_mb"]["last"] > 50
+
+
+def test_a_change_reuses_what_it_does_not_reach(tmp_path: Path, home: Path) -> None:
+    report = tmp_path / "film.json"
+    common = ("--seconds", "2", "--work", tmp_path / "parts", "-o", tmp_path / "film.mp4", "--report", report)
+    changed = tmp_path / "later.json"
+    changed.write_text('[{"start_s": 1, "end_s": 2, "text": "nods"}]')
+    counts = []
+    for words in ((), ("--resume",), (), ("--resume", "--prompts", changed), ("--prompts", changed)):
+        assert perform(*common, *words) == 0
+        counts.append((json.loads(report.read_text())["windows"], (tmp_path / "film.mp4").read_bytes()))
+    (first, film), (second, again), (third, _), (fourth, edited), (_, edited_anew) = counts
+    assert first == third == {"made": first["made"], "reused": 0}
+    assert second == {"made": 0, "reused": first["made"]} and again == film
+    assert fourth["made"] > 0 and fourth["reused"] > 0
+    assert edited == edited_anew != film
+
+
+def test_a_killed_film_goes_on_from_its_last_part(tmp_path: Path) -> None:
+    film, parts, report = tmp_path / "film.mp4", tmp_path / "parts", tmp_path / "film.json"
+    words = ["--character", "grey", "--pack", "small", "--seconds", "60", "--work", str(parts), "-o", str(film)]
+    command = [sys.executable, "-m", "studio.cli", "perform", *words]
+    with subprocess.Popen(command, cwd=ROOT, env=dict(os.environ)) as process:
+        deadline = time.monotonic() + 120
+        while len(list(parts.glob("*.safetensors"))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+    assert not film.exists()
+    num_parts = len(list(parts.glob("*.safetensors")))
+    short = ["--character", "grey", "--pack", "small", "--seconds", "2", "--work", str(parts), "-o", str(film)]
+    assert main(["perform", *short, "--resume", "--report", str(report)]) == 0
+    assert json.loads(report.read_text())["windows"]["reused"] == min(num_parts, 4)
+    resumed = film.read_bytes()
+    assert main(["perform", *short]) == 0
+    assert film.read_bytes() == resumed
+
+
 def test_bad_sounds_get_one_line_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sounds = hostile_sounds(tmp_path) | {
         "missing": tmp_path / "missing.wav",
@@ -129,6 +175,10 @@ def test_other_bad_input_gets_one_line(tmp_path: Path, voice: Path, capsys: pyte
         "--seconds -1": ["--seconds", "-1", "-o", film],
         "--seed -1": ["--seed", "-1", "-o", film],
         "--steps 0": ["--steps", "0", "-o", film],
+        "--mute-speak 3-2": ["--mute-speak", "3-2", "-o", film],
+        "--mute-listen a": ["--mute-listen", "a", "-o", film],
+        "do not fit": ["--seconds", "3", "--prompt", "a", "--prompt", "b", "-o", film],
+        "finished parts cannot be kept": ["--work", voice, "-o", film],
         "frames 0..9999": ["--speak", voice, "--prompts", tmp_path / "bad.json", "-o", film],
         "not valid JSON": ["--prompts", voice, "-o", film],
     }
@@ -154,15 +204,18 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals) -> 
     program += "from studio.cli import main; raise SystemExit(main())"
     command = [sys.executable, "-c", program, "perform", "--character", "grey", "--pack", "small"]
     command += ["--seconds", "600", "-o", str(film)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as process:
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob(".film.partial-*.mp4")) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert list(tmp_path.glob(".film.partial-*.mp4"))
         process.send_signal(number)
-        _, written = process.communicate(timeout=120)
+        told, written = process.communicate(timeout=120)
     assert process.returncode == 130
     assert written == "lpm: stopped; nothing was written\n"
+    assert "--resume goes on" in told or not told
     assert not list(tmp_path.iterdir())
 
 
