@@ -90,16 +90,21 @@ class _Turns:
 
 
 def perform_clip(
-    seed: int, num_frames: int, kind: ClipKind, voices: VoicePool, room: AugmentConfig | None = None
+    seed: int,
+    num_frames: int,
+    kind: ClipKind,
+    voices: VoicePool,
+    room: AugmentConfig | None = None,
+    told: tuple[DirectedSpan, ...] | None = None,
 ) -> Performance:
-    """Performs one clip. `room` overrides the random recording conditions of the speaker's sound."""
+    """Performs one clip. `room` overrides the random recording conditions of the speaker's sound, `told` the random directions."""
     if num_frames < 1 or kind not in CLIP_KINDS:
         raise ValueError(
             f"a clip has at least one frame and a kind of {CLIP_KINDS}, not {num_frames} frames of {kind!r}"
         )
     rng = np.random.default_rng((seed, CLIP_KINDS.index(kind), num_frames))
     turns = _turns(rng, num_frames, kind, voices)
-    spans = sample_spans(rng, num_frames, kind)
+    spans = sample_spans(rng, num_frames, kind) if told is None else told
     moments = tuple(moment for span in spans for moment in span.moments)
     liveliness = liveliness_of(moments) * float(rng.uniform(0.8, 1.15))
     state_TK, blinks = _alive(rng, num_frames, turns, liveliness, kind)
