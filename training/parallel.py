@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -67,26 +67,34 @@ def leave_world(world: World) -> None:
 
 
 def average_gradients(parameters: Iterable[Tensor], world: World) -> None:
-    """Replaces every gradient by its mean over all processes."""
+    """Replaces every gradient by its mean over all processes; one that only others have counts as zero here."""
     if world.size == 1:
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    trained = list(parameters)
+    has_gradient = torch.tensor([p.grad is not None for p in trained], dtype=torch.int32, device=world.device)
+    dist.all_reduce(has_gradient)
+    used = [p for p, count in zip(trained, has_gradient.tolist(), strict=True) if count]
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in used]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     flat /= world.size
     pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
-    for gradient, piece in zip(gradients, pieces, strict=True):
-        gradient.copy_(piece.view_as(gradient))
+    for parameter, piece in zip(used, pieces, strict=True):
+        parameter.grad = piece.view_as(parameter)
 
 
 def mean_over_processes(record: dict[str, Any], world: World) -> dict[str, Any]:
-    """A record whose losses are the means over all processes; names and order must agree."""
-    if world.size == 1:
-        return record
-    losses = {name: value for name, value in record.items() if name != "step"}
-    values = torch.tensor(list(losses.values()), dtype=torch.float64, device=world.device)
-    dist.all_reduce(values)
-    return {**record, **dict(zip(losses, (values / world.size).tolist(), strict=True))}
+    """A record whose values are the means over the processes that have them."""
+    return mean_record(gathered(record, world))
+
+
+def mean_record(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Means by name over the records that have it; whole numbers that agree stay as they are."""
+    means: dict[str, Any] = {}
+    for name in dict.fromkeys(name for record in records for name in record):
+        values = [record[name] for record in records if name in record]
+        means[name] = values[0] if len(set(values)) == 1 else sum(values) / len(values)
+    return means
 
 
 def gathered(value: Value, world: World) -> list[Value]:

@@ -25,7 +25,7 @@ from training.distributed.sharding import load_whole_weights, synchronise_gradie
 from training.distributed.spread import spread_model
 from training.ema import ExponentialAverage, averaged_weights
 from training.optimizers import OptimizerConfig, PartedOptimizer
-from training.parallel import World, average_gradients, gathered, mean_over_processes
+from training.parallel import World, average_gradients, gathered, mean_over_processes, mean_record
 from training.slots import Slots
 from training.tasks.task import Batch, CarryingTask, StoppableTask, Task
 
@@ -154,20 +154,19 @@ class Trainer:
     def _train_step(self, mine: list[Batch]) -> dict[str, Any]:
         """One update from the batches of this process's slots; the record's values are means over them."""
         self.task.model.train()
-        sums: dict[str, float] = {}
+        records: list[dict[str, float]] = []
         for slot, batch in zip(self.slots.mine, mine, strict=True):
             synchronise_gradients(self.task.model, is_last=slot == self.slots.mine[-1])
             losses = self._losses(slot, batch)
             (losses["loss"] / len(mine)).backward()  # type: ignore[no-untyped-call]
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach()) / len(mine)
+            records.append({name: float(value.detach()) for name, value in losses.items()})
         if self.layout.weights is None:
             average_gradients(self.optimizer.parameters, self.world)
         norms = self.optimizer.step(self.learning_rate_factor(self.step))
         self.average.update(self.task.model)
         self.step += 1
         self.samples_seen += self.config.batch_samples * self.slots.total
-        return {"step": self.step, **sums, **norms}
+        return {"step": self.step, **mean_record(records), **norms}
 
     def _losses(self, slot: int, batch: Batch) -> dict[str, Tensor]:
         generator = torch.Generator(device=self.world.device)

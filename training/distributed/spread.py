@@ -30,7 +30,9 @@ def spread_model(model: nn.Module, layout: Layout, scale: ScaleConfig) -> None:
     model.to(layout.world.device)
     trained = [module for module in model.modules() if isinstance(module, Transformer) and _is_trained(module)]
     if layout.sequence is not None:
-        observed = model.observed_layers if isinstance(model, ObservesLayers) else ()
+        observed = [
+            layer for part in model.modules() if isinstance(part, ObservesLayers) for layer in part.observed_layers
+        ]
         for transformer in trained:
             split_sequence(transformer, layout.sequence, observed)
     for block in [block for transformer in trained for block in transformer.blocks]:

@@ -39,6 +39,15 @@ class AdversarialBaseTask:
         return self._both
 
     @property
+    def carried(self) -> dict[str, Tensor]:
+        """What the base's task carries."""
+        return self.base_task.carried
+
+    @carried.setter
+    def carried(self, carried: dict[str, Tensor]) -> None:
+        self.base_task.carried = carried
+
+    @property
     def adamw_names(self) -> tuple[str, ...]:
         """As in the base's task; and all of the critic."""
         return (*self.base_task.adamw_names, "critic")

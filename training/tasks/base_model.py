@@ -1,7 +1,7 @@
 """The base model's task (Base LPM, paper 3.2): windows of clips in, a flow-matching transformer out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -49,10 +49,15 @@ class BaseModel(nn.Module):
         self.transformer = transformer
         self.readout = readout
 
+    @property
+    def observed_layers(self) -> tuple[int, ...]:
+        """The layer that the read-out reads."""
+        return (len(self.transformer.blocks) * 2 // 3,)
+
     def forward(self, inputs: DitInputs) -> tuple[Tensor, Tensor]:
         """The network's output, and the states [B, T, K] that the middle layer tells."""
         hidden: list[Tensor] = []
-        middle = self.transformer.blocks[len(self.transformer.blocks) * 2 // 3]
+        middle = self.transformer.blocks[self.observed_layers[0]]
         handle = middle.register_forward_hook(lambda _module, _inputs, output: hidden.append(output))
         try:
             output_BFCHW = self.transformer(inputs)
@@ -91,7 +96,10 @@ class OwnHistory:
 
 @dataclass(kw_only=True)
 class BaseModelTask:
-    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from; `reader` is frozen."""
+    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from; `reader` is frozen.
+
+    `carried` is what the next batch may have to begin with, the fields of an `OwnHistory`.
+    """
 
     base: BaseModel
     reader: LatentReader
@@ -103,7 +111,7 @@ class BaseModelTask:
     codec: VideoCodec
     weights_file: str = "base.safetensors"
     num_held_out: int = 48
-    _own: OwnHistory | None = None
+    carried: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def model(self) -> nn.Module:
@@ -128,8 +136,9 @@ class BaseModelTask:
     def make(self, batch: dict[str, Tensor], generator: torch.Generator) -> Made:
         """One training forward; what it made of the windows is the next batch's own history."""
         sigma_B = draw_sigma(self.flow, len(batch["history"]), generator)
-        made = self._make(batch if self._own is None else self._own.put_into(batch), sigma_B, generator)
-        self._own = OwnHistory(last_BCHW=made.film_BFCHW[:, -1].detach(), is_own_B=made.is_own_B)
+        own = OwnHistory(**self.carried) if self.carried else None
+        made = self._make(batch if own is None else own.put_into(batch), sigma_B, generator)
+        self.carried = {"last_BCHW": made.film_BFCHW[:, -1].detach(), "is_own_B": made.is_own_B}
         return made
 
     def measure(self) -> dict[str, float]:
