@@ -2,96 +2,108 @@
 
 Called by self- and cross-attention. It must not know positions, modulation or what the tokens are.
 
-On a CPU torch's fused attention takes 3 times as long as the plain product of matrices once gradients are wanted (tiny
-preset, bfloat16: 16 ms against 6 ms a sample), so there the products are written out, a few samples at a time so that
-their scores stay in the processor's cache. Elsewhere, and where the scores would be large, torch's kernel is used. Both
-are the same mathematics and a test holds them together.
+`attend` picks the kernel that is fastest for the task among those that are here; `chosen` says which, `using` tells it, `report`
+lists all with what keeps each from being used. On GPUs of compute capability 9 cuDNN comes before the package flash-attn (whose second
+version does not use what is new there), before that after it; torch's own come last.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
 import torch
-import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
 
-SCORES_IN_CACHE = 2**21
-"""Scores (heads x queries x keys) computed at once; 4 MiB in bfloat16."""
+from engine.model.attention.kernels import HALF, KERNELS, Kernel, Task, flash_package_packed
 
-LARGEST_EXPLICIT_SCORES = 2**23
-"""Scores of one sample beyond which the fused kernel saves more memory than it costs time."""
+_told: ContextVar[str | None] = ContextVar("attention kernel", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelReport:
+    """One kernel: whether it can do the task, why not, and whether it is the one that would be used."""
+
+    name: str
+    refusal: str | None
+    is_chosen: bool
 
 
 def attend(q_BLNK: Tensor, k_BSNK: Tensor, v_BSNK: Tensor, allowed_BS: Tensor | None = None) -> Tensor:
     """Softmax attention of each query to all keys, or to the keys where `allowed_BS` is True (at least one each)."""
-    q, k, v = (rearrange(x, "b l n k -> b n l k") for x in (q_BLNK, k_BSNK, v_BSNK))
-    num_scores = q.shape[1] * q.shape[2] * k.shape[2]
-    if q.device.type == "cpu" and num_scores <= LARGEST_EXPLICIT_SCORES:
-        return rearrange(explicit_attention(q, k, v, allowed_BS), "b n l k -> b l n k")
-    return rearrange(fused_attention(q, k, v, allowed_BS), "b n l k -> b l n k")
+    task = Task.of(q_BLNK, k_BSNK, v_BSNK, allowed_BS)
+    return _choose(task).compute(q_BLNK, k_BSNK, v_BSNK, allowed_BS)
 
 
-def fused_attention(q_BNLK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor, allowed_BS: Tensor | None) -> Tensor:
-    """Torch's own kernel: the plain twin of `explicit_attention`."""
-    mask = None if allowed_BS is None else rearrange(allowed_BS, "b s -> b 1 1 s")
-    return F.scaled_dot_product_attention(q_BNLK, k_BNSK, v_BNSK, attn_mask=mask)
+def attend_packed(
+    q_XNK: Tensor, k_XNK: Tensor, v_XNK: Tensor, query_lengths: Sequence[int], key_lengths: Sequence[int]
+) -> Tensor:
+    """Samples of different lengths, one behind the other without padding: sample i's queries attend to sample i's keys.
+
+    `ValueError` where the lengths do not add up.
+    """
+    if len(query_lengths) != len(key_lengths) or min(key_lengths, default=1) < 1:
+        raise ValueError(
+            f"packed samples need at least one key each, not {list(key_lengths)} for {list(query_lengths)}"
+        )
+    if sum(query_lengths) != q_XNK.shape[0] or sum(key_lengths) != k_XNK.shape[0]:
+        raise ValueError(
+            f"lengths {list(query_lengths)} and {list(key_lengths)} do not add up to {q_XNK.shape[0]} queries and "
+            f"{k_XNK.shape[0]} keys"
+        )
+    task = Task.of(q_XNK[None], k_XNK[None], v_XNK[None], None)
+    if _choose(task).name == "flash-attn":
+        query_starts, key_starts = (
+            torch.tensor([0, *lengths], dtype=torch.int32, device=q_XNK.device).cumsum(0, dtype=torch.int32)
+            for lengths in (query_lengths, key_lengths)
+        )
+        longest = (max(query_lengths), max(key_lengths))
+        return flash_package_packed(q_XNK, k_XNK, v_XNK, query_starts, key_starts, longest)
+    q_parts = torch.split(q_XNK, list(query_lengths))
+    k_parts, v_parts = (torch.split(x, list(key_lengths)) for x in (k_XNK, v_XNK))
+    return torch.cat([attend(q[None], k[None], v[None])[0] for q, k, v in zip(q_parts, k_parts, v_parts)])
 
 
-def explicit_attention(q_BNLK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor, allowed_BS: Tensor | None) -> Tensor:
-    """The products written out, forward and backward; keeps the attention weights for the backward pass."""
-    scaled_BNLK = (q_BNLK * q_BNLK.shape[-1] ** -0.5).contiguous()
-    bias_BS = None
-    if allowed_BS is not None:
-        bias_BS = torch.zeros(allowed_BS.shape, dtype=q_BNLK.dtype).masked_fill_(~allowed_BS, -torch.inf)
-    out: Tensor = _ExplicitAttention.apply(scaled_BNLK, k_BNSK.contiguous(), v_BNSK.contiguous(), bias_BS)  # type: ignore[no-untyped-call]
-    return out
+def chosen(q_BLNK: Tensor, k_BSNK: Tensor, v_BSNK: Tensor, allowed_BS: Tensor | None = None) -> str:
+    """The name of the kernel that `attend` would use for these tensors."""
+    return _choose(Task.of(q_BLNK, k_BSNK, v_BSNK, allowed_BS)).name
 
 
-class _ExplicitAttention(torch.autograd.Function):
-    """softmax(q k^T + bias) v on contiguous [B, N, L or S, K]; the queries are already scaled."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, q: Tensor, k: Tensor, v: Tensor, bias_BS: Tensor | None) -> Tensor:
-        weights = q.new_empty(*q.shape[:3], k.shape[2])
-        out = torch.empty_like(q)
-        scores = q.new_empty(_samples_at_once(weights), *weights.shape[1:])
-        for some in _slices(weights):
-            part = scores[: some.stop - some.start]
-            torch.bmm(_heads(q[some]), _heads(k[some]).transpose(1, 2), out=_heads(part))
-            if bias_BS is not None:
-                part += rearrange(bias_BS[some], "b s -> b 1 1 s")
-            torch.softmax(part, dim=-1, out=weights[some])
-            torch.bmm(_heads(weights[some]), _heads(v[some]), out=_heads(out[some]))
-        ctx.save_for_backward(q, k, v, weights)
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        q, k, v, weights = ctx.saved_tensors  # type: ignore[attr-defined]
-        out_grad = out_grad.contiguous()
-        q_grad, k_grad, v_grad = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
-        weights_grad = q.new_empty(_samples_at_once(weights), *weights.shape[1:])
-        scores_grad = torch.empty_like(weights_grad)
-        for some in _slices(weights):
-            count = some.stop - some.start
-            of_weights, of_scores = weights_grad[:count], scores_grad[:count]
-            torch.bmm(_heads(weights[some]).transpose(1, 2), _heads(out_grad[some]), out=_heads(v_grad[some]))
-            torch.bmm(_heads(out_grad[some]), _heads(v[some]).transpose(1, 2), out=_heads(of_weights))
-            torch._softmax_backward_data(of_weights, weights[some], -1, q.dtype, grad_input=of_scores)
-            torch.bmm(_heads(of_scores), _heads(k[some]), out=_heads(q_grad[some]))
-            torch.bmm(_heads(of_scores).transpose(1, 2), _heads(q[some]), out=_heads(k_grad[some]))
-        return q_grad, k_grad, v_grad, None
+def report(task: Task) -> list[KernelReport]:
+    """Every kernel there is, with what keeps it from this task."""
+    name = _choose(task).name
+    return [
+        KernelReport(name=kernel.name, refusal=kernel.refusal(task), is_chosen=kernel.name == name)
+        for kernel in KERNELS.values()
+    ]
 
 
-def _heads(x_BNLK: Tensor) -> Tensor:
-    return x_BNLK.flatten(0, 1)
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Inside the block `attend` uses this kernel and no other; `ValueError` where it is not known, or cannot do what is asked."""
+    if name not in KERNELS:
+        raise ValueError(f"there is no attention kernel {name!r}; known: {', '.join(KERNELS)}")
+    token = _told.set(name)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
-def _samples_at_once(weights_BNLS: Tensor) -> int:
-    per_sample = max(weights_BNLS[0].numel(), 1)
-    return min(weights_BNLS.shape[0], max(SCORES_IN_CACHE // per_sample, 1))
+def _choose(task: Task) -> Kernel:
+    told = _told.get()
+    if told is not None:
+        if refusal := KERNELS[told].refusal(task):
+            raise ValueError(f"attention kernel {told!r} {refusal}")
+        return KERNELS[told]
+    return next(KERNELS[name] for name in _preference(task) if KERNELS[name].refusal(task) is None)
 
 
-def _slices(weights_BNLS: Tensor) -> list[slice]:
-    count = _samples_at_once(weights_BNLS)
-    return [slice(start, min(start + count, len(weights_BNLS))) for start in range(0, len(weights_BNLS), count)]
+def _preference(task: Task) -> tuple[str, ...]:
+    """Kernels from the fastest on, as measured."""
+    if task.device.type == "cpu":
+        is_explicit_faster = task.needs_gradients or task.dtype in HALF
+        return ("explicit", "flash", "math") if is_explicit_faster else ("flash", "math")
+    if task.device.type == "cuda" and torch.cuda.get_device_capability(task.device) >= (9, 0):
+        return ("cudnn", "flash-attn", "flash", "efficient", "math")
+    return ("flash-attn", "cudnn", "flash", "efficient", "math")

@@ -1,0 +1,1 @@
+"""The kernels behind `engine.model.attend`, which is the only door to them."""
