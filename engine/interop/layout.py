@@ -16,20 +16,17 @@ Shapes = Mapping[str, tuple[int, ...]]
 class CheckpointLayout(Protocol):
     """Names of a public checkpoint, and ours for them."""
 
-    @staticmethod
-    def recognises(names: Collection[str]) -> bool:
+    def recognises(self, names: Collection[str]) -> bool:
         """Whether a checkpoint with these names is of this layout; at most one layout of all may say yes."""
 
-    @staticmethod
-    def config_from(shapes: Shapes, config_json: Mapping[str, Any] | None) -> Any:
+    def config_from(self, shapes: Shapes, config_json: Mapping[str, Any] | None) -> Any:
         """Our frozen config for a checkpoint; `BadInputError` for sizes that our class does not have.
 
         `config_json` is the `config.json` beside the weights, None where there is none: what shapes can tell is taken from
         shapes, and what only the file tells (the number of heads) falls back on the published models.
         """
 
-    @staticmethod
-    def target_name(source_name: str) -> str | None:
+    def target_name(self, source_name: str) -> str | None:
         """Our name for a tensor; None where it is knowingly dropped; `KeyError` for a name this layout does not know."""
 
 
@@ -37,6 +34,5 @@ class CheckpointLayout(Protocol):
 class TransformingLayout(Protocol):
     """A layout some of whose tensors also change: joined axes, another order of rows."""
 
-    @staticmethod
-    def transform(source_name: str, tensor: Tensor) -> Tensor:
+    def transform(self, source_name: str, tensor: Tensor) -> Tensor:
         """The tensor as our module wants it; one that only changes its name comes back as it is."""
