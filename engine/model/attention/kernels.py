@@ -102,7 +102,7 @@ def _flex_attention(is_compiled: bool) -> Callable[..., Tensor]:
     from torch.nn.attention import flex_attention
 
     eager: Any = flex_attention.flex_attention
-    return torch.compile(eager, dynamic=True) if is_compiled else eager  # type: ignore[no-any-return]
+    return torch.compile(eager, dynamic=True) if is_compiled else eager
 
 
 def _flash_package(q_BLNK: Tensor, k_BSNK: Tensor, v_BSNK: Tensor, allowed_BS: Tensor | None) -> Tensor:
