@@ -15,7 +15,7 @@ from PySide6.QtCore import QCoreApplication, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from engine.errors import LpmError
-from engine.locations import APPLICATION, assets_dir, data_dir
+from engine.locations import APPLICATION, assets_dir, data_dir, windows_dir
 from studio.background.engine_thread import EngineThread, LoadPack, MakeJob, Perform, WarmUpRequest
 from studio.background.tasks import TaskRunner
 from studio.playback.clocks import open_clock
@@ -57,7 +57,8 @@ def engine_machinery() -> Machinery:
     def perform(pack: Any, job: Any, should_stop: Any) -> Iterator[Any]:
         import engine
 
-        return iter(engine.perform(pack, job, should_stop))
+        store = engine.WindowStore(windows_dir())
+        return engine.perform(pack, job, should_stop, keep=store, reuse=store)
 
     def warm_up() -> None:
         importlib.import_module("engine.base.performer")

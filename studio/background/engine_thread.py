@@ -22,6 +22,7 @@ from engine.errors import CancelledError, LpmError
 from studio.project.render_plan import RenderPlan, render_job
 from studio.project.store import ProjectStore
 from studio.project.takes import TakeRecorder
+from studio.project.timecode import FRAME_RATE_HZ
 
 _log = logging.getLogger(__name__)
 
@@ -50,23 +51,38 @@ Request = RenderRequest | WarmUpRequest
 
 @dataclass(frozen=True, kw_only=True)
 class RenderProgress:
-    """How far a render is. `start_frame` and `num_frames` are those of the piece that just became visible."""
+    """How far a render is. `start_frame` and `num_frames` are those of the piece that just became visible.
+
+    `reused_frames` had been made before under the same inputs and cost `reused_s` of the time; speed is that of the others.
+    """
 
     start_frame: int
     num_frames: int
     done_frames: int
     total_frames: int
     elapsed_s: float
+    reused_frames: int = 0
+    reused_s: float = 0.0
 
     @property
-    def seconds_per_second(self) -> float:
-        """Seconds of work for a second of film so far, measured."""
-        return self.elapsed_s / (self.done_frames / 24.0)
+    def made_frames(self) -> int:
+        """Frames that were made anew."""
+        return self.done_frames - self.reused_frames
 
     @property
-    def remaining_s(self) -> float:
-        """How long the rest takes at the speed measured so far."""
-        return self.elapsed_s / self.done_frames * (self.total_frames - self.done_frames)
+    def seconds_per_second(self) -> float | None:
+        """Seconds of work for a second of film that is made anew, measured; None before the first."""
+        if not self.made_frames:
+            return None
+        return (self.elapsed_s - self.reused_s) / (self.made_frames / FRAME_RATE_HZ)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """How long the rest takes at the speed measured so far; None while nothing was made anew."""
+        if self.done_frames == self.total_frames:
+            return 0.0
+        speed = self.seconds_per_second
+        return None if speed is None else speed * (self.total_frames - self.done_frames) / FRAME_RATE_HZ
 
 
 class EngineThread(QThread):
@@ -165,15 +181,22 @@ class EngineThread(QThread):
             self.render_started.emit(total)
             started_s = time.monotonic()
             progress: RenderProgress | None = None
+            reused_frames, reused_s, before_s = 0, 0.0, 0.0
             for piece in self._perform(pack, job, should_stop):
                 elapsed_s = time.monotonic() - started_s
                 recorder.add(piece.frames_THWC, piece.start_frame, elapsed_s)
+                if piece.is_reused:
+                    reused_frames += len(piece.frames_THWC)
+                    reused_s += elapsed_s - before_s
+                before_s = elapsed_s
                 progress = RenderProgress(
                     start_frame=piece.start_frame,
                     num_frames=len(piece.frames_THWC),
                     done_frames=piece.start_frame + len(piece.frames_THWC),
                     total_frames=total,
                     elapsed_s=elapsed_s,
+                    reused_frames=reused_frames,
+                    reused_s=reused_s,
                 )
                 self.render_progress.emit(progress)
                 _stop_if_asked(should_stop)

@@ -76,6 +76,7 @@ class StandInPiece:
 
     frames_THWC: NDArray[np.uint8]
     start_frame: int
+    is_reused: bool = False
 
 
 @dataclass
@@ -87,6 +88,7 @@ class StandInEngine:
     loaded: list[str] = field(default_factory=list)
     jobs: list[Any] = field(default_factory=list)
     error: Exception | None = None
+    reused_chunks: int = 0
 
     def load_pack(self, name: str) -> str:
         self.loaded.append(name)
@@ -101,4 +103,6 @@ class StandInEngine:
             if self.error is not None:
                 raise self.error
             end = min(start + CHUNK_FRAMES, job.num_frames)
-            yield StandInPiece(np.stack([picture(red=frame) for frame in range(start, end)]), start)
+            yield StandInPiece(
+                np.stack([picture(red=frame) for frame in range(start, end)]), start, chunk < self.reused_chunks
+            )

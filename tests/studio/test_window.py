@@ -86,6 +86,15 @@ def test_rendering_shows_frames_while_it_goes_on_and_keeps_them(
     assert engine.loaded == ["lpm-tiny"]  # the model stays
 
 
+def test_progress_says_what_is_kept(qtbot: QtBot, studio: Studio, engine: StandInEngine) -> None:
+    engine.free_chunks, engine.reused_chunks = 2, 1
+    studio.window.actions_by_name["render"].trigger()
+    qtbot.waitUntil(lambda: studio.player.frame == 47, timeout=WAIT_MS)
+    assert "1.0 s kept" in studio.window.render_bar.words.text()
+    engine.gate.set()
+    finish(qtbot, studio)
+
+
 def test_cancel_stops_at_once_and_keeps_what_is_there(qtbot: QtBot, studio: Studio, engine: StandInEngine) -> None:
     engine.free_chunks = 1
     studio.window.actions_by_name["render"].trigger()

@@ -65,10 +65,12 @@ class RenderBar(QWidget):
     def show_render(self, progress: RenderProgress) -> None:
         """A render came this far."""
         done_s, total_s = progress.done_frames / FRAME_RATE_HZ, progress.total_frames / FRAME_RATE_HZ
-        words = self.tr("{done:.0f} of {total:.0f} s, {left} left").format(
-            done=done_s, total=total_s, left=duration_words(progress.remaining_s)
-        )
-        self.show_share(words, progress.done_frames / progress.total_frames)
+        words = [self.tr("{done:.0f} of {total:.0f} s").format(done=done_s, total=total_s)]
+        if progress.reused_frames:
+            words.append(self.tr("{kept:.1f} s kept").format(kept=progress.reused_frames / FRAME_RATE_HZ))
+        if progress.remaining_s is not None:
+            words.append(self.tr("{left} left").format(left=duration_words(progress.remaining_s)))
+        self.show_share(", ".join(words), progress.done_frames / progress.total_frames)
 
 
 def _action_button(action: QAction, name: str) -> QPushButton:

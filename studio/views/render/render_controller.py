@@ -121,12 +121,12 @@ class RenderController(QObject):
         self.state_changed.emit()
 
     def _render_progressed(self, progress: RenderProgress) -> None:
-        self.seconds_per_second = progress.seconds_per_second
+        self.seconds_per_second = progress.seconds_per_second or self.seconds_per_second
         self._session.takes_changed.emit()
         self.progressed.emit(progress)
 
     def _render_finished(self, progress: RenderProgress) -> None:
-        self.seconds_per_second = progress.seconds_per_second
+        self.seconds_per_second = progress.seconds_per_second or self.seconds_per_second
         path = self._export_path
         self._ended()
         if path is not None:
