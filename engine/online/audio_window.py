@@ -38,6 +38,11 @@ class SoundTrack:
         return self._taken // SAMPLES_PER_FRAME
 
     @property
+    def end_frame(self) -> int:
+        """The frame in which the sound that was pushed ends."""
+        return (self._base + len(self._sound_S)) // SAMPLES_PER_FRAME
+
+    @property
     def waiting_samples(self) -> int:
         """Samples pushed and not yet taken."""
         return max(self._base + len(self._sound_S) - self._taken, 0)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.base.settings import BaseSettings
 from engine.flow.guidance import GuidanceInterval, GuidanceScales, guide
+from engine.flow.history import recalled
 from engine.flow.preconditioning import global_latent, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
@@ -59,9 +60,13 @@ class BaseWindows:
     def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
         """A chunk's final latents [1, F, C, H, W] at `first_latent`, going back to it first."""
         self.tail.truncate(first_latent)
-        reference_B1CHW = global_latent(self.references)[:, None]
-        history_BFCHW = self.tail.last(self.history_latents)
-        history_BFCHW = reference_B1CHW + self.settings.history_keep * (history_BFCHW - reference_B1CHW)
+        history_BFCHW = recalled(
+            self.tail.last(self.history_latents),
+            global_latent(self.references),
+            self.precondition,
+            self.settings.history_keep,
+            self.settings.history_error,
+        )
         noise_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
         sampler = sampler_named(self.settings.solver, self.settings.num_steps, self.settings.shift)
 

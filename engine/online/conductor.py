@@ -1,0 +1,273 @@
+"""The rules of a live session: when a chunk begins, what it is told, which frame is due, and what an interruption takes back.
+
+Everything that time, sound and the person change is here, in plain values; models and threads are elsewhere. Not safe from
+several threads by itself: the session holds its lock around every call.
+
+The clock counts frames that were shown. Frame, sound and clock are one number line: frame f has sound samples [1000 f, 1000 f + 1000).
+Latents have a number line of their own, without holes; a chunk ties the two together where it begins.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.online.audio_window import SoundTrack
+from engine.online.figures import SessionFigures
+from engine.online.live import ChunkReport, LiveConfig, LiveFrame
+from engine.online.lookahead import Lookahead
+from engine.online.pace import Pace
+from engine.online.stages import ChunkTold, SoundReach
+from engine.online.states import Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
+from engine.shapes import FRAME_RATE_HZ
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkJob:
+    """A chunk being made. `epoch` is that of its beginning: an interruption makes all jobs of earlier epochs worthless."""
+
+    number: int
+    epoch: int
+    first_latent: int
+    first_frame: int
+    num_frames: int
+    told: ChunkTold
+    state: LiveState
+    began_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyFrame:
+    """A picture that waits for its time."""
+
+    index: int
+    latent: int
+    chunk: int
+    state: LiveState
+    picture_HWC: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConductorLayout:
+    """What the rules must know of the models."""
+
+    chunk_latents: int
+    frames_per_latent: int
+    speak_reach: SoundReach
+    listen_reach: SoundReach
+    slack_latents: int
+    efforts: tuple[str, ...]
+
+    @property
+    def chunk_frames(self) -> int:
+        """Frames that a chunk adds."""
+        return self.chunk_latents * self.frames_per_latent
+
+
+class Conductor:
+    """One session's rules and plain state."""
+
+    def __init__(self, config: LiveConfig, layout: ConductorLayout, portrait_HWC: NDArray[np.uint8]) -> None:
+        """`portrait_HWC` is shown where nothing was ever ready."""
+        self.config, self.layout = config, layout
+        self.prompt = config.prompt
+        self.clock = 0
+        self.epoch = 0
+        self.next_latent = self.next_frame = self.num_chunks = 0
+        self.is_paused = False
+        self.activity = Activity()
+        self.ready: deque[ReadyFrame] = deque()
+        self.in_flight = 0
+        self.lookahead, self.pace, self.figures = Lookahead(config.lookahead), Pace(layout.efforts), SessionFigures()
+        reaches = (layout.speak_reach, layout.listen_reach)
+        kept_frames = layout.slack_latents * layout.frames_per_latent + layout.chunk_frames
+        self.speak, self.listen = (
+            SoundTrack(reach.before_frames + kept_frames, config.most_waiting_s) for reach in reaches
+        )
+        self.last_shown: ReadyFrame | None = None
+        self.last_latent = -1  # the last whose time has come, shown or too late: what is behind it can be taken back
+        self.is_paced = False
+        self.portrait_HWC = portrait_HWC
+        self._repeats_since_chunk = 0
+
+    @property
+    def work_frames(self) -> int:
+        """Frames that play while a chunk is made; none where pulling waits for them."""
+        return self.lookahead.work_frames if self.is_paced else 0
+
+    @property
+    def ahead_frames(self) -> int:
+        """Frames that are ready or being made and not yet shown."""
+        return self.next_frame - self.clock
+
+    @property
+    def most_ahead_frames(self) -> int:
+        """More is never ahead: the bound of all queues together."""
+        return self.config.lookahead.most_frames + self.layout.chunk_frames
+
+    def wants_chunk(self, most_in_flight: int) -> bool:
+        """Whether the next chunk should begin now."""
+        most = self.config.lookahead.most_frames if self.pace.has_more_lookahead else self.lookahead.target_frames
+        return not self.is_paused and self.in_flight < most_in_flight and self.ahead_frames <= most
+
+    def begin_chunk(self, now_s: float) -> ChunkJob:
+        """Freeze the conditions of the next chunk; what comes later waits for the one after (paper 5.3, boundary-aligned)."""
+        layout = self.layout
+        # Where playback has caught up, the chunk begins where it will be when the chunk is ready.
+        self.next_frame = max(self.next_frame, self.clock + self.work_frames)
+        first_frame, end_frame = self.next_frame, self.next_frame + layout.chunk_frames
+        if self.config.listen_lag_s is not None:
+            most_samples = round(self.config.listen_lag_s * 24_000) + layout.chunk_frames * 1000
+            self.figures.skipped_listen_samples += self.listen.drop_oldest_waiting(most_samples)
+        self.speak.take(end_frame)
+        self.listen.take(end_frame)
+        if self.num_chunks:
+            heard = SoundHeard(
+                speak_S=self.speak.between(first_frame, end_frame), listen_S=self.listen.between(first_frame, end_frame)
+            )
+            self.activity = after(self.activity, heard)
+        job = ChunkJob(
+            number=self.num_chunks,
+            epoch=self.epoch,
+            first_latent=self.next_latent,
+            first_frame=first_frame,
+            num_frames=layout.chunk_frames,
+            told=ChunkTold(
+                num_latents=layout.chunk_latents,
+                text=self._text(first_frame),
+                speak_S=_around(self.speak, first_frame, end_frame, layout.speak_reach),
+                listen_S=_around(self.listen, first_frame, end_frame, layout.listen_reach),
+                effort=self.pace.effort if self.config.can_degrade else 0,
+            ),
+            state=self.activity.state,
+            began_s=now_s,
+        )
+        self.num_chunks += 1
+        self.in_flight += 1
+        self.next_latent += layout.chunk_latents
+        self.next_frame = end_frame
+        self.figures.prompt_reaches(first_frame)
+        return job
+
+    def is_stale(self, job: ChunkJob) -> bool:
+        """Whether a job was withdrawn; its results are worth nothing."""
+        return job.epoch != self.epoch
+
+    def drop_chunk(self) -> None:
+        """A stale job has left the pipeline, which now has room for another."""
+        self.in_flight -= 1
+
+    def finish_chunk(
+        self, job: ChunkJob, frames_THWC: NDArray[np.uint8], stages_s: dict[str, float], busiest_s: float, now_s: float
+    ) -> None:
+        """The pictures of a job are there; nothing of a stale one is kept. `busiest_s`: of the worker that it kept longest."""
+        self.in_flight -= 1
+        if self.is_stale(job):
+            return
+        num_late = min(max(self.clock - job.first_frame, 0), job.num_frames)
+        if num_late:
+            self.last_latent = job.first_latent + (num_late - 1) // self.layout.frames_per_latent
+        for offset in range(num_late, job.num_frames):
+            self.ready.append(
+                ReadyFrame(
+                    index=job.first_frame + offset,
+                    latent=job.first_latent + offset // self.layout.frames_per_latent,
+                    chunk=job.number,
+                    state=job.state,
+                    picture_HWC=frames_THWC[offset],
+                )
+            )
+        if not self.activity.is_warm:
+            self.activity = after(self.activity, ChunkReady())
+        self.figures.dropped_frames += num_late
+        self.lookahead.observe(now_s - job.began_s)
+        if self.config.can_degrade and self.is_paced:
+            load = busiest_s * FRAME_RATE_HZ / job.num_frames
+            self.pace.observe(load, was_late=bool(num_late or self._repeats_since_chunk), frame=job.first_frame)
+        self._repeats_since_chunk = 0
+        report = ChunkReport(
+            chunk=job.number,
+            first_frame=job.first_frame,
+            num_frames=job.num_frames,
+            state=job.state,
+            prompt=job.told.text,
+            effort=self.layout.efforts[job.told.effort],
+            latency_s=now_s - job.began_s,
+            stages_s=stages_s,
+        )
+        self.figures.chunk_made(report, busiest_s)
+
+    def take_frame(self, now_s: float) -> LiveFrame | None:
+        """The frame that is due, if it is ready; a hole that playback left is filled by a repeat. None while it is being made."""
+        if not self.ready:
+            return None
+        if self.ready[0].index > self.clock:
+            return self.repeat_frame(now_s)
+        return self._show(self.ready.popleft(), is_repeat=False, now_s=now_s)
+
+    def repeat_frame(self, now_s: float) -> LiveFrame:
+        """The frame that is due although its picture is not there: the last one again, with its own sound."""
+        self._repeats_since_chunk += 1
+        frame = self.last_shown or ReadyFrame(
+            index=-1, latent=-1, chunk=-1, state=self.activity.state, picture_HWC=self.portrait_HWC
+        )
+        return self._show(frame, is_repeat=True, now_s=now_s)
+
+    def withdraw(self, bridge_frames: int) -> int:
+        """Take back what was made ahead, but for what plays while the next chunk is made; how many frames were taken back.
+
+        The latent that was shown last stays whole; the chunk grid is anchored anew behind it.
+        """
+        kept: list[ReadyFrame] = []
+        last_latent, end_frame = self.last_latent, self.clock
+        for frame in self.ready:
+            if frame.index >= self.clock + bridge_frames and frame.latent != last_latent:
+                break
+            kept.append(frame)
+            last_latent, end_frame = frame.latent, frame.index + 1
+        num_withdrawn = self.next_frame - end_frame
+        self.ready = deque(kept)
+        self.epoch += 1
+        self.next_latent, self.next_frame = last_latent + 1, end_frame
+        self.speak.give_back(end_frame)
+        self.listen.give_back(end_frame)
+        self.figures.withdrawn_frames += num_withdrawn
+        return num_withdrawn
+
+    def stop_speaking(self) -> None:
+        """No more of the character's own sound from the next shown frame on, neither what waits nor what is being made."""
+        self.speak.cut(self.clock)
+        self.activity = after(self.activity, Interrupted())
+
+    def _show(self, frame: ReadyFrame, is_repeat: bool, now_s: float) -> LiveFrame:
+        index = self.clock
+        self.speak.take(index + 1)
+        self.listen.take(index + 1)
+        self.clock += 1
+        if not is_repeat:
+            self.last_shown, self.last_latent = frame, frame.latent
+        shown = LiveFrame(
+            index=index,
+            picture_HWC=frame.picture_HWC,
+            speak_S=self.speak.between(index, index + 1),
+            listen_S=self.listen.between(index, index + 1),
+            state=frame.state,
+            chunk=frame.chunk,
+            is_repeat=is_repeat,
+        )
+        self.next_frame = max(self.next_frame, self.clock)
+        self.figures.frame_shown(index, is_repeat, now_s)
+        return shown
+
+    def _text(self, frame: int) -> str:
+        """The direction that was given, or what the state suggests."""
+        choices = self.config.state_prompts.get(self.activity.state, ())
+        if self.prompt or not choices:
+            return self.prompt
+        turn = frame // max(round(self.config.idle_prompt_s * FRAME_RATE_HZ), 1)
+        return choices[int(np.random.SeedSequence((self.config.seed, turn)).generate_state(1)[0]) % len(choices)]
+
+
+def _around(track: SoundTrack, first_frame: int, end_frame: int, reach: SoundReach) -> NDArray[np.float32]:
+    return track.between(first_frame - reach.before_frames, end_frame + reach.after_frames)

@@ -1,0 +1,155 @@
+"""Opening live sessions: a character's references and portrait, a generator for the pack, and everything around it.
+
+Several sessions may be open on one pack: weights are shared, each session has its own histories, sound and codec state.
+"""
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.base.conditions import as_pixels, choose_references, encode_references
+from engine.characters import Character
+from engine.encoders.audio import AudioEncoder
+from engine.errors import BadInputError
+from engine.loaded_pack import LoadedPack
+from engine.media.pictures import square_crop
+from engine.model_config import AudioWindow, DitConfig
+from engine.online.base_windows import BaseWindows
+from engine.online.conductor import Conductor, ConductorLayout
+from engine.online.generator import ChunkGenerator
+from engine.online.live import LiveConfig
+from engine.online.noise import SeededNoise
+from engine.online.rollout import CausalModel, CausalRollout
+from engine.online.session import MOST_IN_FLIGHT, LiveSession, SessionStages
+from engine.online.stages import ConditionEncoder, SoundReach, StreamingDecoder
+from engine.precision import fast_autocast, has_fast_bfloat16
+from engine.references import ReferenceLatents
+
+
+def open_session(character: Character, pack: LoadedPack, config: LiveConfig | None = None) -> LiveSession:
+    """A session that begins to perform at once, from the character's portrait.
+
+    With a pack that has causal models they perform; with any other its base model does, in short windows. Errors:
+    `CharacterError` without a global reference, `BadInputError` for a chunk that the pack was not made for.
+    """
+    opened_s = time.perf_counter()
+    config = config or LiveConfig()
+    device = next(pack.codec.parameters()).device
+    chunk_latents = _chunk_latents(pack, config)
+    chunk_frames = chunk_latents * pack.codec.frames_per_latent
+    most_ahead_frames = config.lookahead.most_frames + chunk_frames
+    slack_latents = -(-most_ahead_frames // pack.codec.frames_per_latent) + MOST_IN_FLIGHT * chunk_latents
+    with torch.no_grad(), fast_autocast(device):
+        most_references = pack.online.settings.max_references if pack.online else pack.base.max_references
+        references = encode_references(pack, choose_references(character, most_references))
+        portrait_BCHW = pack.codec.encode_still(
+            as_pixels(character.global_picture_HWC, pack.size_px).to(device)
+        ).float()
+        generator = _generator(pack, config, references, portrait_BCHW, slack_latents)
+        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents)
+    model_config = pack.online.backbone.config if pack.online else pack.transformer.config
+    history_frames = generator.history_latents * pack.codec.frames_per_latent
+    reaches = _sound_reaches(pack, model_config, history_frames, chunk_latents + generator.history_latents)
+    encoder = ConditionEncoder(
+        text_encoder=pack.text_encoder,
+        encoders=(pack.speak_encoder, pack.listen_encoder),
+        reaches=reaches,
+        config=model_config,
+        history_frames=history_frames,
+        history_latents=generator.history_latents,
+    )
+    layout = ConductorLayout(
+        chunk_latents=chunk_latents,
+        frames_per_latent=pack.codec.frames_per_latent,
+        speak_reach=reaches[0],
+        listen_reach=reaches[1],
+        slack_latents=slack_latents,
+        efforts=generator.efforts,
+    )
+    conductor = Conductor(config, layout, square_crop(character.global_picture_HWC, pack.size_px))
+    stages = SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device)
+    return LiveSession(conductor, stages, session_identity(character, pack), opened_s)
+
+
+def restore_session(folder: Path, character: Character, pack: LoadedPack, split: str = "pipeline") -> LiveSession:
+    """The session that `LiveSession.snapshot` wrote, going on to the same frames; paused if it was.
+
+    `BadInputError` in one line for a folder that holds none, is damaged, or belongs to another character or pack.
+    """
+    from engine.online.snapshots import read_snapshot
+
+    snapshot = read_snapshot(folder, session_identity(character, pack))
+    session = open_session(character, pack, snapshot.config("caller"))
+    return snapshot.fill(session, split)
+
+
+def session_identity(character: Character, pack: LoadedPack) -> dict[str, str]:
+    """What a snapshot must be restored with: the same weights and the same pictures."""
+    pictures = hashlib.sha256()
+    for reference in character.references:
+        pictures.update(f"{reference.kind} {reference.subtype} {reference.picture_HWC.shape}".encode())
+        pictures.update(np.ascontiguousarray(reference.picture_HWC).data)
+    weights = hashlib.sha256("".join(sorted(entry.sha256 for entry in pack.manifest.components)).encode())
+    return {
+        "pack": f"{pack.manifest.name} {pack.manifest.version}",
+        "weights": weights.hexdigest(),
+        "character": character.name,
+        "pictures": pictures.hexdigest(),
+    }
+
+
+def _chunk_latents(pack: LoadedPack, config: LiveConfig) -> int:
+    if pack.online is not None:
+        return pack.online.settings.check_chunk(config.chunk_latents or pack.online.settings.chunk_latents)
+    most = pack.base.window_latents - pack.base.history_latents
+    wanted = config.chunk_latents or pack.base.new_latents
+    if not 1 <= wanted <= most:
+        raise BadInputError(
+            f"chunks of {wanted} latents do not fit the base model's window; choose 1 to {most}, or a pack with causal models"
+        )
+    return wanted
+
+
+def _generator(
+    pack: LoadedPack, config: LiveConfig, references: ReferenceLatents, portrait_BCHW: Tensor, slack_latents: int
+) -> ChunkGenerator:
+    channels, rows, columns = portrait_BCHW.shape[1:]
+    device = portrait_BCHW.device
+    noise = SeededNoise(config.seed, (channels, rows, columns), device)
+    if pack.online is None:
+        return BaseWindows(pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents)
+    dtype = torch.bfloat16 if has_fast_bfloat16(device) else None
+    settings = pack.online.settings
+    backbone, refiner = (
+        CausalModel(model, settings, references, portrait_BCHW, slack_latents, dtype)
+        for model in (pack.online.backbone, pack.online.refiner)
+    )
+    return CausalRollout(backbone, refiner, settings, noise)
+
+
+def _sound_reaches(
+    pack: LoadedPack, config: DitConfig, history_frames: int, num_latents: int
+) -> tuple[SoundReach, SoundReach]:
+    """The paper's window of sound for causal models; for the base model all that its encoders can make use of."""
+    if pack.online is not None:
+        settings = pack.online.settings
+        reach = SoundReach(before_frames=settings.audio_history_frames, after_frames=settings.audio_future_frames)
+        return reach, reach
+    chunk_end = num_latents * pack.codec.frames_per_latent - history_frames
+    return (
+        _whole_reach(pack.speak_encoder, config.speak_window, history_frames, num_latents, chunk_end),
+        _whole_reach(pack.listen_encoder, config.listen_window, history_frames, num_latents, chunk_end),
+    )
+
+
+def _whole_reach(
+    encoder: AudioEncoder, window: AudioWindow, history_frames: int, num_latents: int, chunk_end: int
+) -> SoundReach:
+    num_rows = window.rows_before + num_latents * window.rows_per_latent + window.rows_after
+    start_frame = -history_frames - window.rows_before * encoder.config.frames_per_row
+    first, end = encoder.frames_heard(start_frame, num_rows)
+    return SoundReach(before_frames=-first, after_frames=max(end - chunk_end, 0))

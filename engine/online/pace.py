@@ -1,0 +1,60 @@
+"""What to give up when the machine cannot keep up, in order: answering soon, then work on each chunk, then pictures.
+
+More lookahead absorbs what is only unsteady. Cheaper chunks are what the generator offers (its `efforts`). If that is not enough,
+pictures are shown again while the sound goes on, and every chunk begins where playback will be when it is ready, so that
+neither sync nor a queue is ever lost. Fed after each chunk; must not know clocks or threads.
+"""
+
+from collections import deque
+
+FULL = "full"
+MORE_LOOKAHEAD = "more lookahead"
+REPEATS = "frames are repeated"
+
+_TOO_SLOW = 0.95
+_COMFORTABLE = 0.6
+_CHUNKS_TO_JUDGE = 3
+_CHUNKS_TO_TRUST = 24
+
+
+class Pace:
+    """The present level; 0 gives up nothing."""
+
+    def __init__(self, efforts: tuple[str, ...]) -> None:
+        self.levels = (FULL, MORE_LOOKAHEAD, *efforts[1:], REPEATS)
+        self.level = 0
+        self.history: deque[str] = deque(maxlen=64)
+        self._load: deque[float] = deque(maxlen=_CHUNKS_TO_TRUST)
+        self._late_chunks = 0
+
+    @property
+    def name(self) -> str:
+        """The present level in words."""
+        return self.levels[self.level]
+
+    @property
+    def effort(self) -> int:
+        """Which of the generator's efforts a chunk may cost."""
+        return max(0, min(self.level - 1, len(self.levels) - 3))
+
+    @property
+    def has_more_lookahead(self) -> bool:
+        """Whether the session works as far ahead as it may."""
+        return self.level >= 1
+
+    def observe(self, load: float, was_late: bool, frame: int) -> None:
+        """A chunk kept the busiest worker busy for `load` of its duration, and did or did not come too late."""
+        self._load.append(load)
+        self._late_chunks = self._late_chunks + 1 if was_late else 0
+        lately = list(self._load)[-_CHUNKS_TO_JUDGE:]
+        is_too_slow = len(lately) == _CHUNKS_TO_JUDGE and min(lately) > _TOO_SLOW
+        if (is_too_slow or self._late_chunks >= _CHUNKS_TO_JUDGE) and self.level < len(self.levels) - 1:
+            self._change(self.level + 1, frame)
+        elif len(self._load) == _CHUNKS_TO_TRUST and max(self._load) < _COMFORTABLE and not was_late and self.level:
+            self._change(self.level - 1, frame)
+
+    def _change(self, level: int, frame: int) -> None:
+        self.level = level
+        self.history.append(f"frame {frame}: {self.name}")
+        self._load.clear()
+        self._late_chunks = 0

@@ -1,0 +1,159 @@
+"""The four steps of a chunk, each with its own state: encode what it is told, draft, refine, decode.
+
+Called one after another for each chunk by the pipeline, each always from the same thread. A step goes back by itself to the
+latent that a chunk begins at, so a withdrawn chunk needs no clearing up. They must not know sessions or clocks.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.codec.protocol import DecoderState, VideoCodec
+from engine.encoders.audio import AudioEncoder
+from engine.encoders.text import TextEncoder
+from engine.errors import BadInputError
+from engine.model_config import DitConfig
+from engine.online.audio_window import encode_window
+from engine.online.conditions import ChunkConditions
+from engine.online.latent_tail import LatentTail
+from engine.online.nested_tensors import flatten, restore
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundReach:
+    """Frames of sound that an encoder is given before a chunk's first frame and after its last."""
+
+    before_frames: int
+    after_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkTold:
+    """The frozen snapshot of everything a chunk is told, as plain sound and words; each sound spans its `SoundReach`."""
+
+    num_latents: int
+    text: str
+    speak_S: NDArray[np.float32]
+    listen_S: NDArray[np.float32]
+    effort: int
+
+
+class ConditionEncoder:
+    """Sound and words to features. The text's rows are kept until another text comes."""
+
+    def __init__(
+        self,
+        text_encoder: TextEncoder,
+        encoders: tuple[AudioEncoder, AudioEncoder],
+        reaches: tuple[SoundReach, SoundReach],
+        config: DitConfig,
+        history_frames: int,
+        history_latents: int,
+    ) -> None:
+        """`encoders` and `reaches` are those of speaking and listening; a generator's history is told too."""
+        self.text_encoder, self.encoders, self.reaches = text_encoder, encoders, reaches
+        self._windows = (config.speak_window, config.listen_window)
+        self._history_frames, self._history_latents = history_frames, history_latents
+        self._text: tuple[str, Tensor] | None = None
+
+    @torch.no_grad()
+    def encode(self, told: ChunkTold) -> ChunkConditions:
+        """The features of one chunk, batch of one."""
+        rows = [
+            encode_window(
+                encoder,
+                sound_S,
+                reach.before_frames - self._history_frames,
+                told.num_latents + self._history_latents,
+                window,
+            )
+            for encoder, sound_S, reach, window in zip(
+                self.encoders, (told.speak_S, told.listen_S), self.reaches, self._windows, strict=True
+            )
+        ]
+        return ChunkConditions(
+            num_latents=told.num_latents,
+            text_BSD=self._encode_text(told.text),
+            speak_BAD=rows[0],
+            listen_BAD=rows[1],
+            effort=told.effort,
+        )
+
+    def _encode_text(self, text: str) -> Tensor:
+        if self._text is None or self._text[0] != text:
+            rows_BSD = self.text_encoder.encode([text])
+            self._text = (
+                text,
+                rows_BSD if text.strip() else torch.zeros_like(rows_BSD),
+            )  # no text is zeros, as in training
+        return self._text[1]
+
+
+class StreamingDecoder:
+    """Latents to pictures, with the codec's state carried on and copies of it at the last chunks' beginnings."""
+
+    def __init__(self, codec: VideoCodec, first_BCHW: Tensor, slack_latents: int) -> None:
+        """`first_BCHW` is the portrait that stands before the session in the codec too."""
+        self.codec, self._slack_latents = codec, slack_latents
+        self.state: DecoderState = codec.initial_state()
+        with torch.no_grad():
+            codec.decode_chunk(first_BCHW[:, None], self.state)
+        self.tail = LatentTail(first_BCHW, 2 * slack_latents + 1)
+        self._checkpoints: list[tuple[int, DecoderState]] = [(0, copy.deepcopy(self.state))]
+
+    @torch.no_grad()
+    def decode(self, first_latent: int, latents_BFCHW: Tensor) -> NDArray[np.uint8]:
+        """The pictures of a chunk, uint8 [T, H, W, 3]; goes back to `first_latent` first."""
+        self._go_back(first_latent)
+        self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
+        while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
+            del self._checkpoints[0]
+        pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state)
+        self.tail.append(latents_BFCHW)
+        frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
+        return frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
+
+    def _go_back(self, length: int) -> None:
+        """The state after the first `length` latents: a copy from before them, and what lies between decoded once more."""
+        if self.tail.length == length:
+            return
+        self.tail.truncate(length)
+        while len(self._checkpoints) > 1 and self._checkpoints[-1][0] > length:
+            del self._checkpoints[-1]
+        start, state = self._checkpoints[-1]
+        if start > length:
+            raise ValueError(f"the decoder cannot go back to latent {length}; its first copy is at {start}")
+        self.state = copy.deepcopy(state)
+        if start < length:
+            self.codec.decode_chunk(self.tail.last(length - start), self.state)
+
+    def tensors(self) -> tuple[dict[str, Tensor], Any]:
+        """State, copies and latents to be kept in a file, and the outline of the states for JSON."""
+        tensors = {f"tail.{name}": tensor for name, tensor in self.tail.tensors().items()}
+        outline = {
+            "now": flatten(self.state, "state", tensors),
+            "copies": [
+                [start, flatten(state, f"copy{index}", tensors)]
+                for index, (start, state) in enumerate(self._checkpoints)
+            ],
+        }
+        return tensors, outline
+
+    def load(self, tensors: Mapping[str, Tensor], outline: Any) -> None:
+        """Take on what `tensors` gave; `BadInputError` unless it fits."""
+        try:
+            now, copies = outline["now"], [(int(start), state) for start, state in outline["copies"]]
+        except (KeyError, TypeError, ValueError):
+            raise BadInputError("the session's decoder state is damaged; open a new session") from None
+        if not copies:
+            raise BadInputError("the session's decoder state is damaged; open a new session")
+        self.tail.load({name.removeprefix("tail."): x for name, x in tensors.items() if name.startswith("tail.")})
+        self.state = restore(self.codec.initial_state(), now, tensors)
+        self._checkpoints = [(start, restore(self.codec.initial_state(), state, tensors)) for start, state in copies]
