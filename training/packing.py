@@ -27,7 +27,7 @@ BASE_SETTINGS = BaseSettings(
     history_latents=1,
     overlap_latents=0,
     num_steps=1,
-    history_keep=0.5,
+    history_error=parts.HISTORY_ERROR,
     shift=5.0,
     max_references=3,
     guidance=GuidanceScales(text=2.0, speak=2.0, listen=2.0),

@@ -23,6 +23,7 @@ from engine.base.settings import BaseSettings
 from engine.base.window_store import WindowStore
 from engine.errors import CancelledError
 from engine.flow.guidance import GuidanceInterval, branches_that_fit, guide
+from engine.flow.history import recalled
 from engine.flow.preconditioning import global_latent, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
@@ -143,9 +144,14 @@ class Performer:
         return latent_BCHW
 
     def _kept(self, history_FCHW: Tensor, references: ReferenceLatents) -> Tensor:
-        """History moved back towards the global reference, as far as the pack's settings say."""
-        reference_CHW = global_latent(references)[0]
-        return reference_CHW + self.settings.history_keep * (history_FCHW - reference_CHW)
+        """History as the pack's settings say that a window is told it."""
+        return recalled(
+            history_FCHW[None],
+            global_latent(references),
+            self.precondition,
+            self.settings.history_keep,
+            self.settings.history_error,
+        )[0]
 
     def _denoise(
         self,

@@ -11,9 +11,9 @@ class BaseSettings:
     """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
     are made again and blended with what the window before made of them; the rest is new (paper 3.3).
 
-    `residual_std` and `history_share` go with the preconditioning (see there). `history_keep` is how much of
-    its difference from the global reference the history keeps when a window continues from it: less than 1 stops errors from adding up
-    and calms the motion. `max_references` is the most that the pack was trained with:
+    `residual_std` and `history_share` go with the preconditioning (see there). `history_keep` and
+    `history_error` are how much of its difference from the global reference the history keeps when a window continues from it
+    (`engine.flow.history`): a share of all, and the spread of the model's errors. `max_references` is the most that the pack was trained with:
     the global one, then expressions, then views.
     """
 
@@ -27,6 +27,7 @@ class BaseSettings:
     history_latents: int = 2
     overlap_latents: int = 1
     history_keep: float = 1.0
+    history_error: float = 0.0
     max_references: int = 13
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
     guidance_interval: tuple[float, float] = (0.0, 1.0)
@@ -42,6 +43,8 @@ class BaseSettings:
         GuidanceInterval(low=self.guidance_interval[0], high=self.guidance_interval[1])
         if not 0.0 <= self.history_keep <= 1.0:
             raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
+        if self.history_error < 0.0:
+            raise ValueError(f"history_error is a spread, so at least 0, not {self.history_error}")
         if self.history_latents < 1 or self.overlap_latents < 0 or self.new_latents < 1:
             raise ValueError(
                 f"a window of {self.window_latents} latents has no room for {self.history_latents} of history, "

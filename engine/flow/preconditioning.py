@@ -38,6 +38,9 @@ class Preconditioning(Protocol):
     def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
         """What training multiplies an error of the velocity by, [B, F, 1, H, W] or broadcastable to it."""
 
+    def residual_std(self, shape_HW: tuple[int, int]) -> Tensor:
+        """How much films differ from the plain guess at each position, [H, W]."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plain:
@@ -56,6 +59,10 @@ class Plain:
     def error_scale(self, sigma_BF: Tensor, shape_HW: tuple[int, int]) -> Tensor:
         """One."""
         return torch.ones_like(sigma_BF)[:, :, None, None, None]
+
+    def residual_std(self, shape_HW: tuple[int, int]) -> Tensor:
+        """One: there is no guess, and latents have about that spread."""
+        return torch.ones(shape_HW)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,8 @@ Critic = Callable[[Tensor, Tensor], Tensor]
 class AdversarialConfig:
     """`share` is the adversarial pull on predicted latents in units of the pull of the other costs."""
 
-    share: float = 0.5
-    penalty: float = 0.3
+    share: float = 0.15
+    penalty: float = 2.0
     penalty_noise: float = 0.05
 
 

@@ -18,6 +18,7 @@ from training.actor.state import MOUTH_CHANNELS, NUM_CHANNELS, channel
 class FlowMatchingConfig:
     """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past.
 
+    `history_error` is what a pack's setting of that name will be: history is told as films will be (`engine.flow.history`).
     `full_noise_share` of the samples stand at noise level 1, where a pack of few steps spends its forwards.
     """
 
@@ -26,8 +27,9 @@ class FlowMatchingConfig:
     mouth_weight: float = 5.0
     eyes_weight: float = 2.5
     history_noise: float = 0.12
+    history_error: float = 0.0
     state_weight: float = 0.3
-    perceived_weight: float = 0.3
+    perceived_weight: float = 0.6
     bend: float = 0.25
 
 

@@ -43,6 +43,7 @@ BASE = DitConfig(
 # The plain guess of a frame: the global reference, moved this far towards the last frame before it; and how much films
 # differ from that guess at each of the 8 x 8 positions, up to three latents ahead. Measured over 128 clips; never below 0.1.
 HISTORY_SHARE = 0.8
+HISTORY_ERROR = 0.2  # about what a window's last latent is wrong by
 RESIDUAL_STD = (
     0.10, 0.10, 0.12, 0.18, 0.18, 0.13, 0.10, 0.10,
     0.10, 0.16, 0.35, 0.29, 0.26, 0.33, 0.15, 0.10,

@@ -136,7 +136,7 @@ def tiny_base(places: Places) -> Run:
 def tiny_base_adversarial(places: Places) -> Run:
     """The base further, with a critic that wants films to look real: sharp faces from a single step."""
     task = AdversarialBaseTask(
-        base_task=_base_task(places, WindowConfig(rollout_windows=5, own_history_share=0.75)),
+        base_task=_base_task(places, WindowConfig(rollout_windows=5, own_history_share=0.75, altered_share=0.7)),
         critic=LatentCritic(parts.CODEC.latent_channels),
     )
     config = TrainerConfig(
@@ -162,7 +162,7 @@ def _base_task(places: Places, window: WindowConfig) -> BaseModelTask:
         base=BaseModel(Transformer(parts.BASE), readout),
         reader=parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader()),
         precondition=preconditioning_named("around_reference", parts.RESIDUAL_STD, parts.HISTORY_SHARE),
-        flow=FlowMatchingConfig(),
+        flow=FlowMatchingConfig(history_error=parts.HISTORY_ERROR),
         window=window,
         features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),
         held_out=features_slice(features, slice(0, NUM_HELD_OUT_CLIPS)),

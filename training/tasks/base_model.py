@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.codec.protocol import VideoCodec
+from engine.flow.history import recalled
 from engine.flow.noising import clean_from_velocity
 from engine.flow.preconditioning import Preconditioning, global_latent
 from engine.flow.schedule import TIMESTEP_SCALE, euler_schedule
@@ -203,7 +204,7 @@ class BaseModelTask:
             fill_from_file(folder / READOUT_FILE, self.base.readout)
 
     def _make(self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator) -> Made:
-        window = noise_window(self.flow, batch["latents_FCHW"], batch["history"], sigma_B, generator)
+        window = noise_window(self.flow, self._told(batch), batch["history"], sigma_B, generator)
         inputs = self._inputs(batch, window.noisy_BFCHW, window.sigma_BF)
         output_BFCHW, hidden_BTK = self.base(inputs)
         predicted_BFCHW = self.precondition.velocity(
@@ -225,6 +226,15 @@ class BaseModelTask:
             hidden_BTK=hidden_BTK,
             shown_BTK=shown_BTK,
         )
+
+    def _told(self, batch: dict[str, Tensor]) -> Tensor:
+        """The windows' latents with their history as a film's window is told it."""
+        latents_BFCHW = batch["latents_FCHW"]
+        told_BFCHW = recalled(
+            latents_BFCHW, batch["references_RCHW"][:, 0], self.precondition, 1.0, self.flow.history_error
+        )
+        is_new_BF = torch.arange(latents_BFCHW.shape[1])[None] >= batch["history"][:, None]
+        return torch.where(is_new_BF[:, :, None, None, None], latents_BFCHW, told_BFCHW)
 
     def _inputs(self, batch: dict[str, Tensor], latents_BFCHW: Tensor, sigma_BF: Tensor) -> DitInputs:
         inputs = dit_inputs(batch, latents_BFCHW, sigma_BF * TIMESTEP_SCALE)
