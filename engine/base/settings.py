@@ -11,10 +11,10 @@ class BaseSettings:
     """A window of `window_latents` begins with `history_latents` clean ones of the film so far, then `overlap_latents` that
     are made again and blended with what the window before made of them; the rest is new (paper 3.3).
 
-    `residual_std` and `history_share` go with the preconditioning (see there). `history_keep` and
-    `history_error` are how much of its difference from the global reference the history keeps when a window continues from it
-    (`engine.flow.history`): a share of all, and the spread of the model's errors. `max_references` is the most that the pack was trained with:
-    the global one, then expressions, then views.
+    `residual_std` and `history_share` go with the preconditioning (see there). `history_keep` and `history_error` are how much
+    of its difference from the global reference the history keeps when a window continues from it (`engine.flow.history`): a
+    share of all, and the spread of the model's errors. `max_references` is the most that the pack was trained with: the global
+    one, then expressions, then views.
     """
 
     preconditioning: str = "identity"
