@@ -56,7 +56,7 @@ def draw_clip(number: int, size_px: int) -> ClipFilm:
     rng = np.random.default_rng([number, 77])
     kind = list(KIND_SHARES)[int(rng.choice(len(KIND_SHARES), p=list(KIND_SHARES.values())))]
     performance = perform_clip(number, LEAD_FRAMES + FILM_FRAMES, kind, voice_pool())
-    identity = sample_identity(number * IDENTITY_STRIDE % NUM_IDENTITIES)
+    identity = clip_identity(number)
     extra = rng.choice(np.arange(1, len(REFERENCE_NAMES)), size=NUM_EXTRA_REFERENCES, replace=False)
     indices = (0, *(int(index) for index in extra))
     pictures = draw_references(identity, size_px)
@@ -67,6 +67,11 @@ def draw_clip(number: int, size_px: int) -> ClipFilm:
         references_RHWC=np.stack([pictures[REFERENCE_NAMES[index]] for index in indices]),
         reference_indices=indices,
     )
+
+
+def clip_identity(number: int) -> Identity:
+    """Who performs in clip `number`."""
+    return sample_identity(number * IDENTITY_STRIDE % NUM_IDENTITIES)
 
 
 @torch.inference_mode()

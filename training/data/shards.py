@@ -55,7 +55,7 @@ def claim_folder(folder: Path, codec_sha256: str) -> None:
 def load_shards(folder: Path, names: tuple[str, ...] = ()) -> dict[str, Tensor]:
     """All whole shards of a folder in the order of their numbers, stacked over clips, or of each only the tensors of `names`.
 
-    `BadInputError` if there are none.
+    `number` beside them is each clip's own. `BadInputError` if there are none.
     """
     paths = sorted(folder.glob("clips-*.safetensors"))
     if not paths:
@@ -65,4 +65,6 @@ def load_shards(folder: Path, names: tuple[str, ...] = ()) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as shard:
             for name in names or shard.keys():
                 loaded.setdefault(name, []).append(shard.get_tensor(name))
+        first = int(path.stem.removeprefix("clips-")) * CLIPS_PER_SHARD
+        loaded.setdefault("number", []).append(torch.arange(first, first + CLIPS_PER_SHARD))
     return {name: torch.cat(tensors) for name, tensors in loaded.items()}

@@ -175,6 +175,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
     kinds_R, subtypes_R = reference_numbers(fields["reference_indices_R"])
     return {
         **conditions,
+        "clip": fields["number"],
         "latents_FCHW": latents_FCHW,
         "history": torch.tensor(history),
         "own_history": torch.tensor(place.follows and rng.random() < config.own_history_share),

@@ -1,5 +1,7 @@
 """The recipes of the pack that ships, in the order they are run: codec, encoders, base model."""
 
+import dataclasses
+
 from engine.codec.folded_vae import FoldedVae
 from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
@@ -24,6 +26,7 @@ from training.tasks.audio_encoder import AudioEncoderTask, AudioReadout
 from training.tasks.base_adversarial import AdversarialBaseTask
 from training.tasks.base_model import BaseModel, BaseModelTask
 from training.tasks.codec import CodecTask
+from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER, LatentReaderTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
@@ -148,6 +151,21 @@ def tiny_base_adversarial(places: Places) -> Run:
         ema_decay=0.99,
         save_each_steps=100,
         sample_each_steps=100,
+    )
+    return Run(task=task, config=config)
+
+
+def tiny_film_decoder(places: Places) -> Run:
+    """The decoder further, half of the time on what the base of `places.parts` makes: it learns to draw what was meant."""
+    base_task = _base_task(places, WindowConfig(rollout_windows=2, own_history_share=0.75))
+    base_task.start_from(places.parts)
+    base_task.flow = dataclasses.replace(base_task.flow, full_noise_share=1.0, history_noise=0.0)
+    task = FilmDecoderTask(base_task=base_task, codec_task=_codec_task(trains_encoder=False), size_px=parts.SIZE_PX)
+    config = dataclasses.replace(
+        _codec_config(),
+        batch_samples=8,
+        warmup_steps=20,
+        optimizer=OptimizerConfig(muon_learning_rate=4e-3, adamw_learning_rate=5e-4),
     )
     return Run(task=task, config=config)
 

@@ -163,7 +163,7 @@ class BaseModelTask:
     def write_samples(self, folder: Path, step: int) -> None:
         """Held-out windows, truth above and performed below, every third frame."""
         batch = {name: tensor[:NUM_SAMPLES] for name, tensor in self._held_out_batch().items()}
-        performed_BFCHW = self._perform(batch)
+        performed_BFCHW = self.perform(batch)
         rows = []
         for truth_FCHW, made_FCHW in zip(batch["latents_FCHW"], performed_BFCHW, strict=True):
             pixels_RTCHW = self.codec.decode(torch.stack([truth_FCHW, made_FCHW])).float().clamp(-1, 1)
@@ -172,7 +172,7 @@ class BaseModelTask:
         columns = torch.cat([torch.cat(rows[0::2]), torch.cat(rows[1::2])], dim=1)
         cv2.imwrite(str(folder / f"sample-{step:06d}.png"), columns.numpy()[:, :, ::-1])
 
-    def _perform(self, batch: dict[str, Tensor]) -> Tensor:
+    def perform(self, batch: dict[str, Tensor]) -> Tensor:
         """The windows' latents from noise behind their history, by plain Euler steps without guidance."""
         generator = torch.Generator().manual_seed(2)
         clean_BFCHW = batch["latents_FCHW"]

@@ -32,6 +32,7 @@ def features() -> ClipFeatures:
     grid = (NUM_CLIPS, NUM_LATENTS, 2, 2)
     return ClipFeatures(
         clips={
+            "number": torch.arange(NUM_CLIPS),
             "latents_FCHW": latents_F[None, :, None, None, None].expand(NUM_CLIPS, -1, 3, 2, 2),
             "first_CHW": torch.full((NUM_CLIPS, 3, 2, 2), -7.0).half(),
             "altered_starts_N": torch.tensor([[2, 9, 16]]).expand(NUM_CLIPS, -1),
