@@ -71,7 +71,7 @@ class SeamMeter:
         """The joins so far."""
         return tuple(self._joins)
 
-    def add(self, frames_THWC: NDArray[np.uint8], join_frames: Collection[int] = ()) -> None:
+    def add(self, frames_THWC: NDArray[np.uint8] | tuple[()], join_frames: Collection[int] = ()) -> None:
         """The next frames; `join_frames` count from the beginning of the film and may lie in pieces that come later."""
         self._joins.extend(join_frames)
         for frame_HWC in frames_THWC:

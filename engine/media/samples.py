@@ -54,21 +54,26 @@ class SpooledSound:
 
     ndim = 1
 
-    def __init__(self, pieces: Iterable[NDArray[np.float32]]) -> None:
+    def __init__(self, pieces: Iterable[NDArray[np.float32]] = ()) -> None:
         """Write the pieces one after another; `BadInputError` where the disk does not take them."""
         self._length = 0
         try:
             self._file = tempfile.TemporaryFile(prefix="lpm-sound-")  # noqa: SIM115 - it lives as long as this object
-            weakref.finalize(self, self._file.close)
-            for piece_S in pieces:
-                self._file.write(np.ascontiguousarray(piece_S, dtype=np.float32).data)
-                self._length += len(piece_S)
+        except OSError as error:
+            raise _no_room(error) from None
+        weakref.finalize(self, self._file.close)
+        for piece_S in pieces:
+            self.append(piece_S)
+
+    def append(self, piece_S: NDArray[np.float32]) -> None:
+        """Write a piece behind what is there; `BadInputError` where the disk does not take it."""
+        try:
+            self._file.seek(self._length * BYTES_PER_SAMPLE)
+            self._file.write(np.ascontiguousarray(piece_S, dtype=np.float32).data)
             self._file.flush()
         except OSError as error:
-            reason = error.strerror or error
-            raise BadInputError(
-                f"{tempfile.gettempdir()}: sound cannot be laid down here ({reason}); free some space"
-            ) from None
+            raise _no_room(error) from None
+        self._length += len(piece_S)
 
     def __len__(self) -> int:
         """Samples in all."""
@@ -80,6 +85,11 @@ class SpooledSound:
         assert step == 1, "sound is read in its own order"
         self._file.seek(start * BYTES_PER_SAMPLE)
         return np.frombuffer(self._file.read(max(end - start, 0) * BYTES_PER_SAMPLE), dtype=np.float32)
+
+
+def _no_room(error: OSError) -> BadInputError:
+    reason = error.strerror or error
+    return BadInputError(f"{tempfile.gettempdir()}: sound cannot be laid down here ({reason}); free some space")
 
 
 @dataclass(frozen=True)
