@@ -10,8 +10,12 @@ from typing import Any, Final
 from torch import nn
 
 from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+from engine.codec.wan.codec import WanVae
+from engine.codec.wan.config import WanVaeConfig
 from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
 from engine.encoders.text import TextEncoder, TextEncoderConfig
+from engine.encoders.umt5 import Umt5, Umt5Config
+from engine.encoders.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 from engine.errors import BadPackError
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
@@ -31,6 +35,9 @@ KINDS: Final[Mapping[str, ComponentKind]] = {
     "folded_vae": ComponentKind(config_class=FoldedVaeConfig, build=FoldedVae),
     "audio_encoder": ComponentKind(config_class=AudioEncoderConfig, build=AudioEncoder),
     "text_encoder": ComponentKind(config_class=TextEncoderConfig, build=TextEncoder),
+    "wan_vae": ComponentKind(config_class=WanVaeConfig, build=WanVae),
+    "wav2vec2": ComponentKind(config_class=Wav2Vec2Config, build=Wav2Vec2),
+    "umt5": ComponentKind(config_class=Umt5Config, build=Umt5),
 }
 
 

@@ -2,24 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-import torch
-from torch import nn
 
 from engine.base.settings import BaseSettings
-from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
-from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
-from engine.encoders.text import TextEncoder, TextEncoderConfig
+from engine.codec.protocol import VideoCodec
+from engine.component_kinds import build_component
+from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadPackError
 from engine.flow.preconditioning import preconditioning_named
 from engine.locations import pack_dirs
 from engine.model.transformer import Transformer
-from engine.model_config import DitConfig
+from engine.model_config import AudioWindow
 from engine.online.models import OnlineModels, load_online_models
-from engine.packs import ComponentEntry, Manifest, build_config, load_weights, read_manifest
+from engine.packs import Manifest, build_config, load_weights, read_manifest
+from engine.ready_components import audio_rows_of, codec_of, text_rows_of
 
-Config = TypeVar("Config")
+ROLES = ("codec", "base", "speak_encoder", "listen_encoder", "text_encoder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +26,11 @@ class LoadedPack:
     manifest: Manifest
     folder: Path
     size_px: int
-    codec: FoldedVae
+    codec: VideoCodec
     transformer: Transformer
-    speak_encoder: AudioEncoder
-    listen_encoder: AudioEncoder
-    text_encoder: TextEncoder
+    speak_encoder: AudioRows
+    listen_encoder: AudioRows
+    text_encoder: TextRows
     base: BaseSettings
     online: OnlineModels | None = None  # None where the pack has no causal models
 
@@ -61,21 +58,21 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
         preconditioning_named(base.preconditioning, base.residual_std, base.history_share)
     except ValueError as error:
         raise BadPackError(f"{where}: {error}") from error
-    codec = FoldedVae(_config(FoldedVaeConfig, manifest.component("codec"), where))
-    transformer = Transformer(_config(DitConfig, manifest.component("base"), where))
-    speak_encoder = AudioEncoder(_config(AudioEncoderConfig, manifest.component("speak_encoder"), where))
-    listen_encoder = AudioEncoder(_config(AudioEncoderConfig, manifest.component("listen_encoder"), where))
-    text_encoder = TextEncoder(_config(TextEncoderConfig, manifest.component("text_encoder"), where))
-    modules: dict[str, nn.Module] = {
-        "codec": codec.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        "base": transformer,
-        "speak_encoder": speak_encoder,
-        "listen_encoder": listen_encoder,
-        "text_encoder": text_encoder,
-    }
-    for role, module in modules.items():
-        load_weights(folder, manifest.component(role), module)
-        module.eval().requires_grad_(False)
+    networks = {}
+    for role in ROLES:
+        entry = manifest.component(role)
+        networks[role] = build_component(entry, where)
+        load_weights(folder, entry, networks[role])
+        networks[role].eval().requires_grad_(False)
+    transformer = networks["base"]
+    if not isinstance(transformer, Transformer):
+        raise BadPackError(f"{where}: base is no transformer; fetch the pack again")
+    codec = codec_of(networks["codec"], where)
+    speak_encoder, listen_encoder = (
+        audio_rows_of(networks[f"{track}_encoder"], where) for track in ("speak", "listen")
+    )
+    _check_rows(codec, speak_encoder, transformer.config.speak_window, f"{where}: speak_encoder")
+    _check_rows(codec, listen_encoder, transformer.config.listen_window, f"{where}: listen_encoder")
     return LoadedPack(
         manifest=manifest,
         folder=folder,
@@ -84,11 +81,16 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
         transformer=transformer,
         speak_encoder=speak_encoder,
         listen_encoder=listen_encoder,
-        text_encoder=text_encoder,
+        text_encoder=text_rows_of(networks["text_encoder"], folder),
         base=base,
         online=load_online_models(folder, manifest),
     )
 
 
-def _config(config_class: type[Config], entry: ComponentEntry, where: str) -> Config:
-    return build_config(config_class, entry.config, f"{where}: {entry.role}")
+def _check_rows(codec: VideoCodec, encoder: AudioRows, window: AudioWindow, where: str) -> None:
+    """`BadPackError` where an encoder's rows would run ahead of the picture or behind it."""
+    if window.rows_per_latent * encoder.frames_per_row != codec.frames_per_latent:
+        raise BadPackError(
+            f"{where} gives a row for {encoder.frames_per_row} frames, but the base model takes {window.rows_per_latent} rows "
+            f"for a latent of {codec.frames_per_latent}; set frames_per_row in its config"
+        )

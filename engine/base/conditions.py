@@ -16,7 +16,7 @@ from engine.base.continuation import WindowPlan
 from engine.base.film_clock import FilmClock
 from engine.base.job import SAMPLES_PER_FRAME, PerformJob
 from engine.characters import Character, Reference
-from engine.encoders.audio import AudioEncoder
+from engine.encoders.protocol import AudioRows
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.media.pictures import square_crop
@@ -80,7 +80,7 @@ class JobConditions:
     def encode(self, plan: WindowPlan, told: WindowTold) -> WindowConditions:
         """The same for the transformer."""
         if told.text not in self._texts:
-            self._texts = {told.text: self._encode_text(told.text)}
+            self._texts = {told.text: self.pack.text_encoder.encode([told.text])}
         speak_AD = self._rows(self.pack.speak_encoder, told.speak, plan, self._windows[0])
         listen_AD = self._rows(self.pack.listen_encoder, told.listen, plan, self._windows[1])
         return WindowConditions(text_BSD=self._texts[told.text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
@@ -90,28 +90,22 @@ class JobConditions:
         config = self.pack.transformer.config
         return config.speak_window, config.listen_window
 
-    def _heard(
-        self, encoder: AudioEncoder, track_S: Samples | None, plan: WindowPlan, window: AudioWindow
-    ) -> HeardSound:
+    def _heard(self, encoder: AudioRows, track_S: Samples | None, plan: WindowPlan, window: AudioWindow) -> HeardSound:
         first, end = encoder.frames_heard(*self._row_span(encoder, plan, window))
         return HeardSound(
             first_frame=first, sound_S=excerpt(track_S, first * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
         )
 
-    def _rows(self, encoder: AudioEncoder, heard: HeardSound, plan: WindowPlan, window: AudioWindow) -> Tensor:
+    def _rows(self, encoder: AudioRows, heard: HeardSound, plan: WindowPlan, window: AudioWindow) -> Tensor:
         """The rows [A, D] of one sound that a window's latents may hear."""
         start_frame, num_rows = self._row_span(encoder, plan, window)
         return encoder.encode_rows(torch.from_numpy(heard.sound_S), start_frame - heard.first_frame, num_rows)
 
-    def _row_span(self, encoder: AudioEncoder, plan: WindowPlan, window: AudioWindow) -> tuple[int, int]:
+    def _row_span(self, encoder: AudioRows, plan: WindowPlan, window: AudioWindow) -> tuple[int, int]:
         """The frame that a window's first row begins at, and how many rows there are."""
         num_rows = window.rows_before + plan.num_latents * window.rows_per_latent + window.rows_after
-        start_frame = self.clock.start_frame(plan.start) - window.rows_before * encoder.config.frames_per_row
+        start_frame = self.clock.start_frame(plan.start) - window.rows_before * encoder.frames_per_row
         return start_frame, num_rows
-
-    def _encode_text(self, text: str) -> Tensor:
-        rows_BSD = self.pack.text_encoder.encode([text])
-        return rows_BSD if text.strip() else torch.zeros_like(rows_BSD)  # no text is zeros, as in training
 
 
 def as_pixels(picture_HWC: NDArray[np.uint8], size_px: int) -> Tensor:

@@ -71,7 +71,7 @@ class DilatedLayer(nn.Module):
 
 
 class AudioEncoder(nn.Module):
-    """Sound [B, frames * samples_per_frame] to features [B, frames, width], and those to rows."""
+    """Sound [B, frames * samples_per_frame] to features [B, frames, width], and those to rows. Satisfies `AudioRows`."""
 
     def __init__(self, config: AudioEncoderConfig) -> None:
         super().__init__()
@@ -85,6 +85,16 @@ class AudioEncoder(nn.Module):
             for dilation, lookahead in zip(config.dilations, config.lookahead_frames, strict=True)
         )
         self.norm = nn.LayerNorm(config.width)
+
+    @property
+    def frames_per_row(self) -> int:
+        """Picture frames from one row to the next."""
+        return self.config.frames_per_row
+
+    @property
+    def row_width(self) -> int:
+        """Numbers in a row."""
+        return self.config.row_width
 
     def forward(self, sound_BS: Tensor) -> Tensor:
         """One row a picture frame, with silence beyond both ends; `ValueError` unless the sound is whole frames."""
@@ -113,7 +123,7 @@ class AudioEncoder(nn.Module):
         inside_S = sound_S[max(0, first) * per_frame : max(0, last) * per_frame]
         before = max(0, -first) * per_frame
         window_S = functional.pad(inside_S, (before, (last - first) * per_frame - before - len(inside_S)))
-        rows_AD = self._rows(window_S[None])[0]
+        rows_AD = self._rows(window_S[None].to(self.norm.weight.device))[0]
         return rows_AD[start_frame - first : end_frame - first]
 
     def stack(self, features_BTD: Tensor) -> Tensor:

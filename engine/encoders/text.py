@@ -1,7 +1,6 @@
 """The small text encoder: a direction in words (bytes, so any language) to 32 feature rows.
 
-It is to `tiny` what UMT5 is to the larger presets: trained beforehand to read captions, then frozen. No text at all is the
-empty string, whose rows are what guidance compares with.
+It is to `tiny` what UMT5 is to the larger presets: trained beforehand to read captions, then frozen.
 """
 
 from collections.abc import Sequence
@@ -64,7 +63,7 @@ class TextLayer(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Bytes [B, max_bytes] to features [B, num_tokens, width]."""
+    """Bytes [B, max_bytes] to features [B, num_tokens, width]. Satisfies `TextRows`."""
 
     def __init__(self, config: TextEncoderConfig) -> None:
         super().__init__()
@@ -76,6 +75,16 @@ class TextEncoder(nn.Module):
         self.layers = nn.ModuleList(TextLayer(config.width, config.num_heads) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.width)
 
+    @property
+    def num_tokens(self) -> int:
+        """Rows of any text."""
+        return self.config.num_tokens
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        return self.config.width
+
     def forward(self, bytes_BL: Tensor) -> Tensor:
         """Feature rows of each text."""
         x_BDL = functional.gelu(self.mix(self.embedding(bytes_BL).transpose(1, 2)))
@@ -86,6 +95,6 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Feature rows [B, num_tokens, width] of texts."""
-        device = self.positions.device
-        return cast(Tensor, self(text_bytes(texts, self.config.max_bytes).to(device)))
+        """Feature rows [B, num_tokens, width] of texts; no text is zeros, as in the training of the base model."""
+        bytes_BL = text_bytes(texts, self.config.max_bytes).to(self.positions.device)
+        return cast(Tensor, self(bytes_BL)) * (bytes_BL != PAD_BYTE).any(dim=1)[:, None, None]

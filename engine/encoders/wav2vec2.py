@@ -87,6 +87,11 @@ class Wav2Vec2Config:
             )
 
     @property
+    def row_width(self) -> int:
+        """Numbers in a row."""
+        return len(self.rows.layers) * self.width
+
+    @property
     def hop_samples(self) -> int:
         """Samples at 16 kHz from one feature to the next."""
         hop = 1

@@ -32,7 +32,7 @@ class Wav2Vec2AudioEncoder(nn.Module):
     @property
     def row_width(self) -> int:
         """Numbers in a row."""
-        return len(self.rows.layers) * self.network.config.width
+        return self.network.config.row_width
 
     def frames_heard(self, start_frame: int, num_rows: int) -> tuple[int, int]:
         """The frames [first, end) of sound that can change these rows; `first` lies on the grid, so a cut sound keeps it."""

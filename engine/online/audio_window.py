@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.encoders.audio import AudioEncoder
+from engine.encoders.protocol import AudioRows
 from engine.errors import BadInputError
 from engine.model_config import AudioWindow
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
@@ -140,13 +140,12 @@ class SoundTrack:
 
 
 def encode_window(
-    encoder: AudioEncoder, window_S: NDArray[np.float32], frames_before: int, num_latents: int, window: AudioWindow
+    encoder: AudioRows, window_S: NDArray[np.float32], frames_before: int, num_latents: int, window: AudioWindow
 ) -> Tensor:
     """The rows [1, A, D] that `num_latents` latents may hear, out of sound whose frame `frames_before` is their first one.
 
     Everything outside the window of sound is silence to the encoder.
     """
     num_rows = window.rows_before + num_latents * window.rows_per_latent + window.rows_after
-    start_frame = frames_before - window.rows_before * encoder.config.frames_per_row
-    device = next(encoder.parameters()).device
-    return encoder.encode_rows(torch.from_numpy(window_S).to(device), start_frame, num_rows)[None]
+    start_frame = frames_before - window.rows_before * encoder.frames_per_row
+    return encoder.encode_rows(torch.from_numpy(window_S), start_frame, num_rows)[None]

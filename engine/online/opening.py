@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.base.conditions import as_pixels, choose_references, encode_references
 from engine.characters import Character
-from engine.encoders.audio import AudioEncoder
+from engine.encoders.protocol import AudioRows
 from engine.errors import BadInputError
 from engine.loaded_pack import LoadedPack
 from engine.media.pictures import square_crop
@@ -38,7 +38,7 @@ def open_session(character: Character, pack: LoadedPack, config: LiveConfig | No
     """
     opened_s = time.perf_counter()
     config = config or LiveConfig()
-    device = next(pack.codec.parameters()).device
+    device = next(pack.transformer.parameters()).device
     chunk_latents = _chunk_latents(pack, config)
     chunk_frames = chunk_latents * pack.codec.frames_per_latent
     most_ahead_frames = config.lookahead.most_frames + chunk_frames
@@ -147,9 +147,9 @@ def _sound_reaches(
 
 
 def _whole_reach(
-    encoder: AudioEncoder, window: AudioWindow, history_frames: int, num_latents: int, chunk_end: int
+    encoder: AudioRows, window: AudioWindow, history_frames: int, num_latents: int, chunk_end: int
 ) -> SoundReach:
     num_rows = window.rows_before + num_latents * window.rows_per_latent + window.rows_after
-    start_frame = -history_frames - window.rows_before * encoder.config.frames_per_row
+    start_frame = -history_frames - window.rows_before * encoder.frames_per_row
     first, end = encoder.frames_heard(start_frame, num_rows)
     return SoundReach(before_frames=-first, after_frames=max(end - chunk_end, 0))

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.codec.protocol import DecoderState, VideoCodec
-from engine.encoders.audio import AudioEncoder
-from engine.encoders.text import TextEncoder
+from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadInputError
 from engine.model_config import DitConfig
 from engine.online.audio_window import encode_window
@@ -50,8 +49,8 @@ class ConditionEncoder:
 
     def __init__(
         self,
-        text_encoder: TextEncoder,
-        encoders: tuple[AudioEncoder, AudioEncoder],
+        text_encoder: TextRows,
+        encoders: tuple[AudioRows, AudioRows],
         reaches: tuple[SoundReach, SoundReach],
         config: DitConfig,
         history_frames: int,
@@ -88,11 +87,7 @@ class ConditionEncoder:
 
     def _encode_text(self, text: str) -> Tensor:
         if self._text is None or self._text[0] != text:
-            rows_BSD = self.text_encoder.encode([text])
-            self._text = (
-                text,
-                rows_BSD if text.strip() else torch.zeros_like(rows_BSD),
-            )  # no text is zeros, as in training
+            self._text = (text, self.text_encoder.encode([text]))
         return self._text[1]
 
 

@@ -22,6 +22,11 @@ class WanStream:
         """Forget the film so far."""
         self.past.clear()
 
+    def __deepcopy__(self, memo: object) -> "WanStream":
+        """The same moment of the film to go on from: frames are never changed in place, so both may hold them."""
+        del memo
+        return WanStream(past=dict(self.past))
+
 
 class CausalConv(nn.Module):
     """A 3D convolution over frames [B, C, T, H, W]: centred in space, in time on the frame itself and those before it."""

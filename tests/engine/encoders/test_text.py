@@ -24,3 +24,10 @@ def test_texts_are_told_apart_but_case_and_margins_are_not() -> None:
 def test_a_long_text_is_cut_at_a_whole_character() -> None:
     row = text_bytes(["ab笑笑"], 6)[0]
     assert bytes(row[row != 0].tolist()).decode() == "ab笑"
+
+
+def test_no_text_is_zeros() -> None:
+    encoder = TextEncoder(SMALL).eval()
+    rows = encoder.encode(["", " \n", "smiles"])
+    assert not rows[:2].any()
+    assert torch.allclose(rows[2], encoder.encode(["smiles"])[0], atol=1e-5)

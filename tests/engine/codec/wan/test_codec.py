@@ -1,5 +1,7 @@
 """The Wan VAE as a codec: its arithmetic, causality, streams in both directions, and what it refuses."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -117,6 +119,14 @@ def test_reset_begins_a_new_film(codec: WanVae) -> None:
     encoder_state.reset()
     assert torch.equal(codec.encode_chunk(film(7), encoder_state), latents)
     assert torch.equal(codec.decode_chunk(latents, state), first)
+
+
+def test_a_copied_state_goes_on_from_its_own_moment(codec: WanVae) -> None:
+    latents, state = codec.encode(film(9)), codec.initial_state()
+    codec.decode_chunk(latents[:, :1], state)
+    kept = copy.deepcopy(state)
+    expected = codec.decode_chunk(latents[:, 1:], state)
+    assert torch.equal(codec.decode_chunk(latents[:, 1:], kept), expected)
 
 
 def test_latents_are_normalised_by_channel(codec: WanVae) -> None:
