@@ -13,7 +13,6 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.interop.dit_weights import is_added
 from engine.interop.wan_official import from_wan_official
 from engine.model.attend import attend
 from engine.model.block import Block
