@@ -4,6 +4,10 @@
     for piece in perform(pack, PerformJob(character=load_character(folder), speak_S=voice_S, num_frames=240)):
         show(piece.frames_THWC)
 
+    with open_session(load_character(folder), pack) as session:  # live: see engine.online.session
+        session.push_speak(voice_S)
+        show(session.pull().picture_HWC)
+
 NumPy arrays and frozen dataclasses cross this border, tensors do not. Importing it loads nothing: names are resolved when they
 are first used, so that a program which only lists characters does not wait for torch.
 """
@@ -18,35 +22,58 @@ if TYPE_CHECKING:
     from engine.characters import Character, find_character, load_character
     from engine.flow.guidance import GuidanceScales
     from engine.loaded_pack import LoadedPack, load_pack
+    from engine.online.live import ChunkReport, LiveConfig, LiveFrame, SessionReport
+    from engine.online.lookahead import LookaheadConfig
+    from engine.online.opening import open_session, restore_session
+    from engine.online.session import LiveSession
+    from engine.online.states import LiveState
 
 __all__ = [
     "Character",
+    "ChunkReport",
     "FilmPiece",
     "GuidanceScales",
+    "LiveConfig",
+    "LiveFrame",
+    "LiveSession",
+    "LiveState",
     "LoadedPack",
+    "LookaheadConfig",
     "MuteSpan",
     "PerformJob",
     "PromptSpan",
+    "SessionReport",
     "WindowStore",
     "find_character",
     "load_character",
     "load_pack",
+    "open_session",
     "perform",
+    "restore_session",
 ]
 
 _HOMES = {
     "Character": "engine.characters",
+    "ChunkReport": "engine.online.live",
     "FilmPiece": "engine.base.job",
     "GuidanceScales": "engine.flow.guidance",
+    "LiveConfig": "engine.online.live",
+    "LiveFrame": "engine.online.live",
+    "LiveSession": "engine.online.session",
+    "LiveState": "engine.online.states",
     "LoadedPack": "engine.loaded_pack",
+    "LookaheadConfig": "engine.online.lookahead",
     "MuteSpan": "engine.base.job",
     "PerformJob": "engine.base.job",
     "PromptSpan": "engine.base.job",
+    "SessionReport": "engine.online.live",
     "WindowStore": "engine.base.window_store",
     "find_character": "engine.characters",
     "load_character": "engine.characters",
     "load_pack": "engine.loaded_pack",
+    "open_session": "engine.online.opening",
     "perform": "engine.base.performer",
+    "restore_session": "engine.online.opening",
 }
 
 
