@@ -15,6 +15,7 @@ from engine.encoders.text import TextEncoder
 from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
+from engine.online.settings import OnlineSettings
 from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
 from training.recipes import parts
 
@@ -31,6 +32,20 @@ BASE_SETTINGS = BaseSettings(
     shift=5.0,
     max_references=3,
     guidance=GuidanceScales(text=2.0, speak=2.0, listen=2.0),
+)
+BACKBONE_FILE = "backbone.safetensors"
+REFINER_FILE = "refiner.safetensors"
+ONLINE_SETTINGS = OnlineSettings(
+    chunk_latents=3,
+    chunk_choices=(6, 3, 2),
+    sink_chunks=1,
+    window_chunks=2,
+    audio_history_frames=72,
+    audio_future_frames=2,  # what the speaking encoder was trained to hear ahead
+    preconditioning=BASE_SETTINGS.preconditioning,
+    residual_std=BASE_SETTINGS.residual_std,
+    history_share=BASE_SETTINGS.history_share,
+    max_references=BASE_SETTINGS.max_references,
 )
 
 
@@ -51,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Manifest:
-    """Copies each component in its stored dtype and writes the manifest."""
+    """Copies each component in its stored dtype and writes the manifest; with both causal models the pack is live too."""
     modules: dict[str, tuple[str, str, nn.Module, Any]] = {
         "codec": ("folded_vae", parts.CODEC_FILE, FoldedVae(parts.CODEC), parts.CODEC),
         "base": ("transformer", parts.BASE_FILE, Transformer(parts.BASE), parts.BASE),
@@ -64,6 +79,15 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
         ),
         "text_encoder": ("text_encoder", parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER), parts.TEXT_ENCODER),
     }
+    settings: dict[str, Any] = {
+        "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
+        "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},
+        "base": asdict(BASE_SETTINGS),
+    }
+    if any((folder / REFINER_FILE).is_file() for folder in folders):
+        for role, file_name in (("backbone", BACKBONE_FILE), ("refiner", REFINER_FILE)):
+            modules[role] = ("transformer", file_name, Transformer(parts.BASE), parts.BASE)
+        settings["online"] = asdict(ONLINE_SETTINGS)
     entries = []
     for role, (kind, file_name, module, config) in modules.items():
         fill_from_file(first_with(folders, file_name), module)
@@ -85,11 +109,7 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
         licence="Apache-2.0",
         actor_level=1,
         components=tuple(entries),
-        settings={
-            "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
-            "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},
-            "base": asdict(BASE_SETTINGS),
-        },
+        settings=settings,
     )
     write_pack(output, manifest)
     return manifest

@@ -1,0 +1,245 @@
+"""The four stages that make the small online models out of the small base model (paper 4.3), in the order they are run.
+
+Each begins with `--start-from` the run before it: `tiny-online-ode`, then `-off-policy`, `-on-policy`, `-refiner`. The first takes
+the base model of `--parts`, which is the teacher of all of them. The teacher's trajectories are made once, beside the clips.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from engine.encoders.audio import AudioEncoder
+from engine.encoders.text import TextEncoder
+from engine.flow.preconditioning import preconditioning_named
+from engine.model.transformer import Transformer
+from engine.packs import file_sha256
+from training.data.shards import load_shards, shard_path
+from training.data.windows import WindowConfig, encode_features
+from training.distillation.causal import BatchNoise, backbone_rollout, refined
+from training.distillation.films import Film, cut_film, film_of
+from training.distillation.matching import Scores
+from training.distillation.perceptual import ActorFeatures
+from training.distillation.stage1_ode import stage1_loss
+from training.distillation.stage2_off_policy import PerceptualTerm, off_policy_film, stage2_loss
+from training.distillation.stage3_on_policy import on_policy_film, stage3_loss
+from training.distillation.stage4_refiner import refined_film, stage4_loss
+from training.distillation.teacher import TeacherConfig, WindowedScore
+from training.distillation.trajectories import (
+    Trajectories,
+    TrajectoryConfig,
+    build_trajectories,
+    trajectories_in,
+)
+from training.objectives.dmd import DmdConfig
+from training.objectives.perceived_state import LatentReader
+from training.optimizers import OptimizerConfig
+from training.packing import BACKBONE_FILE, BASE_SETTINGS, ONLINE_SETTINGS, REFINER_FILE
+from training.recipes import parts
+from training.recipes.places import Places
+from training.recipes.run import Run
+from training.recipes.tiny import NUM_HELD_OUT_CLIPS, features_slice, latent_reader
+from training.tasks.distillation import (
+    CRITIC_FILE,
+    DistillationTask,
+    HeldOutFilms,
+    MatchingTask,
+    StageLoss,
+    StageMake,
+)
+from training.tasks.latent_reader import READER_FILE, READER_FOLDER
+from training.trainer import TrainerConfig
+
+TRAJECTORIES = TrajectoryConfig(
+    num_films=384,
+    num_latents=12,
+    teacher=TeacherConfig(window_latents=BASE_SETTINGS.new_latents, substeps=1, guidance=BASE_SETTINGS.guidance),
+)
+DMD = DmdConfig(real_guidance=1.0, critic_steps=4)
+TRUTH_SHARE = 0.25
+LPIPS_WEIGHT = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What all stages stand on."""
+
+    trajectories: Trajectories
+    held_out: HeldOutFilms
+    reader: LatentReader
+    teacher: WindowedScore
+    critic: Transformer
+
+    @property
+    def scores(self) -> Scores:
+        """The teacher, and a critic that begins as the teacher."""
+        return Scores(real=self.teacher, fake=replace(self.teacher, transformer=self.critic), config=DMD)
+
+
+def tiny_online_ode(places: Places) -> Run:
+    """Stage 1 (Eq. 5): the backbone, begun as the base model, follows the teacher's trajectories."""
+    ground, backbone = _ground(places), _base(places)
+
+    def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return stage1_loss(backbone, ONLINE_SETTINGS, film, trajectory, chunk_latents, generator)
+
+    task = DistillationTask(
+        student=backbone,
+        weights_file=BACKBONE_FILE,
+        trajectories=ground.trajectories,
+        settings=ONLINE_SETTINGS,
+        held_out=ground.held_out,
+        perform=partial(_draft, backbone),
+        stage_loss=loss,
+    )
+    config = TrainerConfig(
+        num_steps=600,
+        batch_samples=8,
+        optimizer=OptimizerConfig(muon_learning_rate=2e-3, adamw_learning_rate=5e-4, weight_decay=0.01),
+        warmup_steps=20,
+        decay_steps=200,
+        ema_decay=0.99,
+        save_each_steps=50,
+        sample_each_steps=50,
+    )
+    return Run(task=task, config=config)
+
+
+def tiny_online_off_policy(places: Places) -> Run:
+    """Stage 2 (Eq. 6): distribution matching on re-noised teacher films, with the perceptual term."""
+    ground, backbone = _ground(places), _base(places)
+    perceptual = PerceptualTerm(distance=ActorFeatures(reader=ground.reader), weight=LPIPS_WEIGHT)
+
+    def make(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> Tensor:
+        return off_policy_film(backbone, ONLINE_SETTINGS, film, trajectory[:, -1], chunk_latents, generator)
+
+    def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
+        made = make(film, trajectory, chunk_latents, generator)
+        return stage2_loss(ground.scores, film, made, trajectory[:, -1], perceptual, generator)
+
+    return Run(task=_matching(ground, backbone, make, loss), config=_matching_config(num_steps=500))
+
+
+def tiny_online_on_policy(places: Places) -> Run:
+    """Stage 3 (Eq. 7): distribution matching on the backbone's own films."""
+    ground, backbone = _ground(places), _base(places)
+
+    def make(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> Tensor:
+        return on_policy_film(backbone, ONLINE_SETTINGS, film, chunk_latents, TRUTH_SHARE, generator)
+
+    def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return stage3_loss(ground.scores, film, make(film, trajectory, chunk_latents, generator), generator)
+
+    return Run(task=_matching(ground, backbone, make, loss), config=_matching_config(num_steps=300))
+
+
+def tiny_online_refiner(places: Places) -> Run:
+    """Stage 4 (Eq. 8): the refiner, begun as the backbone, on the frozen backbone's films. Exports both."""
+    ground, refiner = _ground(places), _base(places)
+    backbone = _base(places).requires_grad_(False)
+
+    def make(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> Tensor:
+        return refined_film(backbone, refiner, ONLINE_SETTINGS, film, chunk_latents, generator)
+
+    def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return stage4_loss(ground.scores, film, make(film, trajectory, chunk_latents, generator), generator)
+
+    def perform(film: Film, noise: BatchNoise, chunk_latents: int) -> Tensor:
+        return refined(
+            refiner, ONLINE_SETTINGS, film, noise, _draft(backbone, film, noise, chunk_latents), chunk_latents
+        )
+
+    task = _matching(ground, refiner, make, loss)
+    task = replace(
+        task,
+        weights_file=REFINER_FILE,
+        perform=perform,
+        others={**task.others, "backbone": (BACKBONE_FILE, backbone)},
+    )
+    return Run(task=task, config=_matching_config(num_steps=300))
+
+
+def _draft(backbone: Transformer, film: Film, noise: BatchNoise, chunk_latents: int) -> Tensor:
+    return backbone_rollout(backbone, ONLINE_SETTINGS, film, noise, chunk_latents)
+
+
+def _matching(ground: Ground, student: Transformer, make: StageMake, loss: StageLoss) -> MatchingTask:
+    return MatchingTask(
+        student=student,
+        weights_file=BACKBONE_FILE,
+        trajectories=ground.trajectories,
+        settings=ONLINE_SETTINGS,
+        held_out=ground.held_out,
+        perform=partial(_draft, student),
+        stage_loss=loss,
+        scores=ground.scores,
+        make=make,
+        others={"critic": (CRITIC_FILE, ground.critic)},
+    )
+
+
+def _matching_config(*, num_steps: int) -> TrainerConfig:
+    betas = (0.0, 0.999)
+    return TrainerConfig(
+        num_steps=num_steps,
+        batch_samples=8,
+        optimizer=OptimizerConfig(
+            muon_learning_rate=3e-4, adamw_learning_rate=5e-5, weight_decay=0.0, adamw_betas=betas
+        ),
+        part_optimizers=(
+            (
+                "critic",
+                OptimizerConfig(muon_learning_rate=3e-4, adamw_learning_rate=5e-5, weight_decay=0.0, adamw_betas=betas),
+            ),
+        ),
+        warmup_steps=10,
+        decay_steps=100,
+        ema_decay=0.97,
+        save_each_steps=25,
+        sample_each_steps=25,
+        report_each_steps=5,
+    )
+
+
+def _base(places: Places) -> Transformer:
+    """The base model of the parts, to be trained."""
+    return parts.trained(places.parts, parts.BASE_FILE, Transformer(parts.BASE)).requires_grad_(True).train()
+
+
+def _ground(places: Places) -> Ground:
+    speak = parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER))
+    listen = parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER))
+    text = parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER))
+    clips = load_shards(places.clips)
+    features = encode_features(clips, speak, listen, text, WindowConfig())
+    reader = parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader())
+    teacher = WindowedScore(
+        transformer=_base(places).eval().requires_grad_(False),
+        precondition=preconditioning_named(
+            BASE_SETTINGS.preconditioning, BASE_SETTINGS.residual_std, BASE_SETTINGS.history_share
+        ),
+        window_latents=BASE_SETTINGS.new_latents,
+        history_keep=BASE_SETTINGS.history_keep,
+        history_error=BASE_SETTINGS.history_error,
+    )
+    folder = trajectories_in(
+        places.clips,
+        TRAJECTORIES,
+        ONLINE_SETTINGS,
+        file_sha256(places.parts / parts.BASE_FILE),
+        f"{file_sha256(shard_path(places.clips, 0))} {features.num_clips}",
+    )
+    trained_on = features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
+    held_out = features_slice(features, slice(0, NUM_HELD_OUT_CLIPS))
+    samples = [cut_film(held_out, number, TRAJECTORIES.num_latents) for number in range(NUM_HELD_OUT_CLIPS)]
+    film = film_of({name: torch.stack([sample[name] for sample in samples]) for name in samples[0]})
+    return Ground(
+        trajectories=build_trajectories(folder, TRAJECTORIES, ONLINE_SETTINGS, teacher, trained_on),
+        held_out=HeldOutFilms(
+            film=film, settings=ONLINE_SETTINGS, reader=reader, codec=parts.trained_codec(places.parts)
+        ),
+        reader=reader,
+        teacher=teacher,
+        critic=_base(places),
+    )
