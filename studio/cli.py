@@ -21,6 +21,7 @@ VERBS: Final = {
     "studio": "the desktop application",
     "perform": "a character speaks and listens: make a film",
     "render": "make the film of a project",
+    "live": "a character performs live: the whole loop in real time, from files",
     "character": "list, show, make, check and import characters",
     "models": "list, verify and describe model packs",
     "bench": "measure how fast this machine is",

@@ -209,6 +209,11 @@ class LiveSession:
             return self._conductor.activity.state
 
     @property
+    def chunk_frames(self) -> int:
+        """Frames that a chunk adds."""
+        return self._conductor.layout.chunk_frames
+
+    @property
     def ahead_frames(self) -> int:
         """Frames that are ready or being made and not yet shown."""
         with self._changed:

@@ -1,0 +1,177 @@
+"""`lpm live`: the live loop in real time from files, without a screen or a sound card; a film and latencies come out.
+
+The partner's voice arrives at the pace of a microphone, frames are taken at the pace of a screen. Called by `studio/cli.py`.
+"""
+
+import argparse
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.characters import find_character, load_character
+from engine.errors import BadInputError
+from engine.media.sound import read_sound
+from engine.media.whole_files import whole_file
+from engine.memory import peak_memory_mb
+from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
+from studio.commandline.console import ProgressLine, say
+from studio.commandline.perform import DEFAULT_PACK, DEFAULT_SECONDS, load_pack_timed
+
+if TYPE_CHECKING:
+    from engine import LiveSession, LoadedPack
+    from studio.live_player import PlayFigures
+
+MOST_SECONDS: Final = 3600.0
+LISTEN_LAG_S: Final = 0.25
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `lpm live`."""
+    parser.add_argument(
+        "--character", required=True, metavar="NAME_OR_DIR", help="who performs; see lpm character list"
+    )
+    parser.add_argument("--mic", type=Path, metavar="SOUND", help="the partner's voice, arriving as from a microphone")
+    parser.add_argument("--speak", type=Path, metavar="SOUND", help="what the character says, known when it begins")
+    parser.add_argument("--speak-at", type=float, default=0.0, metavar="S", help="when it begins to speak (default 0)")
+    parser.add_argument(
+        "--interrupt-at", type=float, action="append", default=[], metavar="S", help="cut it short; may be repeated"
+    )
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="a direction for the whole session")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long (default: the longer sound, else 5)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
+    parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
+    parser.add_argument(
+        "--chunk", type=int, metavar="LATENTS", help="latents a chunk; fewer answer sooner (default: the pack's)"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("auto", "pipeline", "one worker"),
+        default="auto",
+        help="how cores share the work (default: measured beforehand)",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the film of the session")
+    parser.add_argument(
+        "--report", type=Path, metavar="OUT.json", help="latencies as percentiles, memory, time by stage"
+    )
+    parser.add_argument("--trace", type=Path, metavar="OUT.json", help="the timeline, for chrome://tracing or Perfetto")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play the session and write the film; any `LpmError` is one line for the person."""
+    _check(options)
+    character = load_character(find_character(options.character))
+    listen_S, speak_S = (path and read_sound(path) for path in (options.mic, options.speak))
+    ends_s = [len(listen_S) / SOUND_RATE_HZ] if listen_S is not None else []
+    ends_s += [options.speak_at + len(speak_S) / SOUND_RATE_HZ] if speak_S is not None else []
+    seconds = min(options.seconds or max(ends_s, default=DEFAULT_SECONDS), MOST_SECONDS)
+
+    from engine import LiveConfig, open_session
+    from engine.online.split import choose_split
+    from studio.live_player import FilmThread, LiveScript, play
+
+    pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK)
+    config = LiveConfig(
+        seed=options.seed,
+        prompt=options.prompt,
+        chunk_latents=options.chunk,
+        listen_lag_s=LISTEN_LAG_S,
+        most_waiting_s=max(seconds, 120.0),
+    )
+    split, measured = options.split, {}
+    if split == "auto":
+        choice = choose_split(character, pack, config)
+        split, measured = choice.split, dict(choice.seconds_per_second)
+    script = LiveScript(
+        seconds=seconds,
+        listen_S=listen_S,
+        speak_S=speak_S,
+        speak_at_s=options.speak_at,
+        interrupt_at_s=tuple(options.interrupt_at),
+    )
+    film = FilmThread(options.output, pack.size_px, has_partner=listen_S is not None)
+    progress = ProgressLine(f"{character.name} live")
+    is_whole = False
+    try:
+        with open_session(character, pack, _split(config, split)) as session:
+            figures = play(session, script, film.append, progress.show)
+            report = _report(session, figures, pack, load_s) | {"split": split, "split_measured": measured}
+            if options.trace is not None:
+                session.trace.write(options.trace)
+        is_whole = True
+    finally:
+        progress.clear()
+        film.close(commit=is_whole)
+    if options.report is not None:
+        with whole_file(options.report) as temporary:
+            temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _tell(report, options.output)
+    return 0
+
+
+def _split(config: Any, split: str) -> Any:
+    from dataclasses import replace
+
+    return replace(config, split=split)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot be played or written, before anything is loaded."""
+    for path in filter(None, (options.output, options.report, options.trace)):
+        if path.is_dir():
+            raise BadInputError(f"{path}: this is a folder; give the name of a file")
+        if not path.parent.is_dir():
+            raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if options.output.suffix.lower() != ".mp4":
+        raise BadInputError(f"{options.output}: films are written as MP4; let the name end in .mp4")
+    if not 0 <= options.seed < 2**63:
+        raise BadInputError(f"--seed {options.seed}: choose a number from 0 up")
+    if options.seconds is not None and not 1 / FRAME_RATE_HZ <= options.seconds <= MOST_SECONDS:  # NaN fails too
+        raise BadInputError(f"--seconds {options.seconds:g}: choose more than 0 and at most {MOST_SECONDS:.0f}")
+    for name, times in (("--speak-at", [options.speak_at]), ("--interrupt-at", options.interrupt_at)):
+        if any(not (math.isfinite(at_s) and 0 <= at_s <= MOST_SECONDS) for at_s in times):
+            raise BadInputError(f"{name}: choose seconds from 0 to {MOST_SECONDS:.0f}")
+
+
+def _report(session: "LiveSession", figures: "PlayFigures", pack: "LoadedPack", load_s: float) -> dict[str, Any]:
+    from engine.online.figures import percentile
+
+    found = session.report()
+    plain = {name: _rounded(value) for name, value in asdict(found).items()}
+    return plain | {
+        "engine": "online" if pack.online is not None else "base, in windows (the pack has no online model)",
+        "pack": pack.manifest.name,
+        "pack_version": pack.manifest.version,
+        "size_px": pack.size_px,
+        "chunk_frames": session.chunk_frames,
+        "seconds": round(found.shown_frames / FRAME_RATE_HZ, 4),
+        "frames": found.shown_frames,
+        "load_s": round(load_s, 4),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "memory_growth": round(figures.memory_growth, 5),
+        "player_late_ms_p95": _rounded(1e3 * percentile(figures.late_s, 0.95)),
+        "pull_ms_p95": _rounded(1e3 * percentile(figures.pull_s, 0.95)),
+        "states": figures.states,
+    }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value
+
+
+def _tell(report: dict[str, Any], output: Path) -> None:
+    say(
+        f"{output}: {report['seconds']:.2f} s live, first frame after {report['first_frame_s']:.2f} s, "
+        f"{report['repeated_frames']} frames repeated, {report['real_time_factor']:.2f} s of work for each second"
+    )
+    if report["reaction_p95_s"] is not None:
+        say(f"from sound to its frame: {report['reaction_p50_s']:.2f} s, 95 % within {report['reaction_p95_s']:.2f} s")
+    if not report["engine"].startswith("online"):
+        say(
+            f"{report['pack']} has no online model: its base model performed in windows of {report['chunk_frames']} frames"
+        )
