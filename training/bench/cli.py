@@ -1,11 +1,10 @@
-"""`lpm evaluate quick|speech|drift|seams|train-regressor`: LPM-Bench on the command line.
+"""`lpm evaluate quick|speech|drift|seams|references|train-regressor|train-trait-reader`: LPM-Bench on the command line.
 
 Called by `python -m training`. It reads arguments, tells what is going on on standard error, prints tables on standard output and
 writes reports; nothing is measured here.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from engine.errors import BadInputError
 from engine.loaded_pack import find_pack
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
-from training.bench import long_form_cli
+from training.bench import long_form_cli, reference_ablation_cli
 from training.bench.contact_sheet import write_contact_sheet
 from training.bench.pack_films import pack_crew
 from training.bench.quick import QuickConfig, QuickRun, full_config, run_quick
@@ -24,6 +23,7 @@ from training.bench.regressor_data import draw_pictures
 from training.bench.regressor_training import RegressorRecipe, read_errors, train_regressor
 from training.bench.report import figures_table, write_report
 from training.bench.speech_check import gate, level_db, read_opening, speech_figures, speech_report, speech_table
+from training.bench.terminal import show, tell
 
 CHECK_SEED = 5
 CHECK_IDENTITIES = 60
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reader.add_argument("--identities", type=int, default=RegressorRecipe.num_identities, help="actors to draw")
     reader.add_argument("--steps", type=int, default=RegressorRecipe.num_steps, help="most steps")
     reader.add_argument("--minutes", type=float, default=60.0, help="most minutes of training")
+    reference_ablation_cli.add_arguments(jobs)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -60,7 +61,9 @@ def run(options: argparse.Namespace) -> None:
         "speech": run_speech_job,
         "drift": long_form_cli.run_drift_job,
         "seams": long_form_cli.run_seams_job,
+        "references": reference_ablation_cli.run_ablation_job,
         "train-regressor": run_training_job,
+        "train-trait-reader": reference_ablation_cli.run_reader_job,
     }[options.job](options)
 
 
@@ -153,15 +156,3 @@ def run_training_job(options: argparse.Namespace) -> None:
     sha256 = save_regressor(network, options.output, {name: f"{value:.3f}" for name, value in errors.items()})
     show("\n".join(f"{name:18} {value:.3f}" for name, value in errors.items()))
     show(f"saved in {options.output}, sha256 {sha256}")
-
-
-def show(text: str) -> None:
-    """A result, on standard output."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def tell(text: str) -> None:
-    """Progress, on standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

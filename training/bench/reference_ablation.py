@@ -1,0 +1,181 @@
+"""`lpm evaluate references`: what expression references are worth (paper section 6.4), on characters whose smiles hide something.
+
+A face has two twins that differ in teeth and dimples alone, each the other way round; at rest nobody can tell them apart. Each is made to
+speak happily twice, under the same sound, words and seed: shown by its global picture only, and with its expression references beside
+it. Without them one film serves both twins, so that whatever is read from it is right for exactly one of the two: chance is
+one half by construction. Called by `reference_ablation_cli` with a model pack, and by tests with films known to be right or wrong.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.characters import Character, ReferenceKind
+from training.actor.directions import DirectedSpan, Direction
+from training.actor.draw import draw_film
+from training.actor.identity import Identity
+from training.actor.performance import Performance, perform_clip
+from training.actor.voices import VoicePool
+from training.bench.cases import HELD_OUT_SEED, FilmRequest, character_of
+from training.bench.hidden_traits import Levels, face_with, levels_of_face, opposite
+from training.bench.judge import FilmMaker, RoundTrip
+from training.bench.measures import SETTLING_FRAMES
+from training.bench.regressor import LoadedRegressor
+from training.bench.trait_reader import LoadedTraitReader, mouth_crops, read_traits
+
+FACE_SEEDS: Final = HELD_OUT_SEED + 500_000
+SHOWN_EXPRESSIONS: Final = (
+    "happy",
+    "surprised",
+)  # both bare teeth, one of them dimples; a pack may take two beside the global one
+HAPPINESS: Final = 0.97
+STRIP_FRAMES: Final = 2
+
+View = Literal["without", "with", "truth", "codec"]
+Film = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationConfig:
+    """How much is judged: twice as many characters as faces; eight faces hold every combination of traits once."""
+
+    num_faces: int = 16
+    num_frames: int = 48
+
+    def __post_init__(self) -> None:
+        if self.num_faces < 2:
+            raise ValueError("an interval needs at least two faces")
+        if self.num_frames <= SETTLING_FRAMES:
+            raise ValueError(f"a film is read from frame {SETTLING_FRAMES} on; it must be longer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinResult:
+    """One character. By view: the evidence for each trait [4], and the distance of the lower face to its own truth's and to its
+    twin's (root mean square in levels of 0..255)."""
+
+    levels: Levels
+    evidence_K: dict[View, NDArray[np.float32]]
+    to_own: dict[View, float]
+    to_twin: dict[View, float]
+    strip_SHWC: dict[str, Film]  # a few pictures for a person's eyes, by what they show
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceResult:
+    """Both twins of one face."""
+
+    face: int
+    twins: tuple[TwinResult, TwinResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationJudge:
+    """Everything needed to judge faces one after the other."""
+
+    regressor: LoadedRegressor
+    reader: LoadedTraitReader
+    maker: FilmMaker
+    round_trip: RoundTrip
+    voices: VoicePool
+    num_frames: int
+
+    def judge_face(self, face: int) -> FaceResult:
+        """Make three films of a face's twins, and read them beside the truth; the same number gives the same result."""
+        performance = happy_speech(face, self.num_frames, self.voices)
+        identities = twins_of(face)
+        characters = [character_of(identity, self.maker.size_px) for identity in identities]
+        if not np.array_equal(characters[0].global_picture_HWC, characters[1].global_picture_HWC):
+            raise AssertionError(f"the global picture of face {face} shows what should be hidden")
+        without_THWC = self._film(performance, face, shown_by(characters[0], ()))
+        truths = [draw_film(identity, performance.state_TK, self.maker.size_px) for identity in identities]
+        films: list[dict[View, Film]] = [
+            {
+                "without": without_THWC,
+                "with": self._film(performance, face, shown_by(character, SHOWN_EXPRESSIONS)),
+                "truth": truth_THWC,
+                "codec": self.round_trip(truth_THWC),
+            }
+            for character, truth_THWC in zip(characters, truths, strict=True)
+        ]
+        crops = [{view: self._crops(film_THWC) for view, film_THWC in each.items()} for each in films]
+        first, second = (
+            TwinResult(
+                levels=levels,
+                evidence_K={view: read_traits(self.reader.network, crops_TCHW) for view, crops_TCHW in own.items()},
+                to_own={view: distance(crops_TCHW, own["truth"]) for view, crops_TCHW in own.items()},
+                to_twin={view: distance(crops_TCHW, other["truth"]) for view, crops_TCHW in own.items()},
+                strip_SHWC=strip_of(character, each),
+            )
+            for levels, own, other, character, each in zip(
+                levels_of_twins(face), crops, reversed(crops), characters, films, strict=True
+            )
+        )
+        return FaceResult(face=face, twins=(first, second))
+
+    def _film(self, performance: Performance, face: int, character: Character) -> Film:
+        request = FilmRequest(
+            character=character,
+            speak_S=performance.speak_S,
+            listen_S=None,
+            prompts=performance.captions,
+            num_frames=self.num_frames,
+            seed=face,
+        )
+        film_THWC = self.maker.film(request)
+        if len(film_THWC) != self.num_frames:
+            raise AssertionError(f"{len(film_THWC)} frames were made where {self.num_frames} were asked for")
+        return film_THWC
+
+    def _crops(self, film_THWC: Film) -> NDArray[np.float32]:
+        """The lower face of every frame once the smile had time to appear."""
+        return mouth_crops(self.regressor, film_THWC[SETTLING_FRAMES:], self.reader.network.config)
+
+
+def levels_of_twins(face: int) -> tuple[Levels, Levels]:
+    """The hidden traits of both twins."""
+    levels = levels_of_face(face)
+    return levels, opposite(levels)
+
+
+def twins_of(face: int) -> tuple[Identity, Identity]:
+    """Both twins of a held-out face."""
+    first, second = (face_with(FACE_SEEDS + face, levels) for levels in levels_of_twins(face))
+    return first, second
+
+
+def happy_speech(face: int, num_frames: int, voices: VoicePool) -> Performance:
+    """A character that speaks happily all through, told so in the actor's own words; `voices` are held-out ones."""
+    moment = Direction(start_frame=0, end_frame=num_frames, expression="happy", intensity=HAPPINESS)
+    span = DirectedSpan(start_frame=0, end_frame=num_frames, moments=(moment,))
+    return perform_clip(FACE_SEEDS + face, num_frames, "speak", voices, told=(span,))
+
+
+def shown_by(character: Character, expressions: Sequence[str]) -> Character:
+    """The character as its global picture and these expression references show it."""
+    kept = tuple(
+        reference
+        for reference in character.references
+        if reference.kind is ReferenceKind.GLOBAL
+        or (reference.kind is ReferenceKind.EXPRESSION and reference.subtype in expressions)
+    )
+    return replace(character, references=kept)
+
+
+def distance(crops_TCHW: NDArray[np.float32], truth_TCHW: NDArray[np.float32]) -> float:
+    """Root mean square between two films' lower faces, each cut where its own mouth is, in levels of 0..255."""
+    return float(127.5 * np.sqrt(np.square(crops_TCHW - truth_TCHW).mean()))
+
+
+def strip_of(character: Character, films: dict[View, Film]) -> dict[str, Film]:
+    """The references and a few frames of each film."""
+    pictures = {str(each.kind) + each.subtype: each.picture_HWC for each in character.references}
+    strip = {"global": pictures["global"][None], "reference": pictures["expression" + SHOWN_EXPRESSIONS[0]][None]}
+    for view, film_THWC in films.items():
+        last = len(film_THWC) - 1
+        chosen = np.linspace(SETTLING_FRAMES + (last - SETTLING_FRAMES) / 2, last, STRIP_FRAMES).astype(int)
+        strip[view] = film_THWC[chosen]
+    return strip

@@ -1,0 +1,105 @@
+"""The figures of the expression ablation from the faces' results, each with interval, floor and ceiling.
+
+Called by `reference_ablation_cli`. Intervals are over faces, since twins share a film and are not independent.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from training.bench.hidden_traits import HIDDEN_TRAITS
+from training.bench.reference_ablation import FaceResult, View
+from training.bench.report import Bar, Figure
+from training.bench.statistics import area_under_curve, bootstrap, mean
+
+Faces = Sequence[FaceResult]
+Measure = Callable[[View, Faces], float]
+
+CHANCE: Final = 0.5
+LEAST_ACCURACY: Final = 0.75
+TITLES: Final = {
+    "tooth_gap": "gap between the teeth",
+    "tooth_length": "long teeth",
+    "tooth_scallop": "scalloped teeth",
+    "dimples": "dimples",
+}
+
+
+def figures_of(faces: Faces) -> list[Figure]:
+    """Every figure in the order of the report; `ValueError` without a result."""
+    if not faces:
+        raise ValueError("no face was judged, so there is nothing to report")
+    figures = _pair("traits", "hidden traits read rightly", _mean_accuracy, faces, LEAST_ACCURACY)
+    for index, name in enumerate(HIDDEN_TRAITS):
+        figures += _pair(name, f"{TITLES[name]}: read rightly", partial(_accuracy, index), faces, LEAST_ACCURACY)
+        figures += _pair(f"{name}_auc", f"{TITLES[name]}: area under the curve", partial(_auc, index), faces)
+        figures += _pair(f"{name}_twin", f"{TITLES[name]}: right twin shows more", partial(_right_twin, index), faces)
+    figures += _pair("own_picture", "lower face nearer to its own than to its twin's", _nearer_to_own, faces)
+    figures += _pair("mouth_distance", "lower face's distance to its truth, 0..255", _mouth_distance, faces)
+    gains: tuple[tuple[str, str, Measure], ...] = (
+        ("traits_gain", "hidden traits: what references add", _mean_accuracy),
+        ("mouth_distance_gain", "distance to the truth: what references add", _mouth_distance),
+    )
+    return figures + [
+        Figure(name=name, title=title, estimate=bootstrap(faces, partial(_gain, measure)))
+        for name, title, measure in gains
+    ]
+
+
+def _pair(name: str, title: str, measure: Measure, faces: Faces, least: float | None = None) -> list[Figure]:
+    """The same figure with expression references and without; the bar is for the first."""
+    floor, ceiling = measure("truth", faces), measure("codec", faces)
+    return [
+        Figure(
+            name=name if view == "with" else f"{name}_without",
+            title=title if view == "with" else "  the same from the global picture alone",
+            estimate=bootstrap(faces, partial(measure, view)),
+            floor=floor,
+            ceiling=ceiling,
+            bar=Bar(value=least, direction="at least") if view == "with" and least is not None else None,
+        )
+        for view in VIEWS
+    ]
+
+
+VIEWS: Final[tuple[View, ...]] = ("with", "without")
+
+
+def _accuracy(trait: int, view: View, faces: Faces) -> float:
+    return mean([(twin.evidence_K[view][trait] > 0.0) == twin.levels[trait] for face in faces for twin in face.twins])
+
+
+def _mean_accuracy(view: View, faces: Faces) -> float:
+    return mean([_accuracy(trait, view, faces) for trait in range(len(HIDDEN_TRAITS))])
+
+
+def _auc(trait: int, view: View, faces: Faces) -> float:
+    twins = [twin for face in faces for twin in face.twins]
+    return area_under_curve(
+        np.array([twin.evidence_K[view][trait] for twin in twins]), np.array([twin.levels[trait] for twin in twins])
+    )
+
+
+def _right_twin(trait: int, view: View, faces: Faces) -> float:
+    """Share of faces in which the twin that has the trait shows more of it; half a point where both show the same."""
+    leads = []
+    for face in faces:
+        having, lacking = sorted(face.twins, key=lambda twin: not twin.levels[trait])
+        leads.append(float(having.evidence_K[view][trait] - lacking.evidence_K[view][trait]))
+    return mean([0.5 * (np.sign(lead) + 1.0) for lead in leads])
+
+
+def _nearer_to_own(view: View, faces: Faces) -> float:
+    """Half a point where a film is equally far from both."""
+    leads = [twin.to_twin[view] - twin.to_own[view] for face in faces for twin in face.twins]
+    return mean([0.5 * (np.sign(lead) + 1.0) for lead in leads])
+
+
+def _mouth_distance(view: View, faces: Faces) -> float:
+    return mean([twin.to_own[view] for face in faces for twin in face.twins])
+
+
+def _gain(measure: Measure, faces: Faces) -> float:
+    return measure("with", faces) - measure("without", faces)
