@@ -52,4 +52,5 @@ def component_config(entry: ComponentEntry, where: str) -> Any:
 
 def build_component(entry: ComponentEntry, where: str) -> nn.Module:
     """The module of an entry, with the weights it starts with."""
-    return KINDS[entry.kind].build(component_config(entry, where))
+    config = component_config(entry, where)
+    return KINDS[entry.kind].build(config)

@@ -7,6 +7,7 @@ and transformations run on tensors without content.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -25,7 +26,8 @@ NAMES_TOLD: Final = 40
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentPlan:
-    """One component: where each of its tensors comes from. `sources` lacks those that are added."""
+    """One component: where each of its tensors comes from. `sources` lacks those that are added; `companions` are files beside
+    the weights by the names that the pack gives them."""
 
     model: PublicModel
     layout: CheckpointLayout
@@ -34,6 +36,7 @@ class ComponentPlan:
     specs: Mapping[str, TensorSpec]
     sources: Mapping[str, str]
     dropped: tuple[str, ...]
+    companions: Mapping[str, Path]
 
     @property
     def file_name(self) -> str:
@@ -63,6 +66,7 @@ def plan_component(
     model: PublicModel, layout: CheckpointLayout, checkpoint: Checkpoint, config: Any, dtype: torch.dtype
 ) -> ComponentPlan:
     """The plan of one component; `BadInputError` lists by name what is missing, surplus or of the wrong shape."""
+    config, companions = model.with_companions(config, checkpoint.place)
     with torch.device("meta"):
         module = KINDS[model.kind].build(config)
     wanted = module.state_dict()
@@ -97,6 +101,7 @@ def plan_component(
         specs=specs,
         sources=sources,
         dropped=tuple(dropped),
+        companions=companions,
     )
 
 

@@ -37,6 +37,7 @@ class Conversion:
     dtype: torch.dtype = torch.bfloat16
     size_px: int = 480
     shift: float = 3.0
+    num_steps: int = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +118,20 @@ def plan_conversion(conversion: Conversion) -> tuple[tuple[ComponentPlan, ...], 
 
 
 def _configs_together(configs: dict[str, Any]) -> dict[str, Any]:
-    """The transformer's sound branches are as wide as the rows of the sound encoder that comes along."""
+    """The transformer's sound branches are as wide as the rows of the sound encoder that comes along.
+
+    `BadInputError` where the transformer was made for another VAE or for other words.
+    """
+    transformer = configs.get("transformer")
+    for kind, ours, theirs in (("wan_vae", "in_channels", "latent_channels"), ("umt5", "text_dim", "width")):
+        if transformer is not None and kind in configs:
+            wanted, given = vars(transformer)[ours], vars(configs[kind])[theirs]
+            if wanted != given:
+                raise BadInputError(
+                    f"the transformer's {ours} is {wanted}, but the {kind}'s {theirs} is {given}: they do not belong together"
+                )
     if "transformer" in configs and "wav2vec2" in configs:
-        width = configs["wav2vec2"].row_width
+        width = len(configs["wav2vec2"].rows.layers) * configs["wav2vec2"].width
         configs["transformer"] = replace(configs["transformer"], speak_dim=width, listen_dim=width)
     return configs
 
@@ -152,6 +164,8 @@ def _write_all(
                 writer.write(plan.tensor(name, reader))
                 done += plan.specs[name].nbytes
             sha256 = writer.sha256()
+        for name, path in plan.companions.items():
+            shutil.copyfile(path, partial / name)
         entries += [
             ComponentEntry(
                 role=role,
@@ -159,7 +173,7 @@ def _write_all(
                 file=plan.file_name,
                 dtype=str(dtype).removeprefix("torch."),
                 sha256=sha256,
-                config=asdict(plan.config),
+                config=asdict(plan.model.config_in_role(plan.config, role)),
             )
             for role in plan.model.roles
         ]
@@ -169,7 +183,7 @@ def _write_all(
 
 def _manifest(conversion: Conversion, entries: tuple[ComponentEntry, ...]) -> Manifest:
     sources = ", ".join(path.resolve().name for path in conversion.sources)
-    settings = BaseSettings(num_steps=40, shift=conversion.shift)
+    settings = BaseSettings(num_steps=conversion.num_steps, shift=conversion.shift)
     return Manifest(
         name=conversion.folder.name,
         version="0",

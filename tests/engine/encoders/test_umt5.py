@@ -13,6 +13,7 @@ from engine.encoders.umt5_text import Umt5TextEncoder
 from engine.encoders.umt5_tokenizer import Umt5Tokenizer, clean_text
 from engine.errors import BadPackError
 from engine.interop import umt5_official
+from tests.engine.tiny_tokenizer import write_tokenizer
 
 ORACLE = Path(__file__).parents[4] / "shared" / "oracles" / "umt5_tiny.safetensors"
 TOLERANCE = 5e-5
@@ -92,23 +93,10 @@ def test_sizes_that_do_not_divide_are_refused(wrong: dict[str, int]) -> None:
 
 # ---------------------------------------------------------------- from words
 
-WORDS = ("she", "smiles", "and", "nods", "他", "笑", "了", "▁", "&", "é")
-
 
 @pytest.fixture(scope="module")
 def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tokenizers = pytest.importorskip("tokenizers", reason='pip install "lpm-studio[umt5]"')
-    pytest.importorskip("ftfy", reason='pip install "lpm-studio[umt5]"')
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0)]
-    pieces += [
-        (piece, -1.0 - 0.01 * len(pieces)) for word in WORDS for piece in dict.fromkeys((word, f"▁{word}", *word))
-    ]
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(list(dict(pieces).items()), 2, False))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
-    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    tokenizer.save(str(path))
-    return path
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.fixture(scope="module")
