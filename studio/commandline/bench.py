@@ -1,8 +1,12 @@
 """`lpm bench`: how fast this machine is, measured by the engine's own benchmarks. Called by `studio/cli.py`."""
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
+from engine.errors import BadInputError
+from studio.commandline.console import say
 from studio.commandline.perform import DEFAULT_PACK
 
 
@@ -13,12 +17,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pack", default=DEFAULT_PACK, metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})"
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="cpu or cuda (default cpu)")
-    parser.add_argument("--json", type=Path, required=True, metavar="OUT.json", help="where the figures go")
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="OUT.json", help="figures as JSON, into a file or to standard output"
+    )
+    shape = parser.add_argument_group("the transformer that engine measures (default: dim 512, 8 layers, 1536 tokens)")
+    shape.add_argument(
+        "--preset", choices=("tiny", "small", "17b"), help="a preset as it is, or to change by what follows"
+    )
+    shape.add_argument("--dim", type=int, metavar="D", help="width")
+    shape.add_argument("--layers", type=int, metavar="N", help="number of blocks")
+    shape.add_argument("--heads", type=int, metavar="N", help="attention heads")
+    shape.add_argument("--ffn", type=int, metavar="D", help="width of the feed-forward network (default 4 times dim)")
+    shape.add_argument("--tokens", type=int, default=1536, metavar="N", help="video tokens (default 1536)")
+    shape.add_argument("--frames", type=int, default=6, metavar="N", help="latent frames they make up (default 6)")
+    shape.add_argument("--text-rows", type=int, default=64, metavar="N", help="rows of text (default 64)")
+    shape.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each, in turn (default 5)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure and write the figures."""
-    from engine.benchmarks import run_bench
+    """Measure, and tell or write the figures."""
+    from engine.benchmarks.running import run_bench, write_figures
 
-    run_bench(options.kind, options.pack, options.device, options.json)
+    result = run_bench(options.kind, options.pack, options.device, _shape(options))
+    if options.json == "-":
+        say(json.dumps(result, indent=1))
+        return 0
+    if options.json is not None:
+        write_figures(result, Path(options.json))
+    _tell(result)
     return 0
+
+
+def _shape(options: argparse.Namespace) -> Any:
+    from engine.benchmarks.transformer import EngineShape, shaped_config
+
+    if options.kind != "engine":
+        return None
+    is_default = options.preset is None and not (options.dim or options.layers or options.heads or options.ffn)
+    dim, layers = (512, 8) if is_default else (options.dim, options.layers)
+    try:
+        config = shaped_config(options.preset or "small", dim, layers, options.heads, options.ffn)
+        return EngineShape(
+            config=config,
+            tokens=options.tokens,
+            frames=options.frames,
+            text_rows=options.text_rows,
+            num_runs=options.runs,
+        )
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+
+
+def _tell(result: dict[str, Any]) -> None:
+    for timing in result.get("timings", []):
+        say(f"{timing['name']}, {timing['shape']}, {timing['dtype']}: {timing['ms']} ms")
+    measured = result.get("transformer")
+    if measured is None:
+        return
+    say(f"\ntransformer: {measured['shape']}, {measured['gflop_a_forward']} GFLOP a forward")
+    for dtype, figures in measured["formats"].items():
+        share = f"{figures['share_of_peak']:.0%} of the machine's measured {figures['peak_gflops']} GFLOP/s"
+        say(
+            f"\n{dtype}: {figures['gflops_reached']} GFLOP/s, {share}; attention by {measured['attention'][dtype]['chosen']}"
+        )
+        for timing in figures["timings"]:
+            say(f"  {timing['name']:<22} {timing['ms']:>9.1f} ms  ({timing['fastest_ms']} to {timing['slowest_ms']})")
+        for part, ms in figures["parts_ms"].items():
+            say(f"    {part:<24} {ms:>7.1f} ms")
+        for peer, times in figures["times_as_fast_as"].items():
+            say(f"  {times:.2f} times as fast as {peer}")
+    if "not_measured" in measured:
+        say(f"\n{measured['not_measured']}")
