@@ -1,7 +1,7 @@
 """What a session has cost and how soon it reacted, in bounded memory. Fed by the conductor; must not know how anything is made."""
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.online.live import ChunkReport
@@ -24,6 +24,7 @@ class SessionFigures:
         self.opened_s = 0.0
         self.first_frame_s: float | None = None
         self.stages_s: dict[str, float] = defaultdict(float)
+        self.cpu_stages_s: dict[str, float] = defaultdict(float)
         self.busiest_s = 0.0
         self.chunk_latencies_s: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self.reactions_s: deque[float] = deque(maxlen=_MOST_REMEMBERED)
@@ -43,6 +44,11 @@ class SessionFigures:
         """A chunk begins at `frame` under the directions given so far."""
         self._waiting.extend((frame, set_s) for set_s in self._prompts_s)
         self._prompts_s = []
+
+    def cpu_spent(self, cpu_s: Mapping[str, float]) -> None:
+        """A chunk kept the workers' own threads computing for so long, by stage."""
+        for stage, seconds in cpu_s.items():
+            self.cpu_stages_s[stage] += seconds
 
     def chunk_made(self, report: ChunkReport, busiest_s: float) -> None:
         """A chunk is ready; `busiest_s` is how long it kept the worker that it kept longest."""

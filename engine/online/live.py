@@ -96,7 +96,12 @@ class ChunkReport:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionReport:
-    """Figures of a session so far; percentiles are over its last few thousand chunks and packets."""
+    """Figures of a session so far; percentiles are over its last few thousand chunks and packets.
+
+    real_time_factor: seconds that the busiest worker needs for a second of film; below 1 the session can keep up.
+    work_s_per_s: seconds of all workers together. Both are by the wall clock; `cpu_stages_s` is what the workers' own threads
+    computed, without waiting for a core that others use.
+    """
 
     shown_frames: int
     repeated_frames: int
@@ -106,6 +111,7 @@ class SessionReport:
     real_time_factor: float
     work_s_per_s: float
     stages_s: Mapping[str, float]
+    cpu_stages_s: Mapping[str, float]
     chunk_ms_p50: float
     chunk_ms_p95: float
     first_frame_s: float

@@ -31,12 +31,16 @@ ONE_WORKER: Final[Mapping[str, str]] = dict.fromkeys(PIPELINE_WORKERS, "all stag
 
 @dataclass(kw_only=True)
 class Task:
-    """A chunk on its way: what goes from stage to stage, and what it has cost so far by stage."""
+    """A chunk on its way: what goes from stage to stage, and what it has cost so far by stage.
+
+    `cpu_s` is what the worker's own thread computed: on a machine that others use too, this is what the work costs.
+    """
 
     number: int
     payload: Any
     next_step: int = 0
     stages_s: dict[str, float] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
     busy_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -63,7 +67,7 @@ class StageRunner:
     def run_step(self, task: Task) -> None:
         """The task's next step, here and now."""
         name, worker = self.names[task.next_step], self.workers[task.next_step]
-        began_s = time.perf_counter()
+        began_s, cpu_began_s = time.perf_counter(), time.thread_time()
         with torch.no_grad(), fast_autocast(self._device):
             task.payload = self._steps[name](task.payload)
         if self._device.type == "cuda":
@@ -71,6 +75,7 @@ class StageRunner:
         ended_s = time.perf_counter()
         self._trace.add(Span(stage=name, worker=worker, chunk=task.number, began_s=began_s, ended_s=ended_s))
         task.stages_s[name] = ended_s - began_s
+        task.cpu_s[name] = time.thread_time() - cpu_began_s
         task.busy_s[worker] = task.busy_s.get(worker, 0.0) + ended_s - began_s
         task.next_step += 1
 

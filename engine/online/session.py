@@ -239,6 +239,7 @@ class LiveSession:
                 real_time_factor=figures.busiest_s / made_s,
                 work_s_per_s=sum(figures.stages_s.values()) / made_s,
                 stages_s=dict(figures.stages_s),
+                cpu_stages_s=dict(figures.cpu_stages_s),
                 chunk_ms_p50=1e3 * percentile(figures.chunk_latencies_s, 0.5),
                 chunk_ms_p95=1e3 * percentile(figures.chunk_latencies_s, 0.95),
                 first_frame_s=float("nan") if figures.first_frame_s is None else figures.first_frame_s,
@@ -366,6 +367,7 @@ class LiveSession:
             work: ChunkWork = task.payload
             assert work.frames_THWC is not None
             busiest_s = max(task.busy_s.values())
+            self._conductor.figures.cpu_spent(task.cpu_s)
             self._conductor.finish_chunk(work.job, work.frames_THWC, task.stages_s, busiest_s, time.perf_counter())
             self._changed.notify_all()
 

@@ -109,7 +109,9 @@ class StandInGenerator:
         seen_S2 = context.layers[0].v_BSNK[0, :, 0, :2]
         expected = [n for n in range(first_latent) if n < 3 or n >= first_latent - 2]
         history_F2 = tail.last(first_latent)[0, :, :, 0, 0] if first_latent else torch.zeros(0, 2)
-        assert torch.equal(seen_S2, history_F2[expected]), f"at latent {first_latent} the cache shows {seen_S2.tolist()}"
+        assert torch.equal(seen_S2, history_F2[expected]), (
+            f"at latent {first_latent} the cache shows {seen_S2.tolist()}"
+        )
         values_BSNK = torch.zeros(1, latents_BFCHW.shape[1], 1, 4)
         values_BSNK[0, :, 0, :2] = latents_BFCHW[0, :, :, 0, 0]
         cache.write((KeysValues(k_BSNK=torch.ones_like(values_BSNK), v_BSNK=values_BSNK),))

@@ -110,7 +110,9 @@ class Life:
 
     def restore(self) -> None:
         self.session.snapshot(self.folder)
-        fresh = stand_in_session(self.witness.chunk_frames // 2, most_frames=self.session._conductor.config.lookahead.most_frames)
+        fresh = stand_in_session(
+            self.witness.chunk_frames // 2, most_frames=self.session._conductor.config.lookahead.most_frames
+        )
         restored = read_snapshot(self.folder, self.session.identity).fill(fresh, "caller")
         restored._conductor.is_paced = self.session._conductor.is_paced
         shutil.rmtree(self.folder)
