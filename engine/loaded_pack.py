@@ -5,15 +5,15 @@ from pathlib import Path
 
 from engine.base.settings import BaseSettings
 from engine.codec.protocol import VideoCodec
-from engine.component_kinds import build_component
 from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadPackError
+from engine.filled_components import filled_component
 from engine.flow.preconditioning import preconditioning_named
 from engine.locations import pack_dirs
 from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow
 from engine.online.models import OnlineModels, load_online_models
-from engine.packs import Manifest, build_config, load_weights, read_manifest
+from engine.packs import Manifest, build_config, read_manifest
 from engine.ready_components import audio_rows_of, codec_of, text_rows_of
 
 ROLES = ("codec", "base", "speak_encoder", "listen_encoder", "text_encoder")
@@ -58,12 +58,7 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
         preconditioning_named(base.preconditioning, base.residual_std, base.history_share)
     except ValueError as error:
         raise BadPackError(f"{where}: {error}") from error
-    networks = {}
-    for role in ROLES:
-        entry = manifest.component(role)
-        networks[role] = build_component(entry, where)
-        load_weights(folder, entry, networks[role])
-        networks[role].eval().requires_grad_(False)
+    networks = {role: filled_component(folder, manifest.component(role)) for role in ROLES}
     transformer = networks["base"]
     if not isinstance(transformer, Transformer):
         raise BadPackError(f"{where}: base is no transformer; fetch the pack again")

@@ -130,6 +130,18 @@ def load_weights(folder: Path, entry: ComponentEntry, module: nn.Module) -> None
         raise BadPackError(f"{path} does not fit {entry.kind}: {str(error).splitlines()[-1].strip()}") from error
 
 
+def map_weights(folder: Path, entry: ComponentEntry, module: nn.Module) -> None:
+    """Gives a module on the meta device the entry's tensors as they are stored, mapped: pages are read when they are used.
+
+    The hash is not checked, since that would read the file whole; `lpm models verify` does.
+    """
+    path = folder / entry.file
+    try:
+        module.load_state_dict(load_file(path), strict=True, assign=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise BadPackError(f"{path} does not fit {entry.kind}: {str(error).splitlines()[-1].strip()}") from error
+
+
 def stored_numbers(folder: Path, entry: ComponentEntry) -> int:
     """How many numbers an entry's file holds, from its header alone; `BadPackError` where it is missing or garbled."""
     path = folder / entry.file

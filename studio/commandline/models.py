@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.errors import BadPackError
 from engine.locations import pack_dirs
-from studio.commandline import model_forward, model_info
+from studio.commandline import model_convert, model_forward, model_info
 from studio.commandline.console import one_line, say
 
 _MANIFEST_NAME = "manifest.toml"
@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help="check every file of a pack against its hash")
     verify.add_argument("pack", metavar="PACK", help="a pack's name or folder")
     verify.add_argument("--json", action="store_true", help="as JSON on standard output")
+    convert = actions.add_parser("convert", help="make a pack from public checkpoints")
+    model_convert.add_arguments(convert)
     forward = actions.add_parser("forward", help="one forward with the blocks on disk, for models larger than memory")
     model_forward.add_arguments(forward)
     model_info.add_arguments(actions.add_parser("info", help="parameters, work and memory of a pack or a preset"))
@@ -27,9 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do the one action that was asked for."""
-    return {"list": _list, "verify": _verify, "info": model_info.run, "forward": model_forward.run}[options.action](
-        options
-    )
+    return {
+        "list": _list,
+        "verify": _verify,
+        "info": model_info.run,
+        "forward": model_forward.run,
+        "convert": model_convert.run,
+    }[options.action](options)
 
 
 def pack_folders() -> Iterator[Path]:
