@@ -102,17 +102,10 @@ def run_drift_job(options: argparse.Namespace) -> None:
 
 
 def sampling_table(pack: "LoadedPack") -> dict[str, Any]:
-    """How the pack samples: steps, branches, windows."""
-    base = pack.base
-    return {
-        "steps": base.num_steps,
-        "guidance": asdict(base.guidance),
-        "guidance_branches": base.guidance.num_branches,
-        "window_latents": base.window_latents,
-        "history_latents": base.history_latents,
-        "overlap_latents": base.overlap_latents,
-        "history_keep": base.history_keep,
-    }
+    """How the pack samples: steps, sampler, guidance and its branches, windows."""
+    base = asdict(pack.base)
+    del base["residual_std"]  # a number for each channel: what the weights were trained with, no choice of sampling
+    return base | {"guidance_branches": pack.base.guidance.num_branches}
 
 
 def read_joins(report: Path) -> tuple[int, ...]:
