@@ -136,11 +136,21 @@ class BaseModelTask:
 
     def make(self, batch: dict[str, Tensor], generator: torch.Generator) -> Made:
         """One training forward; what it made of the windows is the next batch's own history."""
-        sigma_B = draw_sigma(self.flow, len(batch["history"]), generator)
-        own = OwnHistory(**self.carried) if self.carried else None
-        made = self._make(batch if own is None else own.put_into(batch), sigma_B, generator)
-        self.carried = {"last_BCHW": made.film_BFCHW[:, -1].detach(), "is_own_B": made.is_own_B}
+        made = self.make_of(self.begun(batch), generator)
+        self.remember(made)
         return made
+
+    def begun(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The batch, begun with what was made of the one before, where a window says that it follows on."""
+        return OwnHistory(**self.carried).put_into(batch) if self.carried else batch
+
+    def make_of(self, begun: dict[str, Tensor], generator: torch.Generator) -> Made:
+        """One forward at noise levels of the generator's drawing."""
+        return self._make(begun, draw_sigma(self.flow, len(begun["history"]), generator), generator)
+
+    def remember(self, made: Made) -> None:
+        """The last latents made are what the next batch may begin with."""
+        self.carried = {"last_BCHW": made.film_BFCHW[:, -1].detach(), "is_own_B": made.is_own_B}
 
     def measure(self) -> dict[str, float]:
         """Held-out velocity loss at fixed noise levels, and how well the hidden mouth follows the true one at the noisiest."""

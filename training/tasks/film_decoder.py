@@ -6,7 +6,7 @@ drawn again from the clips' states. The encoder stays as it is, so the latents m
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -23,17 +23,21 @@ from training.data.portraits import boxes_mask
 from training.data.windows import cut_window, place_of
 from training.objectives.codec import codec_loss
 from training.parallel import World
-from training.tasks.base_model import BaseModelTask
+from training.tasks.base_model import BaseModelTask, Made
 from training.tasks.codec import CodecTask, to_pixels
 
 
 @dataclass(kw_only=True)
 class FilmDecoderTask:
-    """Satisfies `training.trainer.Task`. Half of each batch are the base's own latents, half true ones."""
+    """Satisfies `training.trainer.Task`. Half of each batch are the base's own latents, half true ones.
+
+    The base's are guided, as films are: by a scale between 1 and `most_guidance`, the same for text and both sounds.
+    """
 
     base_task: BaseModelTask
     codec_task: CodecTask
     size_px: int
+    most_guidance: float = 2.0
 
     def __post_init__(self) -> None:
         self.base_task.model.requires_grad_(False).eval()
@@ -47,6 +51,15 @@ class FilmDecoderTask:
     def adamw_names(self) -> tuple[str, ...]:
         """As in the codec's task."""
         return self.codec_task.adamw_names
+
+    @property
+    def carried(self) -> dict[str, Tensor]:
+        """What the base made last, to begin with."""
+        return self.base_task.carried
+
+    @carried.setter
+    def carried(self, carried: dict[str, Tensor]) -> None:
+        self.base_task.carried = carried
 
     def batches(
         self, first_sample: int, batch_samples: int, world: World, num_workers: int
@@ -63,8 +76,7 @@ class FilmDecoderTask:
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Reconstruction of the frames from what the base made of the first half of the windows, and from the second's truth."""
         pixels_BTHWC, focus_BTHW = batch.pop("pixels_THWC"), batch.pop("focus_THW")
-        with torch.no_grad():
-            made = self.base_task.make(batch, generator)
+        made = self._guided(batch, generator)
         is_made_B = made.is_own_B & (torch.arange(len(made.is_own_B)) % 2 == 0)
         latents_BFCHW = torch.where(is_made_B[:, None, None, None, None], made.film_BFCHW, batch["latents_FCHW"])
         codec = self.codec_task.codec
@@ -79,6 +91,18 @@ class FilmDecoderTask:
             no_moments,
         )
         return {name: value for name, value in losses.items() if name != "kl"}
+
+    @torch.no_grad()
+    def _guided(self, batch: dict[str, Tensor], generator: torch.Generator) -> Made:
+        """What the base makes of the windows, moved on from what it makes of them told nothing."""
+        begun = self.base_task.begun(batch)
+        untold = {**begun, **{name: torch.zeros_like(batch[name]) for name in ("text_SD", "speak_AD", "listen_AD")}}
+        scale_B1111 = 1 + (self.most_guidance - 1) * torch.rand(len(batch["history"]), 1, 1, 1, 1, generator=generator)
+        from_nothing = self.base_task.make_of(untold, generator)
+        told = self.base_task.make_of(begun, generator)
+        guided = replace(told, film_BFCHW=torch.lerp(from_nothing.film_BFCHW, told.film_BFCHW, scale_B1111))
+        self.base_task.remember(guided)
+        return guided
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
