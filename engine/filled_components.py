@@ -1,7 +1,8 @@
 """Components of a pack with their weights: small ones in memory, large ones left on disk until they are used.
 
-Called by `load_pack`. A large transformer brings block after block as their turn comes; any other large component is mapped as it is
-stored, and the system reads its pages when they are touched.
+Called by `load_pack`. A large transformer brings block after block as their turn comes. A large UMT5 is mapped as it is stored, and the
+system reads its pages when they are touched. Codecs and encoders of sound are small, and hold tables besides weights: they are always
+in memory.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from engine.component_kinds import build_component, component_config
+from engine.encoders.umt5 import Umt5Config
 from engine.model.streamed import transformer_on_disk
 from engine.model_config import DitConfig
 from engine.packs import ComponentEntry, load_weights, map_weights
@@ -28,11 +30,12 @@ def filled_component(
     `lpm models verify` does. It computes in bfloat16 where that is fast and it is stored so.
     """
     path, where = folder / entry.file, str(folder)
-    if not path.is_file() or path.stat().st_size <= largest_in_memory_bytes:
+    config = component_config(entry, where)
+    is_small = not path.is_file() or path.stat().st_size <= largest_in_memory_bytes
+    if is_small or not isinstance(config, DitConfig | Umt5Config):
         network = build_component(entry, where)
         load_weights(folder, entry, network)
         return network.eval().requires_grad_(False)
-    config = component_config(entry, where)
     if isinstance(config, DitConfig):
         is_fast = has_fast_bfloat16(torch.device("cpu"))
         return transformer_on_disk(config, path, None if is_fast else torch.float32)
