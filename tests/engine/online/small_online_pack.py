@@ -1,0 +1,48 @@
+"""The smallest pack with causal models: the small pack of all tests, a backbone and a refiner beside it."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from engine.model.transformer import Transformer
+from engine.online.settings import OnlineSettings
+from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
+from tests.engine.small_pack import BASE, write_small_pack
+
+SETTINGS = OnlineSettings(
+    chunk_latents=3,
+    chunk_choices=(3, 2),
+    sink_chunks=1,
+    window_chunks=1,
+    preconditioning="around_reference",
+    residual_std=(0.5, 1.0, 1.0, 0.5),
+    history_share=0.5,
+)
+
+
+def write_small_online_pack(folder: Path, roles: tuple[str, ...] = ("backbone", "refiner")) -> Path:
+    """Writes the pack; the weights are random but the same each time."""
+    write_small_pack(folder)
+    manifest = read_manifest(folder)
+    entries = [*manifest.components, *(_causal_model(folder, role, seed) for seed, role in enumerate(roles))]
+    settings = {**manifest.settings, "online": asdict(SETTINGS)}
+    return rewrite(folder, replace(manifest, components=tuple(entries), settings=settings))
+
+
+def rewrite(folder: Path, manifest: Manifest) -> Path:
+    """The pack with another manifest."""
+    write_pack(folder, manifest)
+    return folder
+
+
+def _causal_model(folder: Path, role: str, seed: int) -> ComponentEntry:
+    torch.manual_seed(seed)
+    model = Transformer(BASE)
+    for parameter in model.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    path = folder / f"{role}.safetensors"
+    save_weights(path, model)
+    return ComponentEntry(
+        role=role, kind="transformer", file=path.name, dtype="float32", sha256=file_sha256(path), config=asdict(BASE)
+    )
