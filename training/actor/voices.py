@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.errors import MissingDependencyError
-from training.actor.espeak import open_espeak
+from engine.media.espeak import open_espeak
 from training.actor.festival import find_festival_voices, speak_festival
 from training.actor.flite import Segment, open_flite
 from training.actor.phonemes import STRESS_MARKS, Phone, sounds_of_dictionary_phone, sounds_of_ipa, split_phone

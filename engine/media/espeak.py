@@ -1,7 +1,7 @@
 """The espeak-ng engine through its shared library: sound and exact phoneme times, hundreds of times faster than real time.
 
-Called by `voices` only. The library keeps one global state: it is opened once per process and must not be called from
-two threads.
+Called by the actor's voices, which make training data, and by the studio's typed answers. The library keeps one global state: it is
+opened once per process and must not be called from two threads at once.
 """
 
 import _ctypes
