@@ -28,6 +28,7 @@ from training.optimizers import OptimizerConfig, PartedOptimizer
 from training.parallel import World, average_gradients, gathered, mean_over_processes, mean_record
 from training.slots import Slots
 from training.tasks.task import Batch, CarryingTask, StoppableTask, Task
+from training.tensorboard import Board, NoBoard, open_board
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Trainer:
         self.average = ExponentialAverage(task.model, config.ema_decay)
         self.metrics = Metrics(folder / "metrics.jsonl")
         self.slots = Slots.shared(self.layout.data.size * config.accumulate, self.layout.data)
+        self.board: Board = NoBoard()
         self.carried: dict[int, dict[str, Tensor]] = {}
         self.step = 0
         self.samples_seen = 0
@@ -108,6 +110,8 @@ class Trainer:
     def run(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Trains to the end, or until the task says that going on makes it worse; `report` gets one record a few steps apart."""
         self._resume()
+        if self.world.is_first:
+            self.board = open_board(self.folder / "tensorboard", self.step)
         batches = self._batches()
         started_s, waited_s, first_step = time.monotonic(), 0.0, self.step
         while self.step < self.config.num_steps:
@@ -182,6 +186,7 @@ class Trainer:
     def _record(self, record: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
         if self.world.is_first:
             self.metrics.append(record)
+            self.board.add(record)
             report(record)
 
     def _sample(self, report: Callable[[dict[str, Any]], None]) -> bool:

@@ -48,8 +48,8 @@ class FilmFigures:
 class CollapseGate:
     """What is still a film: (least, most) of each ratio, most saturation."""
 
-    motion: tuple[float, float] = (0.35, 2.5)
-    variance: tuple[float, float] = (0.5, 2.0)
+    motion: tuple[float, float] = (0.2, 2.5)
+    variance: tuple[float, float] = (0.4, 2.0)
     most_saturation: float = 0.02
 
     def complaint(self, figures: FilmFigures) -> str | None:

@@ -98,12 +98,14 @@ def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str,
     length = features.clips["latents_FCHW"].shape[1]
     start = int(rng.integers(length - num_latents))  # of the latent before the film
     stretch = slice(start, start + num_latents + 1)
+    per_latent = features.clips["state_TK"].shape[1] // length
     fields = {name: tensor[clip] for name, tensor in features.clips.items()}
     listen_lead = features.listen_NAD.shape[1] - features.speak_NAD.shape[1]
     text_F = fields["text_of_latent_F"][start + 1 : start + 1 + num_latents].long()
     kinds_R, subtypes_R = reference_numbers(fields["reference_indices_R"])
     return {
         "latents_FCHW": fields["latents_FCHW"][stretch].float(),
+        "state_TK": fields["state_TK"][per_latent * (start + 1) : per_latent * (start + 1 + num_latents)].float(),
         "references_RCHW": fields["references_RCHW"].float(),
         "kinds_R": kinds_R,
         "subtypes_R": subtypes_R,

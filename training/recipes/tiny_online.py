@@ -14,9 +14,10 @@ from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
+from engine.online.settings import OnlineSettings
 from engine.packs import file_sha256
 from training.data.shards import load_shards, shard_path
-from training.data.windows import WindowConfig, encode_features
+from training.data.windows import ClipFeatures, WindowConfig, encode_features
 from training.distillation.causal import BatchNoise, backbone_rollout, refined
 from training.distillation.films import Film, cut_film, film_of
 from training.distillation.matching import Scores
@@ -79,7 +80,7 @@ class Ground:
 
 def tiny_online_ode(places: Places) -> Run:
     """Stage 1 (Eq. 5): the backbone, begun as the base model, follows the teacher's trajectories."""
-    ground, backbone = _ground(places), _base(places)
+    ground, backbone = _ground(places), base_in_training(places)
 
     def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
         return stage1_loss(backbone, ONLINE_SETTINGS, film, trajectory, chunk_latents, generator)
@@ -108,7 +109,7 @@ def tiny_online_ode(places: Places) -> Run:
 
 def tiny_online_off_policy(places: Places) -> Run:
     """Stage 2 (Eq. 6): distribution matching on re-noised teacher films, with the perceptual term."""
-    ground, backbone = _ground(places), _base(places)
+    ground, backbone = _ground(places), base_in_training(places)
     perceptual = PerceptualTerm(distance=ActorFeatures(reader=ground.reader), weight=LPIPS_WEIGHT)
 
     def make(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> Tensor:
@@ -123,7 +124,7 @@ def tiny_online_off_policy(places: Places) -> Run:
 
 def tiny_online_on_policy(places: Places) -> Run:
     """Stage 3 (Eq. 7): distribution matching on the backbone's own films."""
-    ground, backbone = _ground(places), _base(places)
+    ground, backbone = _ground(places), base_in_training(places)
 
     def make(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> Tensor:
         return on_policy_film(backbone, ONLINE_SETTINGS, film, chunk_latents, TRUTH_SHARE, generator)
@@ -136,8 +137,8 @@ def tiny_online_on_policy(places: Places) -> Run:
 
 def tiny_online_refiner(places: Places) -> Run:
     """Stage 4 (Eq. 8): the refiner, begun as the backbone, on the frozen backbone's films. Exports both."""
-    ground, refiner = _ground(places), _base(places)
-    backbone = _base(places).requires_grad_(False)
+    ground, refiner = _ground(places), base_in_training(places)
+    backbone = base_in_training(places).requires_grad_(False)
 
     def make(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> Tensor:
         return refined_film(backbone, refiner, ONLINE_SETTINGS, film, chunk_latents, generator)
@@ -202,20 +203,15 @@ def _matching_config(*, num_steps: int) -> TrainerConfig:
     )
 
 
-def _base(places: Places) -> Transformer:
+def base_in_training(places: Places) -> Transformer:
     """The base model of the parts, to be trained."""
     return parts.trained(places.parts, parts.BASE_FILE, Transformer(parts.BASE)).requires_grad_(True).train()
 
 
-def _ground(places: Places) -> Ground:
-    speak = parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER))
-    listen = parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER))
-    text = parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER))
-    clips = load_shards(places.clips)
-    features = encode_features(clips, speak, listen, text, WindowConfig())
-    reader = parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader())
-    teacher = WindowedScore(
-        transformer=_base(places).eval().requires_grad_(False),
+def base_teacher(places: Places) -> WindowedScore:
+    """The base model of the parts, frozen, in the windows that its pack performs in."""
+    return WindowedScore(
+        transformer=base_in_training(places).eval().requires_grad_(False),
         precondition=preconditioning_named(
             BASE_SETTINGS.preconditioning, BASE_SETTINGS.residual_std, BASE_SETTINGS.history_share
         ),
@@ -223,6 +219,30 @@ def _ground(places: Places) -> Ground:
         history_keep=BASE_SETTINGS.history_keep,
         history_error=BASE_SETTINGS.history_error,
     )
+
+
+def clip_features(places: Places) -> ClipFeatures:
+    """All clips behind the frozen encoders."""
+    speak = parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER))
+    listen = parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER))
+    text = parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER))
+    return encode_features(load_shards(places.clips), speak, listen, text, WindowConfig())
+
+
+def held_out_films(places: Places, features: ClipFeatures, settings: OnlineSettings) -> HeldOutFilms:
+    """One film of each clip that training never draws from."""
+    held_out = features_slice(features, slice(0, NUM_HELD_OUT_CLIPS))
+    samples = [cut_film(held_out, number, TRAJECTORIES.num_latents) for number in range(NUM_HELD_OUT_CLIPS)]
+    return HeldOutFilms(
+        film=film_of({name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}),
+        settings=settings,
+        reader=parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader()),
+        codec=parts.trained_codec(places.parts),
+    )
+
+
+def _ground(places: Places) -> Ground:
+    features, teacher = clip_features(places), base_teacher(places)
     folder = trajectories_in(
         places.clips,
         TRAJECTORIES,
@@ -231,15 +251,11 @@ def _ground(places: Places) -> Ground:
         f"{file_sha256(shard_path(places.clips, 0))} {features.num_clips}",
     )
     trained_on = features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
-    held_out = features_slice(features, slice(0, NUM_HELD_OUT_CLIPS))
-    samples = [cut_film(held_out, number, TRAJECTORIES.num_latents) for number in range(NUM_HELD_OUT_CLIPS)]
-    film = film_of({name: torch.stack([sample[name] for sample in samples]) for name in samples[0]})
+    held_out = held_out_films(places, features, ONLINE_SETTINGS)
     return Ground(
         trajectories=build_trajectories(folder, TRAJECTORIES, ONLINE_SETTINGS, teacher, trained_on),
-        held_out=HeldOutFilms(
-            film=film, settings=ONLINE_SETTINGS, reader=reader, codec=parts.trained_codec(places.parts)
-        ),
-        reader=reader,
+        held_out=held_out,
+        reader=held_out.reader,
         teacher=teacher,
-        critic=_base(places),
+        critic=base_in_training(places),
     )
