@@ -7,19 +7,22 @@ one half by construction. Called by `reference_ablation_cli` with a model pack, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.characters import Character, ReferenceKind
+from engine.characters import Character, Reference, ReferenceKind
 from training.actor.directions import DirectedSpan, Direction
-from training.actor.draw import draw_film
+from training.actor.draw import draw_film, draw_frame
 from training.actor.identity import Identity
 from training.actor.performance import Performance, perform_clip
+from training.actor.references import draw_expression
+from training.actor.state import resting_state
 from training.actor.voices import VoicePool
-from training.bench.cases import HELD_OUT_SEED, FilmRequest, character_of
+from training.bench.cases import HELD_OUT_SEED, FilmRequest
 from training.bench.hidden_traits import Levels, face_with, levels_of_face, opposite
 from training.bench.judge import FilmMaker, RoundTrip
 from training.bench.measures import SETTLING_FRAMES
@@ -87,15 +90,15 @@ class AblationJudge:
         """Make three films of a face's twins, and read them beside the truth; the same number gives the same result."""
         performance = happy_speech(face, self.num_frames, self.voices)
         identities = twins_of(face)
-        characters = [character_of(identity, self.maker.size_px) for identity in identities]
+        characters = [shown_by(identity, SHOWN_EXPRESSIONS, self.maker.size_px) for identity in identities]
         if not np.array_equal(characters[0].global_picture_HWC, characters[1].global_picture_HWC):
             raise AssertionError(f"the global picture of face {face} shows what should be hidden")
-        without_THWC = self._film(performance, face, shown_by(characters[0], ()))
+        without_THWC = self._film(performance, face, shown_by(identities[0], (), self.maker.size_px))
         truths = [draw_film(identity, performance.state_TK, self.maker.size_px) for identity in identities]
         films: list[dict[View, Film]] = [
             {
                 "without": without_THWC,
-                "with": self._film(performance, face, shown_by(character, SHOWN_EXPRESSIONS)),
+                "with": self._film(performance, face, character),
                 "truth": truth_THWC,
                 "codec": self.round_trip(truth_THWC),
             }
@@ -154,15 +157,23 @@ def happy_speech(face: int, num_frames: int, voices: VoicePool) -> Performance:
     return perform_clip(FACE_SEEDS + face, num_frames, "speak", voices, told=(span,))
 
 
-def shown_by(character: Character, expressions: Sequence[str]) -> Character:
-    """The character as its global picture and these expression references show it."""
-    kept = tuple(
-        reference
-        for reference in character.references
-        if reference.kind is ReferenceKind.GLOBAL
-        or (reference.kind is ReferenceKind.EXPRESSION and reference.subtype in expressions)
+def shown_by(identity: Identity, expressions: Sequence[str], size_px: int) -> Character:
+    """A character of which there is a global picture and one of each of these expressions."""
+    drawn = {"": draw_frame(identity, resting_state(1)[0], size_px)}
+    drawn |= {name: draw_expression(identity, name, size_px) for name in expressions}
+    return Character(
+        name=f"actor {identity.seed}",
+        description="a held-out actor of the benchmark",
+        references=tuple(
+            Reference(
+                kind=ReferenceKind.EXPRESSION if name else ReferenceKind.GLOBAL,
+                subtype=name,
+                picture_HWC=picture_HWC,
+                path=Path(f"{name or 'global'}.png"),
+            )
+            for name, picture_HWC in drawn.items()
+        ),
     )
-    return replace(character, references=kept)
 
 
 def distance(crops_TCHW: NDArray[np.float32], truth_TCHW: NDArray[np.float32]) -> float:
@@ -172,8 +183,8 @@ def distance(crops_TCHW: NDArray[np.float32], truth_TCHW: NDArray[np.float32]) -
 
 def strip_of(character: Character, films: dict[View, Film]) -> dict[str, Film]:
     """The references and a few frames of each film."""
-    pictures = {str(each.kind) + each.subtype: each.picture_HWC for each in character.references}
-    strip = {"global": pictures["global"][None], "reference": pictures["expression" + SHOWN_EXPRESSIONS[0]][None]}
+    smile_HWC = next(each.picture_HWC for each in character.references if each.subtype == SHOWN_EXPRESSIONS[0])
+    strip = {"global": character.global_picture_HWC[None], "reference": smile_HWC[None]}
     for view, film_THWC in films.items():
         last = len(film_THWC) - 1
         chosen = np.linspace(SETTLING_FRAMES + (last - SETTLING_FRAMES) / 2, last, STRIP_FRAMES).astype(int)

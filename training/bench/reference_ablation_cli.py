@@ -37,6 +37,7 @@ from training.bench.report import figures_table, write_report
 from training.bench.terminal import show, tell
 from training.bench.trait_reader import (
     DEFAULT_FOLDER,
+    LEAST_AUC,
     TraitReader,
     TraitReaderConfig,
     load_trait_reader,
@@ -52,6 +53,8 @@ NOTES: Final = {
     "floor": "the reader on the truth's own frames",
     "ceiling": "the reader on the truth through the pack's codec: the best that these latents allow",
     "interval": "95 %, bootstrap over faces of two twins each",
+    "readable": f"traits that the reader tells from single drawn pictures with an area under the curve of at least {LEAST_AUC:g}; "
+    "the others are reported without a bar and have no part in the mean over traits",
     "own_picture": "share of films whose lower face is nearer to their own truth's than to the twin's, no network judging",
     "mouth_distance": "root mean square over the lower face, each cut where its own mouth is; poses that differ count too",
 }
@@ -128,13 +131,13 @@ def run_ablation_job(options: argparse.Namespace) -> None:
     ):
         faces.append(face)
         tell(f"{len(faces)} of {config.num_faces} faces judged, {time.monotonic() - started_s:.0f} s")
-    figures, seconds = figures_of(faces), time.monotonic() - started_s
+    figures, seconds = figures_of(faces, reader.readable), time.monotonic() - started_s
     write_report(
         options.report,
         {
             "command": f"lpm evaluate references --pack {folder.name}",
             "pack": {"folder": folder.name, "manifest_sha256": file_sha256(folder / MANIFEST_NAME)},
-            "trait_reader_sha256": reader.sha256,
+            "trait_reader": {"sha256": reader.sha256, "auc": reader.auc, "readable": reader.readable},
             "regressor_sha256": regressor.sha256,
             "notes": NOTES,
             "references": {figure.name: figure.as_table() for figure in figures},
@@ -164,7 +167,6 @@ def run_reader_job(options: argparse.Namespace) -> None:
     network = TraitReader(config)
     train_trait_reader(network, draw_smiles(recipe.num_faces, config, recipe.seed), recipe)
     hits = reading_hits(network, draw_smiles(CHECK_FACES, config, CHECK_SEED))
-    notes = {name: f"area under the curve on single unseen pictures {hits[name]:.3f}" for name in HIDDEN_TRAITS}
-    sha256 = save_trait_reader(network, options.output, notes)
+    sha256 = save_trait_reader(network, options.output, {name: round(hits[name], 4) for name in HIDDEN_TRAITS})
     show("\n".join(f"{name:14} {hits[name]:.3f}" for name in HIDDEN_TRAITS))
     show(f"saved in {options.output}, sha256 {sha256}")

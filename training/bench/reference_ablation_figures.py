@@ -27,19 +27,24 @@ TITLES: Final = {
 }
 
 
-def figures_of(faces: Faces) -> list[Figure]:
-    """Every figure in the order of the report; `ValueError` without a result."""
-    if not faces:
-        raise ValueError("no face was judged, so there is nothing to report")
-    figures = _pair("traits", "hidden traits read rightly", _mean_accuracy, faces, LEAST_ACCURACY)
+def figures_of(faces: Faces, readable: Sequence[str]) -> list[Figure]:
+    """Every figure in the order of the report; `ValueError` without a result.
+
+    A trait that the reader cannot tell is reported, but has no bar and no part in the mean over traits.
+    """
+    if not faces or not readable:
+        raise ValueError("no face was judged or no trait can be read, so there is nothing to report")
+    all_readable = partial(_mean_accuracy, [HIDDEN_TRAITS.index(name) for name in readable])
+    figures = _pair("traits", "hidden traits read rightly", all_readable, faces, LEAST_ACCURACY)
     for index, name in enumerate(HIDDEN_TRAITS):
-        figures += _pair(name, f"{TITLES[name]}: read rightly", partial(_accuracy, index), faces, LEAST_ACCURACY)
+        least = LEAST_ACCURACY if name in readable else None
+        figures += _pair(name, f"{TITLES[name]}: read rightly", partial(_accuracy, index), faces, least)
         figures += _pair(f"{name}_auc", f"{TITLES[name]}: area under the curve", partial(_auc, index), faces)
         figures += _pair(f"{name}_twin", f"{TITLES[name]}: right twin shows more", partial(_right_twin, index), faces)
     figures += _pair("own_picture", "lower face nearer to its own than to its twin's", _nearer_to_own, faces)
     figures += _pair("mouth_distance", "lower face's distance to its truth, 0..255", _mouth_distance, faces)
     gains: tuple[tuple[str, str, Measure], ...] = (
-        ("traits_gain", "hidden traits: what references add", _mean_accuracy),
+        ("traits_gain", "hidden traits: what references add", all_readable),
         ("mouth_distance_gain", "distance to the truth: what references add", _mouth_distance),
     )
     return figures + [
@@ -71,8 +76,8 @@ def _accuracy(trait: int, view: View, faces: Faces) -> float:
     return mean([(twin.evidence_K[view][trait] > 0.0) == twin.levels[trait] for face in faces for twin in face.twins])
 
 
-def _mean_accuracy(view: View, faces: Faces) -> float:
-    return mean([_accuracy(trait, view, faces) for trait in range(len(HIDDEN_TRAITS))])
+def _mean_accuracy(traits: Sequence[int], view: View, faces: Faces) -> float:
+    return mean([_accuracy(trait, view, faces) for trait in traits])
 
 
 def _auc(trait: int, view: View, faces: Faces) -> float:

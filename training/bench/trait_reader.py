@@ -24,6 +24,7 @@ from training.bench.regressor import LoadedRegressor, Tower, cut_crops, fine_hea
 
 WEIGHTS_NAME: Final = "trait_reader.safetensors"
 CONFIG_NAME: Final = "trait_reader.json"
+LEAST_AUC: Final = 0.8
 DEFAULT_FOLDER: Final = Path(__file__).parents[2] / "assets" / "models" / "bench-trait-reader"
 
 
@@ -59,10 +60,19 @@ class TraitReader(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedTraitReader:
-    """The network ready to read, and the sha256 of its weights for the report."""
+    """The network ready to read, the sha256 of its weights for the report, and how well it tells each trait.
+
+    `auc` is the area under the curve on single drawn pictures that it never saw; a trait below `LEAST_AUC` is not judged by it.
+    """
 
     network: TraitReader
     sha256: str
+    auc: dict[str, float]
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """The traits that may be judged by this reader."""
+        return tuple(name for name in HIDDEN_TRAITS if self.auc[name] >= LEAST_AUC)
 
 
 def mouth_crops(
@@ -90,7 +100,7 @@ def read_traits(network: TraitReader, crops_TCHW: NDArray[np.float32]) -> NDArra
     return evidence_K
 
 
-def save_trait_reader(network: TraitReader, folder: Path, notes: dict[str, str]) -> str:
+def save_trait_reader(network: TraitReader, folder: Path, auc: dict[str, float]) -> str:
     """Write weights in float16 and the config beside them; returns the sha256 of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     halves = {
@@ -100,7 +110,7 @@ def save_trait_reader(network: TraitReader, folder: Path, notes: dict[str, str])
     weights = save(halves)
     (folder / WEIGHTS_NAME).write_bytes(weights)
     sha256 = hashlib.sha256(weights).hexdigest()
-    description = {"config": asdict(network.config), "sha256": sha256, "traits": HIDDEN_TRAITS, "notes": notes}
+    description = {"config": asdict(network.config), "sha256": sha256, "auc": auc}
     (folder / CONFIG_NAME).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     return sha256
 
@@ -115,7 +125,7 @@ def load_trait_reader(folder: Path = DEFAULT_FOLDER) -> LoadedTraitReader:
             f"the benchmark's trait reader in {folder} cannot be read ({error}); make it with lpm evaluate train-trait-reader"
         ) from error
     sha256 = hashlib.sha256(weights).hexdigest()
-    if sha256 != description["sha256"] or tuple(description["traits"]) != HIDDEN_TRAITS:
+    if sha256 != description.get("sha256") or set(description.get("auc", {})) != set(HIDDEN_TRAITS):
         raise BadPackError(
             f"the benchmark's trait reader in {folder} is not the one that {CONFIG_NAME} describes, or reads other traits than "
             "this release; make it with lpm evaluate train-trait-reader"
@@ -125,4 +135,4 @@ def load_trait_reader(folder: Path = DEFAULT_FOLDER) -> LoadedTraitReader:
         {name: value.float() if value.is_floating_point() else value for name, value in load(weights).items()}
     )
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return LoadedTraitReader(network=network, sha256=sha256)
+    return LoadedTraitReader(network=network, sha256=sha256, auc=dict(description["auc"]))

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.bench.statistics import EventCounts, best_lag, bootstrap, match_events, mean, pearson, pooled_f1
+from training.bench.statistics import (
+    EventCounts,
+    area_under_curve,
+    best_lag,
+    bootstrap,
+    match_events,
+    mean,
+    pearson,
+    pooled_f1,
+)
 
 FRAMES = st.lists(st.integers(0, 200), max_size=12, unique=True)
 
@@ -56,3 +65,11 @@ def test_the_interval_is_that_of_a_mean() -> None:
     assert high - low == pytest.approx(2 * 1.96 / np.sqrt(400), rel=0.2)
     assert bootstrap(values, mean) == estimate
     assert bootstrap([], mean) is None
+
+
+def test_the_area_under_the_curve_counts_pairs_in_order() -> None:
+    is_true_N = np.array([True, True, False, False])
+    assert area_under_curve(np.array([3.0, 2.0, 1.0, 0.0], dtype=np.float32), is_true_N) == 1.0
+    assert area_under_curve(np.array([3.0, 0.0, 2.0, 1.0], dtype=np.float32), is_true_N) == 0.5
+    assert area_under_curve(np.ones(4, dtype=np.float32), is_true_N) == 0.5
+    assert area_under_curve(np.ones(4, dtype=np.float32), np.ones(4, dtype=np.bool_)) == 0.5
