@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import BadInputError
+from studio.commandline import bench_stream
 from studio.commandline.console import say
 from studio.commandline.perform import DEFAULT_PACK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm bench`."""
-    parser.add_argument("kind", choices=("engine", "vae"), help="what to measure")
+    parser.add_argument("kind", choices=("engine", "stream", "vae"), help="what to measure")
     parser.add_argument(
         "--pack", default=DEFAULT_PACK, metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})"
     )
@@ -32,19 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument("--frames", type=int, default=6, metavar="N", help="latent frames they make up (default 6)")
     shape.add_argument("--text-rows", type=int, default=64, metavar="N", help="rows of text (default 64)")
     shape.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each, in turn (default 5)")
+    bench_stream.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, and tell or write the figures."""
     from engine.benchmarks.running import run_bench, write_figures
 
-    result = run_bench(options.kind, options.pack, options.device, _shape(options))
+    if options.kind == "stream":
+        result = bench_stream.measure(options)
+    else:
+        result = run_bench(options.kind, options.pack, options.device, _shape(options))
     if options.json == "-":
         say(json.dumps(result, indent=1))
         return 0
     if options.json is not None:
         write_figures(result, Path(options.json))
-    _tell(result)
+    (bench_stream.tell if options.kind == "stream" else _tell)(result)
     return 0
 
 

@@ -1,0 +1,253 @@
+"""`lpm bench stream`: what live performing costs on this machine, by stage, over time, and beside other ways of caching.
+
+Film is pulled as fast as it comes, so minutes of film take what the work takes; a last part runs in real time. Figures by the wall
+clock stand beside the workers' own computing time, which is what the work costs on a machine that others use too.
+"""
+
+import math
+import statistics
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from engine.benchmarks.timing import interleaved_ms
+from engine.characters import Character
+from engine.loaded_pack import LoadedPack
+from engine.memory import memory_mb, peak_memory_mb
+from engine.model.chunk import ChunkInputs
+from engine.model.transformer import Transformer
+from engine.online.caching_twins import NoCache, RolledCache, repeated_rows
+from engine.online.figures import percentile
+from engine.online.kv_cache import CacheLayout, KvCache
+from engine.online.live import LiveConfig
+from engine.online.opening import open_session
+from engine.online.session import LiveSession
+from engine.online.settings import OnlineSettings
+from engine.online.split import choose_split
+from engine.precision import fast_autocast, has_fast_bfloat16
+from engine.references import ReferenceLatents
+from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
+
+_PACKET_SAMPLES: Final = SOUND_RATE_HZ // 50
+_SESSIONS_S: Final = 3
+_MOST_SESSIONS: Final = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamShape:
+    """How long is measured: minutes of film, each a session of its own, and seconds in real time; 0 leaves that out."""
+
+    minutes: tuple[float, ...] = (1.0,)
+    real_time_s: float = 10.0
+    num_runs: int = 5
+
+    def __post_init__(self) -> None:
+        if not self.minutes or min(self.minutes) <= 0 or self.real_time_s < 0 or self.num_runs < 1:
+            raise ValueError(f"minutes {self.minutes} and runs must be more than 0, real time 0 s or more")
+
+
+def measure_stream(pack: LoadedPack, character: Character, shape: StreamShape) -> dict[str, Any]:
+    """All figures; the lengths of film under `lengths`, the longest one's at the top as well."""
+    config = LiveConfig(can_degrade=False)
+    split = choose_split(character, pack, config)
+    config = LiveConfig(can_degrade=False, split=split.split)
+    lengths = [_play(open_session(character, pack, config), minutes) for minutes in shape.minutes]
+    found = {
+        **lengths[-1],
+        "pack": pack.manifest.name,
+        "version": pack.manifest.version,
+        "generator": "causal backbone and refiner"
+        if pack.online
+        else "base model in windows (no online model in the pack)",
+        "split": split.split,
+        "split_seconds_per_second": {name: round(value, 4) for name, value in split.seconds_per_second.items()},
+        "lengths": lengths,
+        "sessions_in_real_time": sessions_in_real_time(pack, character),
+        "caching_ms_a_chunk": time_caching(pack, shape.num_runs),
+    }
+    if shape.real_time_s:
+        found |= _real_time(open_session(character, pack, config), shape.real_time_s)
+    return found | {"peak_memory_mb": round(peak_memory_mb(), 1)}
+
+
+def _play(session: LiveSession, minutes: float) -> dict[str, Any]:
+    """Minutes of film as fast as it comes, with noise for a voice on either side."""
+    num_frames = max(round(minutes * 60 * FRAME_RATE_HZ), 2 * session.chunk_frames)
+    voice_S = 0.1 * np.random.default_rng(0).standard_normal(SOUND_RATE_HZ).astype(np.float32)
+    memory, began_s = [], time.perf_counter()
+    with session:
+        for frame in range(num_frames):
+            if frame % FRAME_RATE_HZ == 0:
+                memory.append(memory_mb())
+                (session.push_speak if frame // 240 % 2 else session.push_listen)(voice_S)
+            session.pull()
+        wall_s = time.perf_counter() - began_s
+        report = session.report()
+        chunks = session.chunk_reports()
+    seconds = num_frames / FRAME_RATE_HZ
+    work_ms = [1e3 * sum(chunk.stages_s.values()) for chunk in chunks]
+    settled = memory[min(5, len(memory) - 1) :]
+    made_s = report.num_chunks * session.chunk_frames / FRAME_RATE_HZ
+    return {
+        "minutes": minutes,
+        "seconds": round(seconds, 2),
+        "frames": report.shown_frames,
+        "wall_s": round(wall_s, 2),
+        "real_time_factor": round(report.real_time_factor, 4),
+        "work_s_per_s": round(report.work_s_per_s, 4),
+        "stages_s": {name: round(value / made_s, 4) for name, value in report.stages_s.items()},
+        "cpu_stages_s": {name: round(value / made_s, 4) for name, value in report.cpu_stages_s.items()},
+        "first_frame_s": round(report.first_frame_s, 4),
+        "chunk_frames": session.chunk_frames,
+        "chunk_ms_p50": round(percentile(work_ms, 0.5), 2),
+        "chunk_ms_p95": round(percentile(work_ms, 0.95), 2),
+        "chunk_ms_slope": slope(work_ms),
+        "memory_mb": [round(memory[int(share * (len(memory) - 1))], 1) for share in (0, 0.25, 0.5, 0.75, 1)],
+        "memory_growth": round(settled[-1] / settled[0] - 1, 5),
+        "cache_bytes": report.cache_bytes,
+        "most_ahead_frames": report.most_ahead_frames,
+    }
+
+
+def slope(values: list[float]) -> dict[str, float | bool | None]:
+    """The straight line through values in order: change over all of them as a share of their mean, and whether it is significant (5 %)."""
+    if len(values) < 8:
+        return {"share": None, "t": None, "is_significant": None}
+    values = values[2:]  # the first chunks are cold
+    places = np.arange(len(values), dtype=np.float64)
+    measured = np.asarray(values, dtype=np.float64)
+    centred = places - places.mean()
+    gain = float(centred @ measured / (centred @ centred))
+    left = measured - measured.mean() - gain * centred
+    error = math.sqrt(float(left @ left) / (len(values) - 2) / float(centred @ centred))
+    t = gain / error if error else 0.0
+    share = gain * (len(values) - 1) / float(measured.mean())
+    return {"share": round(share, 4), "t": round(t, 2), "is_significant": abs(t) > 1.96}
+
+
+def _real_time(session: LiveSession, seconds: float) -> dict[str, Any]:
+    """Some seconds as a player sees them: packets of 20 ms come in, a frame is taken each 1/24 s."""
+    rng, ended = np.random.default_rng(1), threading.Event()
+
+    def push() -> None:
+        began_s = time.perf_counter()
+        for number in range(round(seconds * 50)):
+            if ended.wait(max(began_s + number / 50 - time.perf_counter(), 0.0)):
+                return
+            session.push_listen(0.1 * rng.standard_normal(_PACKET_SAMPLES).astype(np.float32))
+
+    with session:
+        session.pull()
+        pushing = threading.Thread(target=push, name="bench push", daemon=True)
+        began_s = time.perf_counter()
+        pushing.start()
+        for frame in range(1, round(seconds * FRAME_RATE_HZ)):
+            time.sleep(max(began_s + frame / FRAME_RATE_HZ - time.perf_counter(), 0.0))
+            session.pull_now()
+        ended.set()
+        pushing.join()
+        report = session.report()
+    reaction = None if math.isnan(report.reaction_p95_s) else round(report.reaction_p95_s, 4)
+    return {
+        "real_time_s": seconds,
+        "reaction_p95_s": reaction,
+        "repeated_frames": report.repeated_frames,
+        "dropped_frames": report.dropped_frames,
+    }
+
+
+def sessions_in_real_time(pack: LoadedPack, character: Character) -> int:
+    """How many sessions on one pack together make film as fast as it plays, tried with one more until it is too slow."""
+    count = 0
+    while count < _MOST_SESSIONS and _make_at_once(pack, character, count + 1) <= _SESSIONS_S:
+        count += 1
+    return count
+
+
+def _make_at_once(pack: LoadedPack, character: Character, count: int) -> float:
+    """Wall seconds in which so many sessions each make `_SESSIONS_S` of film, their first chunks not counted."""
+    config = LiveConfig(can_degrade=False, split="one worker")
+    sessions = [open_session(character, pack, config) for _ in range(count)]
+    for session in sessions:
+        session.pull()
+    num_frames = _SESSIONS_S * FRAME_RATE_HZ
+
+    def pull(session: LiveSession) -> None:
+        for _ in range(num_frames):
+            session.pull()
+
+    threads = [threading.Thread(target=pull, args=(session,)) for session in sessions]
+    began_s = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken_s = time.perf_counter() - began_s
+    for session in sessions:
+        session.close()
+    return taken_s
+
+
+def time_caching(pack: LoadedPack, num_runs: int) -> dict[str, Any]:
+    """One forward of a chunk with full history, with each way of keeping it, in turn within this process."""
+    model = pack.online.backbone if pack.online else pack.transformer
+    settings = pack.online.settings if pack.online else OnlineSettings()
+    return time_caching_of(model, settings, pack.size_px // pack.codec.spatial_stride, num_runs)
+
+
+@torch.no_grad()
+def time_caching_of(model: Transformer, settings: OnlineSettings, side: int, num_runs: int) -> dict[str, Any]:
+    """The same for any transformer with a square latent of `side`; conditions and history are random."""
+    device = next(model.parameters()).device
+    config, history = model.config, settings.history()
+    layout = CacheLayout(
+        model=config, grid_HW=(side // config.patch_size[1], side // config.patch_size[2]), history=history
+    )
+    dtype = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+    references = ReferenceLatents.of_names(
+        torch.randn(1, config.in_channels, side, side, device=device), [("global", "")]
+    )
+    inputs = _random_chunk(model, settings.chunk_latents, side, device)
+    num_history = history.sink_latents + history.window_latents
+    with fast_autocast(device):
+        context = model.encode_references(references)
+        ours, rolled = KvCache(layout, dtype, device), RolledCache(layout, dtype, device)
+        while ours.length < num_history + settings.chunk_latents:
+            for cache in (ours, rolled):
+                cache.write(model.forward_chunk(inputs, cache.context(context)).layers)
+        no_cache = NoCache(model, references, repeated_rows(inputs, num_history, inputs))
+        jobs = {
+            "keys before RoPE in rings": lambda: ours.write(model.forward_chunk(inputs, ours.context(context)).layers),
+            "keys after RoPE, rolled (Self-Forcing)": lambda: rolled.write(
+                model.forward_chunk(inputs, rolled.context(context)).layers
+            ),
+            "no cache": lambda: no_cache.forward_chunk(inputs),
+            "reading our context alone": lambda: ours.context(context),
+        }
+        runs_ms = interleaved_ms(jobs, num_runs, device)
+    return {name: round(statistics.median(runs), 2) for name, runs in runs_ms.items()} | {
+        "chunk_latents": settings.chunk_latents,
+        "history_latents": num_history,
+    }
+
+
+def _random_chunk(model: Transformer, num_latents: int, side: int, device: torch.device) -> ChunkInputs:
+    config = model.config
+    speak, listen = config.speak_window, config.listen_window
+
+    def rows(count: int, width: int) -> torch.Tensor:
+        return torch.randn(1, count, width, device=device)
+
+    return ChunkInputs(
+        latents_BFCHW=torch.randn(1, num_latents, config.in_channels, side, side, device=device),
+        timestep_BF=torch.full((1, num_latents), 500.0, device=device),
+        text_BSD=rows(32, config.text_dim),
+        speak_BAD=rows(num_latents * speak.rows_per_latent + speak.rows_before, config.speak_dim),
+        listen_BAD=rows(num_latents * listen.rows_per_latent + listen.rows_before, config.listen_dim),
+        speak_start_row=-speak.rows_before,
+        listen_start_row=-listen.rows_before,
+    )
