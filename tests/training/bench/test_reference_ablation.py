@@ -139,7 +139,7 @@ def test_intervals_are_over_faces(right: list[FaceResult]) -> None:
     for one in figures_of(right, READABLE):
         assert one.estimate is not None
         assert one.estimate.num_cases == NUM_FACES
-        assert one.estimate.interval[0] <= one.estimate.value <= one.estimate.interval[1]
+        assert one.estimate.interval[0] - 1e-9 <= one.estimate.value <= one.estimate.interval[1] + 1e-9
 
 
 def test_eight_faces_hold_every_combination_of_traits_once() -> None:
@@ -169,10 +169,10 @@ def test_a_character_is_shown_by_what_is_asked_for() -> None:
 
 
 def test_the_sheet_shows_every_face(right: list[FaceResult], tmp_path: Path) -> None:
-    write_ablation_sheet(tmp_path / "sheet.png", right[:3])
+    write_ablation_sheet(tmp_path / "sheet.png", right)
     sheet_HWC = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet_HWC is not None
-    assert sheet_HWC.shape[0] > 6 * 140
+    assert sheet_HWC.shape[0] > 2 * NUM_FACES * 140
 
 
 def test_training_crops_are_cut_around_the_mouth_and_not_beyond_their_margin() -> None:
