@@ -21,7 +21,7 @@ WEIGHT_SUFFIXES: Final = (".safetensors", *PICKLED_SUFFIXES)
 INDEX_SUFFIX: Final = ".index.json"
 NESTED_UNDER: Final = ("model_state", "state_dict", "model", "module")
 LARGEST_JSON_BYTES: Final = 64 * 2**20
-MAPPED_BYTES: Final = 2**30
+MAPPED_BYTES: Final = 2**26
 """A mapped `.pth` is let go and mapped anew after so much of it was read, so that its pages do not pile up."""
 
 

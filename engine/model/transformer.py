@@ -274,18 +274,3 @@ class Transformer(nn.Module):
                 raise ValueError(
                     f"{name} rows have shape {tuple(given[name].shape)}, not ({batch}, rows, {width_wanted})"
                 )
-
-
-def count_parameters(config: DitConfig) -> dict[str, int]:
-    """Parameters in all and by part, counted on the meta device without allocating a weight."""
-    with torch.device("meta"):
-        model = Transformer(config)
-    counts = {"total": sum(parameter.numel() for parameter in model.parameters())}
-    for part, module in model.named_children():
-        counts[part] = sum(parameter.numel() for parameter in module.parameters())
-    counts["audio"] = sum(
-        parameter.numel()
-        for name, parameter in model.named_parameters()
-        if "_audio" in name or name.startswith(("speak_", "listen_"))
-    )
-    return counts

@@ -286,3 +286,33 @@ def test_the_header_is_what_safetensors_writes(tmp_path: Path) -> None:
     again = load_file(tmp_path / "x.safetensors")
     assert all(torch.equal(again[name], tensor) for name, tensor in tensors.items())
     assert replace(specs["a"], shape=(2, 5)).nbytes == 80
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+from engine.interop.convert import Conversion, convert
+from engine.memory import peak_memory_mb
+before_mb = peak_memory_mb()
+convert(Conversion(sources=(Path(sys.argv[1]),), folder=Path(sys.argv[2])))
+sys.stdout.write(str(peak_memory_mb() - before_mb))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", ["safetensors", "pth"])
+def test_memory_holds_one_tensor_and_not_the_checkpoint(tmp_path: Path, form: str) -> None:
+    weights = official_weights()
+    for layer in range(2, 42):  # 40 layers with a large tensor each, 320 MB in all
+        for name in [name for name in weights if name.startswith("blocks.0.")]:
+            weights[name.replace("blocks.0.", f"blocks.{layer}.")] = weights[name].clone()
+    for name in [name for name in weights if ".ffn." in name]:
+        shape = [80_000 if side == 40 else side for side in weights[name].shape]
+        weights[name] = torch.zeros(shape, dtype=torch.bfloat16)
+    write = write_single if form == "safetensors" else write_pth
+    source = write(tmp_path / "source", weights)
+    command = [sys.executable, "-c", MEASURED, str(source), str(tmp_path / "pack")]
+    grown_mb = float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    size_mb = (tmp_path / "pack" / "base.safetensors").stat().st_size / 2**20
+    assert size_mb > 300
+    assert grown_mb < size_mb / 2
