@@ -26,6 +26,8 @@ from training.data.performances import voice_pool
 LEAD_FRAMES = 72  # heard before the film begins, so that listening has a past
 FILM_FRAMES = 96
 NUM_EXTRA_REFERENCES = 2
+TELLING_SHARE = 0.75  # of clips: the first extra reference shows what the film shows, so that looking at it pays
+BARED_TEETH = ("happy", "surprised", "afraid", "disgusted")
 NUM_ALTERED_STARTS = (
     4  # places in a clip from where it is also begun with another expression, as where a prompt changes
 )
@@ -57,8 +59,7 @@ def draw_clip(number: int, size_px: int) -> ClipFilm:
     kind = list(KIND_SHARES)[int(rng.choice(len(KIND_SHARES), p=list(KIND_SHARES.values())))]
     performance = perform_clip(number, LEAD_FRAMES + FILM_FRAMES, kind, voice_pool())
     identity = clip_identity(number)
-    extra = rng.choice(np.arange(1, len(REFERENCE_NAMES)), size=NUM_EXTRA_REFERENCES, replace=False)
-    indices = (0, *(int(index) for index in extra))
+    indices = choose_references(performance.state_TK[LEAD_FRAMES:], rng)
     pictures = draw_references(identity, size_px)
     return ClipFilm(
         performance=performance,
@@ -72,6 +73,28 @@ def draw_clip(number: int, size_px: int) -> ClipFilm:
 def clip_identity(number: int) -> Identity:
     """Who performs in clip `number`."""
     return sample_identity(number * IDENTITY_STRIDE % NUM_IDENTITIES)
+
+
+def choose_references(states_TK: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, ...]:
+    """Which references a clip has, by index into `REFERENCE_NAMES`: the global one and two more.
+
+    Drawn wholly by lot, the two would show the film's own expression in one clip of eight, and a model would learn that they are
+    not worth a look. So most often the first is the expression that the film shows longest, or, in a film that shows none,
+    one that bares the teeth, which speech bares too.
+    """
+    extra = [
+        int(index) for index in rng.choice(np.arange(1, len(REFERENCE_NAMES)), NUM_EXTRA_REFERENCES, replace=False)
+    ]
+    seconds_E = states_TK[:, [channel(name) for name in EXPRESSION_CHANNELS]][:, 1:].sum(axis=0)
+    shown = (
+        EXPRESSIONS[1 + int(seconds_E.argmax())]
+        if seconds_E.max() > 0.1 * len(states_TK)
+        else str(rng.choice(BARED_TEETH))
+    )
+    telling = REFERENCE_NAMES.index(f"expression_{shown}")
+    if rng.random() < TELLING_SHARE and telling not in extra:
+        extra[0] = telling
+    return (0, *extra)
 
 
 @torch.inference_mode()
