@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from training.recipes import tiny, tiny_dpo, tiny_online
+from training.recipes import fine_tune, tiny, tiny_dpo, tiny_online
 from training.recipes.places import Places
 from training.recipes.run import Run
 
@@ -15,6 +15,8 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-base": tiny.tiny_base,
     "tiny-base-adversarial": tiny.tiny_base_adversarial,
+    "fine-tune": fine_tune.fine_tune,
+    "fine-tune-lora": fine_tune.fine_tune_lora,
     "tiny-dpo": tiny_dpo.tiny_dpo,
     "tiny-online-ode": tiny_online.tiny_online_ode,
     "tiny-online-off-policy": tiny_online.tiny_online_off_policy,
