@@ -90,6 +90,7 @@ def _play(session: LiveSession, minutes: float) -> dict[str, Any]:
         chunks = session.chunk_reports()
     seconds = num_frames / FRAME_RATE_HZ
     work_ms = [1e3 * sum(chunk.stages_s.values()) for chunk in chunks]
+    cpu_ms = [1e3 * sum(chunk.cpu_stages_s.values()) for chunk in chunks]
     settled = memory[min(5, len(memory) - 1) :]
     made_s = report.num_chunks * session.chunk_frames / FRAME_RATE_HZ
     return {
@@ -105,7 +106,10 @@ def _play(session: LiveSession, minutes: float) -> dict[str, Any]:
         "chunk_frames": session.chunk_frames,
         "chunk_ms_p50": round(percentile(work_ms, 0.5), 2),
         "chunk_ms_p95": round(percentile(work_ms, 0.95), 2),
+        "chunk_cpu_ms_p50": round(percentile(cpu_ms, 0.5), 2),
+        "chunk_cpu_ms_p95": round(percentile(cpu_ms, 0.95), 2),
         "chunk_ms_slope": slope(work_ms),
+        "chunk_cpu_ms_slope": slope(cpu_ms),
         "memory_mb": [round(memory[int(share * (len(memory) - 1))], 1) for share in (0, 0.25, 0.5, 0.75, 1)],
         "memory_growth": round(settled[-1] / settled[0] - 1, 5),
         "cache_bytes": report.cache_bytes,

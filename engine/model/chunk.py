@@ -21,7 +21,8 @@ class ChunkInputs:
     """One chunk of the film, as `DitInputs` but without references: those are in the context.
 
     Rows of sound are those that the chunk's windows reach: `speak_start_row` = -2 says that row 0 is 2 rows before its first
-    latent. Rows after the chunk's end are as yet unheard and need not be there.
+    latent. Rows after the chunk's end are as yet unheard and need not be there. `grid_step` is 2 for latents at half the
+    resolution of their context.
     """
 
     latents_BFCHW: Tensor
@@ -31,6 +32,7 @@ class ChunkInputs:
     listen_BAD: Tensor
     speak_start_row: int = 0
     listen_start_row: int = 0
+    grid_step: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

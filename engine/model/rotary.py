@@ -30,10 +30,15 @@ class Rotation:
         return Rotation(cos_BLNK=self.cos_BLNK.to(dtype), sin_BLNK=self.sin_BLNK.to(dtype))
 
 
-def grid_angles(times_BF: Tensor, num_rows: int, num_columns: int, config: DitConfig) -> Tensor:
-    """Angles in float64 [B, F*rows*columns, K/2] of frames at `times_BF`, rows and columns counted from 0."""
-    rows = torch.arange(num_rows, device=times_BF.device)
-    columns = torch.arange(num_columns, device=times_BF.device)
+def grid_angles(times_BF: Tensor, num_rows: int, num_columns: int, config: DitConfig, step: int = 1) -> Tensor:
+    """Angles in float64 [B, F*rows*columns, K/2] of frames at `times_BF`, rows and columns counted from 0.
+
+    A coarser grid has a `step`: each token stands in the middle of the step x step tokens that it stands for.
+    """
+    rows, columns = (
+        step * torch.arange(count, dtype=torch.float64, device=times_BF.device) + (step - 1) / 2
+        for count in (num_rows, num_columns)
+    )
     along_time, along_rows, along_columns = (
         _axis_angles(positions, num_pairs, config.rope_theta)
         for positions, num_pairs in zip((times_BF, rows, columns), config.rope_pairs, strict=True)

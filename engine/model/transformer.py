@@ -134,7 +134,8 @@ class Transformer(nn.Module):
         speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
         speak, listen = self._both_windows(inputs)
         times_F = context.first_time + torch.arange(frames, device=tokens_BLD.device)
-        rotation = rotation_of(grid_angles(times_F[None], rows, columns, self.config), tokens_BLD.dtype)
+        angles_BLK = grid_angles(times_F[None], rows, columns, self.config, inputs.grid_step)
+        rotation = rotation_of(angles_BLK, tokens_BLD.dtype)
 
         x_BLD, layers = tokens_BLD.float(), []
         for layer, block in enumerate(self.blocks):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.online.audio_window import SoundTrack
 from engine.online.figures import SessionFigures
-from engine.online.live import ChunkReport, LiveConfig, LiveFrame
+from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame
 from engine.online.lookahead import Lookahead
 from engine.online.pace import Pace
 from engine.online.stages import ChunkTold, SoundReach
@@ -158,10 +158,8 @@ class Conductor:
         """A stale job has left the pipeline, which now has room for another."""
         self.in_flight -= 1
 
-    def finish_chunk(
-        self, job: ChunkJob, frames_THWC: NDArray[np.uint8], stages_s: dict[str, float], busiest_s: float, now_s: float
-    ) -> None:
-        """The pictures of a job are there; nothing of a stale one is kept. `busiest_s`: of the worker that it kept longest."""
+    def finish_chunk(self, job: ChunkJob, frames_THWC: NDArray[np.uint8], costs: ChunkCosts, now_s: float) -> None:
+        """The pictures of a job are there; nothing of a stale one is kept."""
         self.in_flight -= 1
         if self.is_stale(job):
             return
@@ -183,7 +181,7 @@ class Conductor:
         self.figures.dropped_frames += num_late
         self.lookahead.observe(now_s - job.began_s)
         if self.config.can_degrade and self.is_paced:
-            load = busiest_s * FRAME_RATE_HZ / job.num_frames
+            load = costs.busiest_s * FRAME_RATE_HZ / job.num_frames
             self.pace.observe(load, was_late=bool(num_late or self._repeats_since_chunk), frame=job.first_frame)
         self._repeats_since_chunk = 0
         report = ChunkReport(
@@ -194,9 +192,10 @@ class Conductor:
             prompt=job.told.text,
             effort=self.layout.efforts[job.told.effort],
             latency_s=now_s - job.began_s,
-            stages_s=stages_s,
+            stages_s=costs.stages_s,
+            cpu_stages_s=costs.cpu_stages_s,
         )
-        self.figures.chunk_made(report, busiest_s)
+        self.figures.chunk_made(report, costs.busiest_s)
 
     def take_frame(self, now_s: float) -> LiveFrame | None:
         """The frame that is due, if it is ready; a hole that playback left is filled by a repeat. None while it is being made."""

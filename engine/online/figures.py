@@ -1,7 +1,7 @@
 """What a session has cost and how soon it reacted, in bounded memory. Fed by the conductor; must not know how anything is made."""
 
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from engine.online.live import ChunkReport
@@ -45,11 +45,6 @@ class SessionFigures:
         self._waiting.extend((frame, set_s) for set_s in self._prompts_s)
         self._prompts_s = []
 
-    def cpu_spent(self, cpu_s: Mapping[str, float]) -> None:
-        """A chunk kept the workers' own threads computing for so long, by stage."""
-        for stage, seconds in cpu_s.items():
-            self.cpu_stages_s[stage] += seconds
-
     def chunk_made(self, report: ChunkReport, busiest_s: float) -> None:
         """A chunk is ready; `busiest_s` is how long it kept the worker that it kept longest."""
         self.num_chunks += 1
@@ -57,6 +52,8 @@ class SessionFigures:
         self.busiest_s += busiest_s
         for stage, seconds in report.stages_s.items():
             self.stages_s[stage] += seconds
+        for stage, seconds in report.cpu_stages_s.items():
+            self.cpu_stages_s[stage] += seconds
         self.chunk_latencies_s.append(report.latency_s)
         self.chunks.append(report)
 

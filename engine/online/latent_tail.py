@@ -20,6 +20,11 @@ class LatentTail:
         self._latents: list[Tensor] = []
 
     @property
+    def shape_CHW(self) -> torch.Size:
+        """Channels, rows and columns of a latent."""
+        return self._first_BCHW.shape[1:]
+
+    @property
     def num_bytes(self) -> int:
         """Memory of a full tail."""
         return self._num_kept * self._first_BCHW.numel() * self._first_BCHW.element_size()

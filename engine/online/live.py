@@ -81,8 +81,20 @@ class LiveFrame:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChunkCosts:
+    """Seconds that a chunk cost: of each stage by the clock, of each stage computing, of the worker that it kept longest."""
+
+    stages_s: Mapping[str, float]
+    cpu_stages_s: Mapping[str, float]
+    busiest_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChunkReport:
-    """How a chunk came about: its frames, what it was told, and seconds by stage. `latency_s` is from its beginning to its last picture."""
+    """How a chunk came about: its frames, what it was told, and seconds by stage, by the clock and computing.
+
+    `latency_s` is from its beginning to its last picture.
+    """
 
     chunk: int
     first_frame: int
@@ -92,6 +104,7 @@ class ChunkReport:
     effort: str
     latency_s: float
     stages_s: Mapping[str, float]
+    cpu_stages_s: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)

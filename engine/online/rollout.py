@@ -13,7 +13,7 @@ than being made again, and backbone and refiner may run in different threads.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from engine.flow.schedule import TIMESTEP_SCALE
 from engine.model.chunk import ChunkContext, ChunkInputs, KeysValues, ReferenceContext
 from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
+from engine.online.half_resolution import can_halve, doubled, halved, halved_noise, spread_over
 from engine.online.kv_cache import CacheLayout, KvCache
 from engine.online.latent_tail import LatentTail
 from engine.online.noise import NoiseSource
@@ -84,9 +85,12 @@ class CausalModel:
             return OpenChunk(conditions=conditions, context=context, guess=self._guess())
 
     def predict(
-        self, chunk: OpenChunk, latents_BFCHW: Tensor, timestep: float
+        self, chunk: OpenChunk, latents_BFCHW: Tensor, timestep: float, grid_step: int = 1
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
-        """The clean latents that noisy ones mean, [B, F, C, H, W], and the chunk's keys and values at this noise level."""
+        """The clean latents that noisy ones mean, [B, F, C, H, W], and the chunk's keys and values at this noise level.
+
+        With a `grid_step` of 2 the latents are at half the resolution, and so is what comes back.
+        """
         sigma_BF = torch.full(latents_BFCHW.shape[:2], timestep / TIMESTEP_SCALE, device=latents_BFCHW.device)
         config, conditions = self.model.config, chunk.conditions
         inputs = ChunkInputs(
@@ -97,6 +101,7 @@ class CausalModel:
             listen_BAD=conditions.listen_BAD,
             speak_start_row=-config.speak_window.rows_before,
             listen_start_row=-config.listen_window.rows_before,
+            grid_step=grid_step,
         )
         output = self.model.forward_chunk(inputs, chunk.context)
         velocity_BFCHW = self.precondition.velocity(output.output_BFCHW, latents_BFCHW, sigma_BF, chunk.guess)
@@ -140,12 +145,14 @@ class CausalRollout:
 
     history_latents = 0
     has_refiner = True
-    efforts = ("whole",)
 
     def __init__(
         self, backbone: CausalModel, refiner: CausalModel, settings: OnlineSettings, noise: NoiseSource
     ) -> None:
         self.backbone, self.refiner, self.settings, self.noise = backbone, refiner, settings, noise
+        patch_size = refiner.model.config.patch_size
+        is_even = can_halve(refiner.tail.shape_CHW, patch_size)
+        self.efforts = ("whole", "refiner at half resolution") if is_even else ("whole",)
 
     @property
     def cache_bytes(self) -> int:
@@ -166,6 +173,8 @@ class CausalRollout:
     def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
         """The refiner's final latents of a chunk from the backbone's draft, [B, F, C, H, W]."""
         chunk = self.refiner.open(first_latent, conditions)
+        if conditions.effort:
+            return self._refine_coarsely(first_latent, draft_BFCHW, chunk)
         timestep, step = self.settings.refiner_timestep, len(self.settings.backbone_timesteps)
         noisy_BFCHW = self._renoised(draft_BFCHW, first_latent, step, timestep)
         clean_BFCHW, _ = self.refiner.predict(chunk, noisy_BFCHW, timestep)
@@ -173,6 +182,24 @@ class CausalRollout:
             _, layers = self.refiner.predict(chunk, clean_BFCHW.detach(), 0.0)
         self.refiner.append(layers, clean_BFCHW)
         return clean_BFCHW
+
+    def _refine_coarsely(self, first_latent: int, draft_BFCHW: Tensor, chunk: OpenChunk) -> Tensor:
+        """The same at half the resolution, for a machine that cannot keep up: the draft, moved by what the refiner changed of its
+        2 x 2 means. History takes the keys of the half grid for all four positions.
+        """
+        timestep, step = self.settings.refiner_timestep, len(self.settings.backbone_timesteps)
+        coarse_guess = replace(chunk.guess, latents_BRCHW=halved(chunk.guess.latents_BRCHW))
+        chunk = replace(chunk, guess=coarse_guess)
+        coarse_BFCHW = halved(draft_BFCHW)
+        noise_BFCHW = halved_noise(self.noise.draw(first_latent, draft_BFCHW.shape[1], step))
+        sigma_BF = torch.full(coarse_BFCHW.shape[:2], timestep / TIMESTEP_SCALE, device=coarse_BFCHW.device)
+        noisy_BFCHW = add_noise(coarse_BFCHW, noise_BFCHW, sigma_BF)
+        clean_BFCHW, _ = self.refiner.predict(chunk, noisy_BFCHW, timestep, grid_step=2)
+        final_BFCHW = draft_BFCHW + doubled(clean_BFCHW - coarse_BFCHW)
+        with torch.no_grad():
+            _, layers = self.refiner.predict(chunk, clean_BFCHW.detach(), 0.0, grid_step=2)
+        self.refiner.append(spread_over(layers, self.refiner.cache.layout.grid_HW), final_BFCHW)
+        return final_BFCHW
 
     def _renoised(self, clean_BFCHW: Tensor, first_latent: int, step: int, timestep: float) -> Tensor:
         noise_BFCHW = self.noise.draw(first_latent, clean_BFCHW.shape[1], step)

@@ -33,7 +33,7 @@ from engine.online.conditions import ChunkConditions
 from engine.online.conductor import ChunkJob, Conductor
 from engine.online.figures import percentile
 from engine.online.generator import ChunkGenerator
-from engine.online.live import ChunkReport, LiveFrame, SessionReport
+from engine.online.live import ChunkCosts, ChunkReport, LiveFrame, SessionReport
 from engine.online.pipeline import ONE_WORKER, PIPELINE_WORKERS, Pipeline, PipelineEvents, StageRunner, Step, Task
 from engine.online.stages import ConditionEncoder, StreamingDecoder
 from engine.online.states import LiveState
@@ -367,8 +367,8 @@ class LiveSession:
             work: ChunkWork = task.payload
             assert work.frames_THWC is not None
             busiest_s = max(task.busy_s.values())
-            self._conductor.figures.cpu_spent(task.cpu_s)
-            self._conductor.finish_chunk(work.job, work.frames_THWC, task.stages_s, busiest_s, time.perf_counter())
+            costs = ChunkCosts(stages_s=task.stages_s, cpu_stages_s=task.cpu_s, busiest_s=busiest_s)
+            self._conductor.finish_chunk(work.job, work.frames_THWC, costs, time.perf_counter())
             self._changed.notify_all()
 
     def _dropped(self, task: Task) -> None:

@@ -9,8 +9,10 @@ from torch import Tensor
 from engine.errors import BadInputError
 from engine.flow.noising import add_noise
 from engine.model.attend import using
+from engine.model.chunk import KeysValues
 from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
+from engine.online.half_resolution import doubled, halved, halved_noise, spread_over
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.online.settings import OnlineSettings
@@ -193,3 +195,37 @@ def test_settings_that_cannot_work_are_refused_by_name() -> None:
     assert OnlineSettings().context_latents == 36
     with pytest.raises(ValueError, match="cannot go on at latent 4"):
         rollout().draft(4, conditions(4, 3))
+
+
+def test_half_the_resolution_is_the_whole_of_what_is_smooth() -> None:
+    """Means, their way back, unit noise, and keys of a half grid at each of their four tokens."""
+    latents = torch.randn(2, 3, 4, 1, 1).expand(-1, -1, -1, 4, 6)
+    torch.testing.assert_close(doubled(halved(latents)), latents)
+    assert abs(float(halved_noise(torch.randn(1, 60, 8, 8, 8)).std()) - 1) < 0.05
+    k_BSNK = torch.arange(2 * 2 * 3).float().view(1, 12, 1, 1)
+    spread = spread_over((KeysValues(k_BSNK=k_BSNK, v_BSNK=k_BSNK),), (4, 6))[0].k_BSNK.view(2, 4, 6)
+    assert torch.equal(spread[1], k_BSNK.view(2, 2, 3)[1].repeat_interleave(2, 0).repeat_interleave(2, 1))
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, AROUND], ids=["plain", "around the reference"])
+def test_a_coarser_refiner_goes_on_where_the_whole_one_stopped_and_back(settings: OnlineSettings) -> None:
+    shape = (CONFIG.in_channels, 4, 6)
+    portrait_BCHW = torch.randn(1, *shape, generator=torch.Generator().manual_seed(5))
+    own = ReferenceLatents.of_names(portrait_BCHW, [("global", "")])
+    models = [CausalModel(random_model(seed=seed), settings, own, portrait_BCHW, slack_latents=12) for seed in (1, 2)]
+    run = CausalRollout(models[0], models[1], settings, SeededNoise(0, shape, torch.device("cpu")))
+    assert run.efforts == ("whole", "refiner at half resolution")
+    assert rollout().efforts == ("whole",)
+    made = []
+    for start, effort in ((0, 0), (3, 1), (6, 1), (9, 0)):
+        told = replace(conditions(start, 3), effort=effort)
+        with torch.no_grad():
+            draft = run.draft(start, told)
+            final = run.refine(start, draft, told)
+        made.append(final)
+        keys_FPNK = run.refiner.cache.tensors()["keys"][0, 0, run.refiner.cache._slot(start)].view(4, 6, -1)
+        shares_keys = torch.equal(keys_FPNK[0::2, 0::2], keys_FPNK[1::2, 1::2])
+        assert shares_keys == bool(effort)
+    assert torch.isfinite(torch.cat(made, dim=1)).all()
+    assert run.refiner.cache.length == 12
+    assert models[1].cache.context(models[1].reference_context).layers[0].k_BSNK.shape[1] == (1 + 6) * 24
