@@ -30,7 +30,6 @@ class Witness:
         self.next_index += 1
         if not frame.is_repeat:
             latent = int(frame.picture_HWC[0, 0, 0])
-            assert (self.position // 2) % 256 == latent or ((self.position + 1) // 2) % 256 == latent or self.is_paced
             if not self.is_paced:
                 assert latent == ((self.position + 1) // 2) % 256, "a picture was lost or shown twice"
                 self.position += 1
@@ -140,7 +139,7 @@ def live(seeds: range, folder: Path, num_acts: int = 30) -> None:
 
 
 def test_random_lives(tmp_path: Path) -> None:
-    live(range(150), tmp_path)
+    live(range(200), tmp_path)
 
 
 @pytest.mark.long
