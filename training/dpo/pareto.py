@@ -15,11 +15,13 @@ Scores = Mapping[str, float]
 class ParetoConfig:
     """margins: by how much a score must differ to count, by axis, `default_margin` for others: what the measures' own noise is.
 
+    tie_share: of a margin, by how much a score may be lower and still count as equal.
     most_motion_ratio: of the livelier to the calmer candidate of a pair.
     """
 
     margins: Mapping[str, float] = field(default_factory=dict)
     default_margin: float = 0.02
+    tie_share: float = 0.5
     most_motion_ratio: float = 1.3
 
     def margin(self, axis: str) -> float:
@@ -36,11 +38,14 @@ class Candidate:
 
 
 def dominates(config: ParetoConfig, one: Scores, other: Scores) -> bool:
-    """Whether `one` is clearly better on some axis and worse on none; candidates are compared on the same axes."""
+    """Whether `one` is clearly better on some axis and, as far as the measures can tell, worse on none.
+
+    `ValueError` unless both are scored on the same axes.
+    """
     if one.keys() != other.keys():
         raise ValueError(f"candidates are scored on {sorted(one)} and {sorted(other)}; both need the same axes")
     is_better = any(one[axis] - other[axis] > config.margin(axis) for axis in one)
-    return is_better and all(one[axis] >= other[axis] for axis in one)
+    return is_better and all(other[axis] - one[axis] <= config.tie_share * config.margin(axis) for axis in one)
 
 
 def moves_alike(config: ParetoConfig, one: Candidate, other: Candidate) -> bool:
