@@ -7,7 +7,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,11 @@ from PySide6.QtWidgets import QApplication
 from engine.errors import LpmError
 from engine.locations import APPLICATION, assets_dir, data_dir, windows_dir
 from studio.background.engine_thread import EngineThread, LoadPack, MakeJob, Perform, WarmUpRequest
+from studio.background.live_thread import LiveThread, OpenSession
 from studio.background.tasks import TaskRunner
+from studio.live.setup import LiveSetup
+from studio.live.sound_card import SoundCard
+from studio.live.sound_ports import SoundPorts
 from studio.playback.clocks import open_clock
 from studio.playback.mix import playback_mix
 from studio.playback.player import OpenClock, Player
@@ -27,12 +31,22 @@ from studio.project.store import SUFFIX, ProjectStore, copy_project
 from studio.qt_models.session import StudioSession
 from studio.settings import Settings
 from studio.theme.look import Look
+from studio.views.live.live_controller import LiveController
 from studio.views.main_window import MainWindow
 from studio.views.render.render_controller import RenderController
 
 _log = logging.getLogger(__name__)
 SAMPLE_PROJECT: Final = "first-performance"
 WARM_UP_DELAY_MS: Final = 800
+LISTEN_LAG_S: Final = 0.25
+
+
+def open_live_session(setup: LiveSetup, pack: Any) -> Any:
+    """The engine's session for a setup. What is heard and waits longer than a quarter of a second is past."""
+    import engine
+
+    config = engine.LiveConfig(seed=setup.seed, prompt=setup.prompt, listen_lag_s=LISTEN_LAG_S)
+    return engine.open_session(setup.character, pack, config)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +58,8 @@ class Machinery:
     make_job: MakeJob = render_job
     warm_up: Callable[[], None] | None = None
     open_sound: OpenClock = open_clock
+    open_session: OpenSession = open_live_session
+    ports: SoundPorts = field(default_factory=SoundCard)
 
 
 def engine_machinery() -> Machinery:
@@ -81,12 +97,15 @@ class Studio:
         self.engine = EngineThread(machinery.load_pack, machinery.perform, machinery.make_job, machinery.warm_up)
         self.tasks = TaskRunner()
         self.render = RenderController(self.session, self.engine, self.tasks)
-        self.window = MainWindow(self.session, self.player, self.render, self.tasks, self.look, settings)
+        self.live_thread = LiveThread(machinery.load_pack, machinery.open_session, machinery.ports)
+        self.live = LiveController(self.session, self.live_thread, machinery.ports, self.tasks)
+        self.window = MainWindow(self.session, self.player, self.render, self.live, self.tasks, self.look, settings)
 
     def close(self) -> None:
-        """Stop the player, the tasks and the engine, and close the project."""
+        """Stop the player, the live session, the tasks and the engine, and close the project."""
         self.window.close()
         self.player.pause()
+        self.live.close()
         self.tasks.close()
         self.engine.close()
         QCoreApplication.processEvents()  # what the threads told at their end arrives before the project closes

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import BadInputError, CharacterError
+from engine.errors import CharacterError
 from studio.project.blobs import decode_picture, decode_sound
 from studio.project.document import Character, Project, PromptSpan, SoundClip, SoundTrack
 from studio.project.timecode import CHUNK_FRAMES, SAMPLES_PER_FRAME, num_chunks
 
 if TYPE_CHECKING:
     from engine import PerformJob
+    from engine.characters import Character as EngineCharacter
 
 MediaReader = Callable[[str], bytes]
 """Gives the bytes of a medium by its content hash, as `ProjectStore.media` does."""
@@ -147,25 +148,9 @@ def render_job(plan: RenderPlan, media: MediaReader) -> "PerformJob":
     """The plan as the engine's own job, with the reference pictures decoded."""
     from engine import PerformJob
     from engine import PromptSpan as EnginePrompt
-    from engine.characters import Character as EngineCharacter
-    from engine.characters import Reference as EngineReference
-    from engine.characters import ReferenceKind
 
-    references = tuple(
-        EngineReference(
-            kind=ReferenceKind(reference.kind),
-            subtype=reference.subtype,
-            picture_HWC=decode_picture(media(reference.media_sha)),
-            path=Path(plan.character.name, f"{reference.label}.png"),  # for messages; the picture lies in the project
-        )
-        for reference in plan.character.references
-    )
-    if not references:
-        raise BadInputError(f"{plan.character.name}: has no reference pictures")
     return PerformJob(
-        character=EngineCharacter(
-            name=plan.character.name, description=plan.character.description, references=references
-        ),
+        character=engine_character(plan.character, media),
         speak_S=plan.speak_S,
         listen_S=plan.listen_S,
         prompts=tuple(
@@ -174,3 +159,23 @@ def render_job(plan: RenderPlan, media: MediaReader) -> "PerformJob":
         num_frames=plan.num_frames,
         seed=plan.seed,
     )
+
+
+def engine_character(character: Character, media: MediaReader) -> "EngineCharacter":
+    """A character of the project as the engine takes it; `CharacterError` where it has no global reference picture."""
+    from engine.characters import Character as EngineCharacter
+    from engine.characters import Reference as EngineReference
+    from engine.characters import ReferenceKind
+
+    if character.portrait is None:
+        raise CharacterError(f"{character.name}: has no global reference picture, and so cannot perform")
+    references = tuple(
+        EngineReference(
+            kind=ReferenceKind(reference.kind),
+            subtype=reference.subtype,
+            picture_HWC=decode_picture(media(reference.media_sha)),
+            path=Path(character.name, f"{reference.label}.png"),  # for messages; the picture lies in the project
+        )
+        for reference in character.references
+    )
+    return EngineCharacter(name=character.name, description=character.description, references=references)

@@ -43,6 +43,8 @@ QPushButton#chip { border-radius: 12px; padding: 3px 10px; color: $text_soft; }
 QPushButton#chip:hover { color: $text; }
 QToolButton { padding: 5px; background: transparent; }
 QToolButton:checked { background: $selection; }
+QToolButton#tab { padding: 5px 14px; color: $text_soft; }
+QToolButton#tab:checked { color: $text; background: $raised; }
 QToolButton#play { background: $raised; border-radius: 18px; min-width: 24px; min-height: 24px; }
 QToolButton#play:hover { background: $hover; }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QActionGroup, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFileDialog,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenuBar,
     QSplitter,
+    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -37,6 +38,8 @@ from studio.views.direct.timeline_view import TimelineView
 from studio.views.direct.viewer import Viewer
 from studio.views.edit_controller import EditController
 from studio.views.files_controller import FilesController
+from studio.views.live.live_controller import LiveController
+from studio.views.live.live_workspace import LiveWorkspace
 from studio.views.message_bar import MessageBar
 from studio.views.properties.properties_panel import PropertiesPanel
 from studio.views.render.render_bar import RenderBar
@@ -46,6 +49,10 @@ from studio.views.status_line import StatusLine
 LIBRARY_WIDTH_PX: Final = 304
 PROPERTIES_WIDTH_PX: Final = 304
 DEFAULT_SIZE: Final = QSize(1440, 900)
+TIMELINE_ACTIONS: Final = (
+    "add_prompt", "split", "delete", "snap", "play", "to_start", "back", "forward", "to_end", "previous_edit", "next_edit",
+    "shuttle_back", "pause", "shuttle", "loop", "mark_in", "mark_out", "clear_range", "zoom_in", "zoom_out", "fit",
+)  # fmt: skip
 
 
 class MainWindow(QMainWindow):
@@ -56,6 +63,7 @@ class MainWindow(QMainWindow):
         session: StudioSession,
         player: Player,
         render: RenderController,
+        live: LiveController,
         tasks: TaskRunner,
         look: Look,
         settings: Settings,
@@ -69,6 +77,8 @@ class MainWindow(QMainWindow):
         self.viewer = Viewer(session, player, look)
         self.properties = PropertiesPanel(session)
         self.timeline = TimelineView(session, player, look)
+        self.live = LiveWorkspace(session, live, look, self)
+        self._centre, self._side = QStackedWidget(), QStackedWidget()
         self.files = FilesController(session, tasks, self)
         self.edits = EditController(session, player, self)
         action = self.actions_by_name
@@ -91,14 +101,20 @@ class MainWindow(QMainWindow):
 
     def _arrange(self) -> None:
         upper = QSplitter(Qt.Orientation.Horizontal)
-        for panel in (self.library, self.viewer, self.properties):
-            upper.addWidget(panel)
+        for stack, panels in (
+            (self._centre, (self.viewer, self.live.stage)),
+            (self._side, (self.properties, self.live.controls)),
+        ):
+            for panel in panels:
+                stack.addWidget(panel)
+        for place in (self.library, self._centre, self._side):
+            upper.addWidget(place)
         upper.setSizes(
             [LIBRARY_WIDTH_PX, DEFAULT_SIZE.width() - LIBRARY_WIDTH_PX - PROPERTIES_WIDTH_PX, PROPERTIES_WIDTH_PX]
         )
         upper.setStretchFactor(1, 1)
         self.library.setMinimumWidth(LIBRARY_WIDTH_PX)
-        self.properties.setMinimumWidth(264)
+        self._side.setMinimumWidth(264)
         whole = QSplitter(Qt.Orientation.Vertical)
         whole.addWidget(upper)
         whole.addWidget(self.timeline)
@@ -144,9 +160,25 @@ class MainWindow(QMainWindow):
         layout.setSpacing(8)
         layout.addWidget(logo)
         layout.addWidget(menu, 1, Qt.AlignmentFlag.AlignVCenter)
+        layout.addLayout(self._make_workspace_tabs())
         layout.addWidget(self.title, 1)
         layout.addWidget(self.render_bar, 1, Qt.AlignmentFlag.AlignRight)
         return bar
+
+    def _make_workspace_tabs(self) -> QHBoxLayout:
+        tabs = QHBoxLayout()
+        tabs.setSpacing(4)
+        group = QActionGroup(self)
+        for name in ("direct", "live"):
+            action = self.actions_by_name[name]
+            group.addAction(action)
+            tab = QToolButton()
+            tab.setObjectName("tab")
+            tab.setDefaultAction(action)
+            tab.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            tabs.addWidget(tab)
+        self.actions_by_name["direct"].setChecked(True)
+        return tabs
 
     def _connect_actions(self) -> None:
         action, edits, player, timeline = self.actions_by_name, self.edits, self.player, self.timeline
@@ -180,6 +212,8 @@ class MainWindow(QMainWindow):
             "zoom_in": timeline.zoom_in,
             "zoom_out": timeline.zoom_out,
             "fit": timeline.scale.fit,
+            "direct": self._show_direct,
+            "live": self._show_live,
             "render": self._render,
             "cancel": self.renderer.cancel,
             "keys": lambda: keys_dialog(self).exec(),
@@ -200,6 +234,8 @@ class MainWindow(QMainWindow):
         for source in (session.failed, render.failed, self.files.failed):
             source.connect(self.message.show_error)
         self.files.done.connect(self.message.show_done)
+        self.live.failed.connect(self.message.show_error)
+        self.live.done.connect(self.message.show_done)
         self.files.project_switched.connect(self._project_switched)
         self.library.import_requested.connect(self.files.ask_import_character)
         self.library.characters_dropped.connect(lambda paths: self.files.take(paths, "speak", 0))
@@ -215,6 +251,28 @@ class MainWindow(QMainWindow):
         render.exported.connect(lambda path: self.message.show_done(self.tr("Exported to {path}").format(path=path)))
         render.ended.connect(self.viewer.render_ended)
         render.ended.connect(lambda: self.timeline.takes.show_progress(None))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the Live workspace is shown."""
+        return self._centre.currentWidget() is self.live.stage
+
+    def _show_direct(self) -> None:
+        self.live.leave()
+        self._show_workspace(self.viewer, self.properties)
+
+    def _show_live(self) -> None:
+        self.player.pause()
+        self._show_workspace(self.live.stage, self.live.controls)
+        self.live.enter()
+
+    def _show_workspace(self, centre: QWidget, side: QWidget) -> None:
+        self._centre.setCurrentWidget(centre)
+        self._side.setCurrentWidget(side)
+        self.timeline.setHidden(self.is_live)
+        for name in TIMELINE_ACTIONS:  # nothing that is out of sight is changed by a key
+            self.actions_by_name[name].setEnabled(not self.is_live)
+        self._refresh_edit_actions()
 
     def _rename(self) -> None:
         text = self.title.text()
@@ -254,7 +312,7 @@ class MainWindow(QMainWindow):
             action[name].setEnabled(label is not None)
             action[name].setText(f"{verb} {label}" if label else verb)
             action[name].setToolTip(action[name].text().replace("&", ""))
-        action["delete"].setEnabled(self.session.selection.kind in ("sound", "prompt"))
+        action["delete"].setEnabled(not self.is_live and self.session.selection.kind in ("sound", "prompt"))
 
     def _playing_changed(self, is_playing: bool) -> None:
         look = self._look
@@ -309,5 +367,6 @@ class MainWindow(QMainWindow):
         """Stop what plays and renders; everything is saved already."""
         self.player.pause()
         self.renderer.cancel()
+        self.live.leave()
         self._settings.geometry = self.saveGeometry()
         event.accept()
