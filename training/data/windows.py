@@ -122,13 +122,15 @@ def place_of(features: ClipFeatures, config: WindowConfig, number: int, step_sam
     """Where sample `number` is cut when a step takes `step_samples`: from the beginning of its run of steps to it."""
     step, slot = divmod(number, step_samples)
     first_step = step - step % config.rollout_windows if config.can_follow else step
-    place = _fresh_place(features, config, first_step * step_samples + slot)
+    place = _fresh_place(features, config, first_step * step_samples + slot, config.rollout_windows)
     for each in range(first_step + 1, step + 1):
         start = place.start + config.num_latents - 1
         if start < _num_starts(features, config):
             place = WindowPlace(clip=place.clip, start=start, follows=True)
         else:
-            place = _fresh_place(features, config, each * step_samples + slot)
+            place = _fresh_place(
+                features, config, each * step_samples + slot, config.rollout_windows - (each - first_step)
+            )
     return place
 
 
@@ -136,14 +138,16 @@ def _num_starts(features: ClipFeatures, config: WindowConfig) -> int:
     return features.clips["latents_FCHW"].shape[1] - config.num_latents  # the margin of sound behind it must exist
 
 
-def _fresh_place(features: ClipFeatures, config: WindowConfig, number: int) -> WindowPlace:
+def _fresh_place(features: ClipFeatures, config: WindowConfig, number: int, windows_left: int) -> WindowPlace:
+    """Where sample `number` begins anew, early enough in its clip for the windows left of its run, if the clip is long enough."""
     rng = np.random.default_rng([number, 5])
-    clip, start = int(rng.integers(features.num_clips)), int(rng.integers(_num_starts(features, config)))
-    if not config.can_follow or rng.random() >= config.altered_share:
-        return WindowPlace(clip=clip, start=start)
-    starts_N = features.clips["altered_starts_N"][clip]
-    altered = int(rng.integers(len(starts_N)))
-    return WindowPlace(clip=clip, start=int(starts_N[altered]), altered=altered)
+    clip = int(rng.integers(features.num_clips))
+    if config.can_follow and rng.random() < config.altered_share:
+        starts_N = features.clips["altered_starts_N"][clip]
+        altered = int(rng.integers(len(starts_N)))
+        return WindowPlace(clip=clip, start=int(starts_N[altered]), altered=altered)
+    needed = (windows_left - 1) * (config.num_latents - 1) if config.can_follow else 0
+    return WindowPlace(clip=clip, start=int(rng.integers(max(_num_starts(features, config) - needed, 1))))
 
 
 def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place: WindowPlace) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ Critic = Callable[[Tensor, Tensor], Tensor]
 class AdversarialConfig:
     """`share` is the adversarial pull on predicted latents in units of the pull of the other costs."""
 
-    share: float = 0.15
+    share: float = 0.25
     penalty: float = 2.0
     penalty_noise: float = 0.05
 

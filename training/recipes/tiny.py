@@ -139,7 +139,7 @@ def tiny_base(places: Places) -> Run:
 def tiny_base_adversarial(places: Places) -> Run:
     """The base further, with a critic that wants films to look real: sharp faces from a single step."""
     task = AdversarialBaseTask(
-        base_task=_base_task(places, WindowConfig(rollout_windows=5, own_history_share=0.75, altered_share=0.7)),
+        base_task=_base_task(places, WindowConfig(rollout_windows=7, own_history_share=0.8)),
         critic=LatentCritic(parts.CODEC.latent_channels),
     )
     config = TrainerConfig(
