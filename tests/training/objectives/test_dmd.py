@@ -33,15 +33,15 @@ def oracle() -> dict[str, Tensor]:
     return load_file(ORACLE)
 
 
-def close(got: Tensor, wanted: Tensor, tolerance: float) -> None:
+def check_close(got: Tensor, wanted: Tensor, tolerance: float) -> None:
     torch.testing.assert_close(got, wanted, rtol=0, atol=tolerance)
 
 
 def test_raw_timesteps_become_noise_levels(oracle: dict[str, Tensor]) -> None:
     timestep = shifted_timestep(CONFIG, oracle["timestep_map.raw"])
-    close(timestep, oracle["timestep_map.shifted_clamped"], 1e-4)
+    check_close(timestep, oracle["timestep_map.shifted_clamped"], 1e-4)
     assert torch.equal(table_index(CONFIG, timestep), oracle["timestep_map.table_index"])
-    close(sigma_of(CONFIG, timestep), oracle["timestep_map.sigma"], 1e-6)
+    check_close(sigma_of(CONFIG, timestep), oracle["timestep_map.sigma"], 1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -51,29 +51,29 @@ def test_gradient_and_loss(oracle: dict[str, Tensor], case: str) -> None:
     real = guided(oracle["real_x0_cond"], oracle["real_x0_uncond"], real_scale)
     fake = guided(oracle["fake_x0_cond"], oracle["fake_x0_uncond"], fake_scale)
     gradient = dmd_gradient(clean, real, fake)
-    close(gradient.normaliser_B, oracle[f"{case}.normalizer"], 1e-12)
-    close(gradient.gradient_BFCHW, oracle[f"{case}.grad"], 1e-12)
-    close(gradient.gradient_BFCHW.abs().mean(), oracle[f"{case}.grad_abs_mean"], 1e-12)
+    check_close(gradient.normaliser_B, oracle[f"{case}.normalizer"], 1e-12)
+    check_close(gradient.gradient_BFCHW, oracle[f"{case}.grad"], 1e-12)
+    check_close(gradient.gradient_BFCHW.abs().mean(), oracle[f"{case}.grad_abs_mean"], 1e-12)
     loss = dmd_loss(clean, gradient, oracle["gradient_mask"].bool() if is_masked else None)
-    close(loss, oracle[f"{case}.loss"], 1e-12)
-    close(torch.autograd.grad(loss, clean)[0], oracle[f"{case}.dloss_dx"], 1e-12)
+    check_close(loss, oracle[f"{case}.loss"], 1e-12)
+    check_close(torch.autograd.grad(loss, clean)[0], oracle[f"{case}.dloss_dx"], 1e-12)
     timestep = shifted_timestep(CONFIG, oracle[f"{case}.raw_timestep"])
-    close(timestep, oracle[f"{case}.timestep"], 1e-4)
-    close(noised(CONFIG, clean.detach(), oracle["noise"], timestep), oracle[f"{case}.noisy"], 1e-6)
+    check_close(timestep, oracle[f"{case}.timestep"], 1e-4)
+    check_close(noised(CONFIG, clean.detach(), oracle["noise"], timestep), oracle[f"{case}.noisy"], 1e-6)
 
 
 def test_the_normaliser_can_be_left_out(oracle: dict[str, Tensor]) -> None:
     real = guided(oracle["real_x0_cond"], oracle["real_x0_uncond"], 3.0)
     gradient = dmd_gradient(oracle["generator_x0"], real, oracle["fake_x0_cond"], is_normalised=False)
-    close(gradient.gradient_BFCHW, oracle["no_normalization.grad"], 1e-12)
+    check_close(gradient.gradient_BFCHW, oracle["no_normalization.grad"], 1e-12)
 
 
 def test_the_critics_loss(oracle: dict[str, Tensor]) -> None:
     timestep = shifted_timestep(CONFIG, oracle["critic.raw_timestep"])
     predicted = oracle["fake_x0_cond"].clone().requires_grad_()
     loss = critic_loss(CONFIG, predicted, oracle["generator_x0"], oracle["noise"], timestep)
-    close(loss, oracle["critic.loss"], 1e-6)
-    close(torch.autograd.grad(loss, predicted)[0], oracle["critic.dloss_dpred"], 1e-6)
+    check_close(loss, oracle["critic.loss"], 1e-6)
+    check_close(torch.autograd.grad(loss, predicted)[0], oracle["critic.dloss_dpred"], 1e-6)
 
 
 def test_numbers_that_are_not_finite_are_counted_and_move_nothing() -> None:
