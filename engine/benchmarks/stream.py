@@ -23,7 +23,7 @@ from engine.model.transformer import Transformer
 from engine.online.caching_twins import NoCache, RolledCache, repeated_rows
 from engine.online.figures import percentile
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.live import LiveConfig
+from engine.online.live import ChunkReport, LiveConfig
 from engine.online.opening import open_session
 from engine.online.session import LiveSession
 from engine.online.settings import OnlineSettings
@@ -78,19 +78,19 @@ def _play(session: LiveSession, minutes: float) -> dict[str, Any]:
     """Minutes of film as fast as it comes, with noise for a voice on either side."""
     num_frames = max(round(minutes * 60 * FRAME_RATE_HZ), 2 * session.chunk_frames)
     voice_S = 0.1 * np.random.default_rng(0).standard_normal(SOUND_RATE_HZ).astype(np.float32)
-    memory, began_s = [], time.perf_counter()
+    memory, costs, began_s = [], _ChunkCosts(), time.perf_counter()
     with session:
         for frame in range(num_frames):
             if frame % FRAME_RATE_HZ == 0:
                 memory.append(memory_mb())
+                costs.add(session.chunk_reports())
                 (session.push_speak if frame // 240 % 2 else session.push_listen)(voice_S)
             session.pull()
         wall_s = time.perf_counter() - began_s
         report = session.report()
-        chunks = session.chunk_reports()
+        costs.add(session.chunk_reports())
     seconds = num_frames / FRAME_RATE_HZ
-    work_ms = [1e3 * sum(chunk.stages_s.values()) for chunk in chunks]
-    cpu_ms = [1e3 * sum(chunk.cpu_stages_s.values()) for chunk in chunks]
+    work_ms, cpu_ms = costs.work_ms, costs.cpu_ms
     settled = memory[min(5, len(memory) - 1) :]
     made_s = report.num_chunks * session.chunk_frames / FRAME_RATE_HZ
     return {
@@ -115,6 +115,23 @@ def _play(session: LiveSession, minutes: float) -> dict[str, Any]:
         "cache_bytes": report.cache_bytes,
         "most_ahead_frames": report.most_ahead_frames,
     }
+
+
+class _ChunkCosts:
+    """Milliseconds of every chunk so far, by the clock and computing; a session itself remembers only the last ones."""
+
+    def __init__(self) -> None:
+        self.work_ms: list[float] = []
+        self.cpu_ms: list[float] = []
+        self._next_chunk = 0
+
+    def add(self, reports: tuple[ChunkReport, ...]) -> None:
+        """Add those that are new."""
+        for report in reports:
+            if report.chunk >= self._next_chunk:
+                self.work_ms.append(1e3 * sum(report.stages_s.values()))
+                self.cpu_ms.append(1e3 * sum(report.cpu_stages_s.values()))
+                self._next_chunk = report.chunk + 1
 
 
 def slope(values: list[float]) -> dict[str, float | bool | None]:

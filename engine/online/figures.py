@@ -8,6 +8,7 @@ from engine.online.live import ChunkReport
 from engine.shapes import FRAME_RATE_HZ
 
 _MOST_REMEMBERED: Final = 4096
+_MOST_REPORTS: Final = 512
 
 
 class SessionFigures:
@@ -28,7 +29,7 @@ class SessionFigures:
         self.busiest_s = 0.0
         self.chunk_latencies_s: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self.reactions_s: deque[float] = deque(maxlen=_MOST_REMEMBERED)
-        self.chunks: deque[ChunkReport] = deque(maxlen=_MOST_REMEMBERED)
+        self.chunks: deque[ChunkReport] = deque(maxlen=_MOST_REPORTS)
         self._waiting: deque[tuple[int, float]] = deque(maxlen=_MOST_REMEMBERED)
         self._prompts_s: list[float] = []
 

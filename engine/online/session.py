@@ -255,7 +255,7 @@ class LiveSession:
             )
 
     def chunk_reports(self) -> tuple[ChunkReport, ...]:
-        """The last few thousand chunks, in order."""
+        """The last few hundred chunks, in order."""
         with self._changed:
             return tuple(self._conductor.figures.chunks)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.media.whole_files import whole_file
 
-MOST_SPANS = 20_000
+MOST_SPANS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
