@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.errors import BadInputError, BadPackError
+from engine.mapped_tensors import MappedTensors
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,8 @@ def map_weights(folder: Path, entry: ComponentEntry, module: nn.Module) -> None:
     """
     path = folder / entry.file
     try:
-        module.load_state_dict(load_file(path), strict=True, assign=True)
+        with MappedTensors(path) as file:
+            module.load_state_dict(file.all(), strict=True, assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise BadPackError(f"{path} does not fit {entry.kind}: {str(error).splitlines()[-1].strip()}") from error
 
@@ -146,8 +148,8 @@ def stored_numbers(folder: Path, entry: ComponentEntry) -> int:
     """How many numbers an entry's file holds, from its header alone; `BadPackError` where it is missing or garbled."""
     path = folder / entry.file
     try:
-        with safe_open(path, framework="pt") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+        with MappedTensors(path) as file:
+            return sum(map(math.prod, file.shapes.values()))
     except (OSError, SafetensorError) as error:
         raise BadPackError(f"{path} is missing or damaged ({error}); fetch the pack again") from error
 

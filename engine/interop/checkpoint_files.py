@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from engine.errors import BadInputError
+from engine.mapped_tensors import MappedTensors
 
 PICKLED_SUFFIXES: Final = (".pth", ".pt", ".bin")
 WEIGHT_SUFFIXES: Final = (".safetensors", *PICKLED_SUFFIXES)
@@ -55,8 +56,7 @@ class TensorReader:
         path = self.checkpoint.files[name]
         if path.suffix == ".safetensors":
             with opened(path) as file:
-                tensor: Tensor = file.get_tensor(name)
-                return tensor
+                return file.tensor(name)
         if path not in self._mapped or self._mapped_bytes > MAPPED_BYTES:
             self._mapped, self._mapped_bytes = {path: unpickled(path)}, 0
         tensor = self._mapped[path][name]
@@ -64,10 +64,10 @@ class TensorReader:
         return tensor
 
 
-def opened(path: Path) -> Any:
+def opened(path: Path) -> MappedTensors:
     """A safetensors file; `BadInputError` for what is none."""
     try:
-        return safe_open(path, framework="pt")
+        return MappedTensors(path)
     except (OSError, SafetensorError) as error:
         raise BadInputError(f"{path} is no whole safetensors file ({error}); fetch it again") from None
 
@@ -160,8 +160,7 @@ def _checkpoint(place: Path, paths: list[Path]) -> Checkpoint:
 
 def _safe_facts(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     with opened(path) as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        return {name: (tuple(part.get_shape()), str(part.get_dtype())) for name, part in slices.items()}
+        return {name: (shape, str(file.dtypes[name])) for name, shape in file.shapes.items()}
 
 
 def _pickled_facts(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:

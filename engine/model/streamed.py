@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from engine.errors import BadPackError
+from engine.mapped_tensors import MappedTensors
 from engine.model.block import Block
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
@@ -45,10 +46,8 @@ class BlocksOnDisk(nn.Module):
                 self._assign(self._nothing)
 
     def _read(self, layer: int) -> dict[str, Tensor]:
-        with safe_open(
-            self.path, framework="pt"
-        ) as file:  # opened anew, so that the pages of the last block are let go
-            weights = {name: file.get_tensor(f"{BLOCKS}{layer}.{name}") for name in self._names}
+        with MappedTensors(self.path) as file:  # mapped anew, so that the pages of the last block are let go
+            weights = {name: file.tensor(f"{BLOCKS}{layer}.{name}") for name in self._names}
         return weights if self.dtype is None else {name: weight.to(self.dtype) for name, weight in weights.items()}
 
     def _assign(self, weights: Mapping[str, Tensor]) -> None:
@@ -67,9 +66,8 @@ def transformer_on_disk(config: DitConfig, path: Path, dtype: torch.dtype | None
     _check(model, path)
     outside = [name for name in model.state_dict() if not name.startswith(BLOCKS)]
     model.blocks = BlocksOnDisk(config, path, dtype)  # type: ignore[assignment]
-    with safe_open(path, framework="pt") as file:
-        # a copy of each, so that nothing keeps the whole file mapped
-        weights = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in outside}
+    with MappedTensors(path) as file:  # a copy of each, so that nothing keeps the file mapped
+        weights = {name: file.tensor(name).to(torch.float32, copy=True) for name in outside}
     model.load_state_dict(weights, strict=False, assign=True)
     return model.eval().requires_grad_(False)
 
@@ -77,8 +75,8 @@ def transformer_on_disk(config: DitConfig, path: Path, dtype: torch.dtype | None
 def _check(model: Transformer, path: Path) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     try:
-        with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        with MappedTensors(path) as file:
+            found = file.shapes
     except (OSError, SafetensorError) as error:
         raise BadPackError(f"{path} is missing or damaged ({error}); fetch the pack again") from error
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
