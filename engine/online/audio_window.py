@@ -71,10 +71,14 @@ class SoundTrack:
             self._resampler = None
             self._append(rest_S)
 
-    def take(self, end_frame: int) -> None:
-        """Sound before `end_frame` belongs to chunks from now on; what is too old is forgotten."""
+    def take(self, end_frame: int, next_shown_frame: int | None = None) -> None:
+        """Sound before `end_frame` belongs to chunks from now on; what is too old is forgotten.
+
+        Nothing from `next_shown_frame` on is too old, however far ahead the chunks are.
+        """
         self._taken = max(self._taken, end_frame * SAMPLES_PER_FRAME)
-        surplus = min(self._taken - self._kept_samples - self._base, len(self._sound_S))
+        oldest = self._taken if next_shown_frame is None else min(self._taken, next_shown_frame * SAMPLES_PER_FRAME)
+        surplus = min(oldest - self._kept_samples - self._base, len(self._sound_S))
         if surplus > 0:
             self._sound_S = self._sound_S[surplus:].copy()
             self._base += surplus

@@ -120,8 +120,8 @@ class Conductor:
         if self.config.listen_lag_s is not None:
             most_samples = round(self.config.listen_lag_s * 24_000) + layout.chunk_frames * 1000
             self.figures.skipped_listen_samples += self.listen.drop_oldest_waiting(most_samples)
-        self.speak.take(end_frame)
-        self.listen.take(end_frame)
+        self.speak.take(end_frame, self.clock)
+        self.listen.take(end_frame, self.clock)
         if self.num_chunks:
             heard = SoundHeard(
                 speak_S=self.speak.between(first_frame, end_frame), listen_S=self.listen.between(first_frame, end_frame)
@@ -241,8 +241,8 @@ class Conductor:
 
     def _show(self, frame: ReadyFrame, is_repeat: bool, now_s: float) -> LiveFrame:
         index = self.clock
-        self.speak.take(index + 1)
-        self.listen.take(index + 1)
+        self.speak.take(index + 1, index)
+        self.listen.take(index + 1, index)
         self.clock += 1
         if not is_repeat:
             self.last_shown, self.last_latent = frame, frame.latent

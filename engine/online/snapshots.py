@@ -29,6 +29,7 @@ FORMAT_VERSION: Final = 1
 OUTLINE_NAME: Final = "session.json"
 TENSORS_NAME: Final = "session.safetensors"
 _MOST_OUTLINE_BYTES: Final = 4 * 2**20
+_MOST_AHEAD_FRAMES: Final = 3600 * 24  # a machine that is far too slow begins chunks far ahead of what it shows
 _COUNTERS: Final = ("clock", "next_latent", "next_frame", "num_chunks", "last_latent")
 
 
@@ -118,7 +119,7 @@ class Snapshot:
         indices = [frame.index for frame in made]
         if indices != sorted(set(indices)) or (indices and not conductor.clock <= indices[0] <= indices[-1]):
             raise ValueError("ready")
-        if not conductor.clock <= conductor.next_frame <= conductor.clock + 2 * conductor.most_ahead_frames:
+        if not conductor.clock <= conductor.next_frame <= conductor.clock + _MOST_AHEAD_FRAMES:
             raise ValueError("counters")
         for name, track in (("speak", conductor.speak), ("listen", conductor.listen)):
             track.restore(int(outline[name]["base"]), int(outline[name]["taken"]), self.tensors[name].numpy())

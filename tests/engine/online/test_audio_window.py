@@ -107,3 +107,13 @@ def test_a_track_that_is_full_refuses_and_keeps_what_it_has() -> None:
         track.push(SOUND[:5000])
     assert track.waiting_samples == 20_000
     track.push(SOUND[:4000])
+
+
+def test_what_is_still_to_be_shown_is_never_too_old() -> None:
+    """A slow machine begins chunks far ahead; the sound of all frames until then is still to be played."""
+    track = SoundTrack(kept_frames=4)
+    track.push(SOUND)
+    track.take(40, next_shown_frame=6)
+    assert np.array_equal(track.between(6, 40), SOUND[6000:40_000])
+    track.cut(6)
+    assert track.waiting_samples == 0
