@@ -130,7 +130,7 @@ class Life:
         assert len(conductor.speak._sound_S) < 8 * 24_000
 
 
-def live(seeds: range, folder: Path, num_acts: int = 30) -> None:
+def expect_good_lives(seeds: range, folder: Path, num_acts: int = 30) -> None:
     for seed in seeds:
         try:
             Life(seed, folder / "snapshot", is_paced=seed % 3 == 2).run(num_acts)
@@ -139,12 +139,12 @@ def live(seeds: range, folder: Path, num_acts: int = 30) -> None:
 
 
 def test_random_lives(tmp_path: Path) -> None:
-    live(range(200), tmp_path)
+    expect_good_lives(range(200), tmp_path)
 
 
 @pytest.mark.long
 def test_ten_thousand_random_lives(tmp_path: Path) -> None:
-    live(range(10_000), tmp_path)
+    expect_good_lives(range(10_000), tmp_path)
 
 
 def busy_threads(session: LiveSession, witness: Witness, num_frames: int, seed: int) -> None:
