@@ -44,7 +44,9 @@ SPREADS: dict[str, tuple[int, int, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize(
+    "spread", [pytest.param(name, marks=[pytest.mark.long] if SPREADS[name][0] > 2 else []) for name in SPREADS]
+)
 def test_a_spread_run_is_the_run_of_one_process(spread: str, alone: Path, tmp_path: Path) -> None:
     num_processes, num_samples, scale = SPREADS[spread]
     run_processes(functools.partial(run, tmp_path, config(num_samples, **scale)), num_processes)
