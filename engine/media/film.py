@@ -26,6 +26,9 @@ _ENCODER_OPTIONS: Final = {"libx264": {"crf": "17", "preset": "fast"}}
 _BIT_RATE: Final = 4_000_000  # for the encoders that have no constant quality
 _SOUND_BIT_RATE: Final = 128_000
 _KEYFRAME_FRAMES: Final = 48
+DISCLOSURE: Final = "AI generated with LPM Studio; not a recording of a person"
+"""What every film says of itself in its metadata, where players and checks look for it."""
+
 _BT709: Final = 1
 _LIMITED_RANGE: Final = 1
 _BICUBIC_ACCURATE: Final = 0x4 | 0x40000 | 0x4000  # swscale's flags; its fast default costs 16 dB
@@ -82,6 +85,7 @@ class FilmWriter:
         self._container = av.open(
             str(self._file.temporary), "w", format="mp4", container_options={"movflags": "+faststart"}
         )
+        self._container.metadata["comment"] = DISCLOSURE
         picture = self._container.add_stream(encoder, rate=FRAME_RATE_HZ, options=_ENCODER_OPTIONS.get(encoder))
         assert isinstance(picture, av.VideoStream)
         picture.width = picture.height = self._size_px

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 MOST_REQUESTS: Final = 32
 METERS_EVERY_FRAMES: Final = 6
 MOST_UNSHOWN_FRAMES: Final = 24
+MOST_HEARD_S: Final = 0.5
+"""After a stall only the newest of what a partner said is heard: the rest is past."""
+
 _WARM_UP_STEP_S: Final = 0.05
 _FIRST_FRAME_S: Final = 120.0
 
@@ -80,6 +83,7 @@ class LiveLoop:
         self._recording: Recording | None = None
         self._finished: list[Recording] = []
         self._size_px = 0
+        self._has_lost_sound = False
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
         """Play until `is_stopped`; a recording that is under way is finished. Raises what the session raises."""
@@ -149,14 +153,22 @@ class LiveLoop:
             self._watcher.troubled(str(error))
             return
         self._level.hear(packet_S)
+        most_samples = round(MOST_HEARD_S * self._microphone.rate_hz)
         if self._is_speaking_through:
             packet_S = self._held_back.through(packet_S)
         elif self._echo.is_echo(time.monotonic()):
-            packet_S = np.zeros_like(packet_S)
+            packet_S = np.zeros_like(packet_S[-most_samples:])
+        else:
+            packet_S = packet_S[-most_samples:]
         if not len(packet_S):
             return
         push = self._session.push_speak if self._is_speaking_through else self._session.push_listen
-        push(packet_S, self._microphone.rate_hz)
+        try:
+            push(packet_S, self._microphone.rate_hz)
+        except BadInputError:  # the session is minutes behind: what cannot wait any longer is not heard
+            if not self._has_lost_sound:
+                self._watcher.troubled("This machine is too busy to hear everything; close other programs.")
+            self._has_lost_sound = True
 
     # ------------------------------------------------------------------ requests
 

@@ -117,8 +117,10 @@ class LiveController(QObject):
             prompt=prompt,
             seed=project.seed,
         )
+        if not self._thread.begin(self.setup):
+            return False
         self._set_phase(LivePhase.OPENING)
-        return self._thread.begin(self.setup)
+        return True
 
     def end(self) -> None:
         """Close the session; a film that is being made is finished."""

@@ -27,7 +27,8 @@ from studio.views.live.live_controller import LivePhase
 from studio.views.live.live_meters import MeterPanel
 from studio.views.properties.form import fields, note, page
 
-_MOST_NAME: Final = 200
+_MOST_DIRECTION: Final = 200
+_LEAST_LETTERS: Final = 10
 
 
 class LiveControls(QWidget):
@@ -63,15 +64,18 @@ class LiveControls(QWidget):
         self.show_microphones(())
 
     def _fill(self) -> None:
-        self.use.addItem(self.tr("The character listens to it"), MicrophoneUse.LISTEN)
-        self.use.addItem(self.tr("The character says it"), MicrophoneUse.SPEAK)
+        self.use.addItem(self.tr("A voice it listens to"), MicrophoneUse.LISTEN)
+        self.use.addItem(self.tr("Its own voice"), MicrophoneUse.SPEAK)
         for voice in VOICES:
             self.voice.addItem(voice.label, voice)
+        for box in (self.microphone, self.use, self.voice):  # a long name of a device does not widen the panel
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(_LEAST_LETTERS)
         self.headphones.setToolTip(
             self.tr("Without them the microphone rests while the character speaks, so that it does not hear itself.")
         )
         self.direction.setPlaceholderText(self.tr("e.g. smiles, nods"))
-        self.direction.setMaxLength(_MOST_NAME)
+        self.direction.setMaxLength(_MOST_DIRECTION)
         self.direction.editingFinished.connect(lambda: self.directed.emit(self.direction.text().strip()))
         self.microphone.activated.connect(self._microphone_picked)
         self.live_button.setIconSize(QSize(16, 16))
@@ -83,9 +87,9 @@ class LiveControls(QWidget):
         inside, column = page()
         rows: list[tuple[str, QWidget]] = [
             (self.tr("Microphone"), self.microphone),
-            (self.tr("Its voice"), self.use),
+            (self.tr("Used as"), self.use),
             ("", self.headphones),
-            (self.tr("Typed lines"), self.voice),
+            (self.tr("Says lines as"), self.voice),
             (self.tr("Direction"), self.direction),
         ]
         column.addLayout(fields(rows))
@@ -149,19 +153,15 @@ class LiveControls(QWidget):
         self.microphone.addItem(self.tr("Look for microphones again"), "look")
         self.microphone.setCurrentIndex(max(self.microphone.findText(before), 0))
         self._picked = self.microphone.currentIndex()
-        has_none = not found
-        self.device_note.setText(
-            self.tr("No microphone was found here. Connect one and look again, or let a sound file be heard.")
-            if has_none
-            else ""
-        )
-        self.device_note.setVisible(has_none)
+        self._has_device = bool(found)
+        self._refresh_note()
 
     def pick_file(self, path: Path) -> None:
         """Let a sound file be the microphone."""
         self.microphone.insertItem(0, path.name, file_microphone(path))
         self.microphone.setCurrentIndex(0)
         self._picked, self._was_picked = 0, True
+        self._refresh_note()
 
     def show_phase(self, phase: LivePhase, facts: LiveFacts | None) -> None:
         """What can be pressed now, and what the session is."""
@@ -195,6 +195,13 @@ class LiveControls(QWidget):
             self.record_button.setText(self.tr("Stop recording") + f"  {minutes}:{seconds:02d}")
         self._dress()
 
+    def _refresh_note(self) -> None:
+        """Say what is missing, as long as it is."""
+        is_missing = not self._has_device and self.chosen_microphone is None
+        words = self.tr("No microphone was found here. Connect one and look again, or let a sound file be heard.")
+        self.device_note.setText(words if is_missing else "")
+        self.device_note.setVisible(is_missing)
+
     def _engine_words(self, facts: LiveFacts) -> str:
         words = [
             self.tr("{pack} at {size} px, first picture after {seconds:.1f} s.").format(
@@ -224,6 +231,7 @@ class LiveControls(QWidget):
         data = self.microphone.itemData(row)
         if data not in ("file", "look"):
             self._picked, self._was_picked = row, True
+            self._refresh_note()
             return
         self.microphone.setCurrentIndex(self._picked)
         if data == "look":

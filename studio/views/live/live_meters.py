@@ -25,8 +25,10 @@ class MeterPanel(QWidget):
         self.level.setAccessibleName(self.tr("Level of the microphone"))
         names = {
             "late": (
-                self.tr("Frames not ready"),
-                self.tr("Pictures that were shown twice because the next was not ready."),
+                self.tr("Dropped frames"),
+                self.tr(
+                    "Frames whose picture was not ready in time: the one before was shown again, the sound went on."
+                ),
             ),
             "factor": (self.tr("Work a second"), self.tr("Seconds of work of the busiest stage for a second of film.")),
             "reaction": (self.tr("Sound to picture"), self.tr("From a sound to the first picture that knows of it.")),

@@ -79,6 +79,8 @@ class StageMeter(QWidget):
                 painter.drawRoundedRect(QRectF(left, track.top(), max(ms * scale, 2.0), _BAR_PX), 3, 3)
             start_ms += ms or 0.0
             self._draw_words(painter, middle, self._word(stage) if stage else self.tr("Chunk"), ms)
+        if not self._stages_ms:
+            return
         over = track.left() + self._budget_ms * scale
         painter.setPen(QColor(colors.playhead))
         painter.drawLine(round(over), 4, round(over), self.height() - 4)

@@ -1,5 +1,6 @@
 """The Live workspace on a real session of a small random pack: it hears, speaks typed lines, is interrupted, and films itself."""
 
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,16 +18,17 @@ from engine.media.film_reading import probe_film
 from engine.media.sound import read_sound, write_wav
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
 from studio.app import Machinery, Studio
+from studio.live.live_loop import MOST_HEARD_S, LiveLoop, LiveWatcher
 from studio.live.recording import Recorded
-from studio.live.setup import MicrophoneUse
-from studio.live.sound_files import FileLoudspeaker, file_microphone
+from studio.live.setup import LiveSetup, MicrophoneUse
+from studio.live.sound_files import FileLoudspeaker, FileMicrophone, file_microphone
 from studio.live.sound_ports import Loudspeaker, MicrophoneChoice
 from studio.live.typed_voice import say
 from studio.playback.clocks import SilentClock
 from studio.project.store import ProjectStore
 from studio.settings import Settings
 from studio.views.live.live_controller import LivePhase
-from tests.engine.small_pack import write_small_pack
+from tests.engine.small_pack import small_character, write_small_pack
 from tests.studio.conftest import StandInEngine, tone
 
 WAIT_MS = 30_000
@@ -227,6 +229,36 @@ def test_the_window_lives_while_a_session_opens_and_a_failure_is_one_message(
     until(qtbot, lambda: studio.live.phase is LivePhase.CLOSED)
     timer.stop()
     assert "damaged" in studio.window.message.text
+
+
+@dataclass
+class FullSession:
+    """A session that takes no more sound."""
+
+    chunk_frames: int = 12
+    asked: int = 0
+
+    def push_listen(self, packet_S: NDArray[np.float32], rate_hz: int) -> None:
+        self.asked += len(packet_S)
+        raise engine.errors.BadInputError("120 s of sound are waiting; pull frames before pushing more")
+
+
+def test_a_machine_that_is_minutes_behind_loses_sound_and_not_the_session(
+    ports: FilePorts, pack: engine.LoadedPack
+) -> None:
+    session, troubles, times = FullSession(), list[str](), iter([0.0, 60.0, 120.0])
+    assert ports.microphone is not None
+    choice = file_microphone(ports.microphone)
+    setup = LiveSetup(character=small_character(), pack="small", microphone=choice)
+    watcher = LiveWatcher(
+        opened=lambda facts: None, show=lambda frame: None, metered=lambda meters: None, troubled=troubles.append
+    )
+    microphone = FileMicrophone(ports.microphone, lambda: next(times))
+    loop = LiveLoop(session, setup, microphone, FileLoudspeaker(ports.heard), queue.Queue(), watcher)  # type: ignore[arg-type]
+    for _ in range(3):
+        loop._hear()
+    assert session.asked == 2 * round(MOST_HEARD_S * SOUND_RATE_HZ)
+    assert len(troubles) == 1 and "too busy" in troubles[0]
 
 
 def voiced_s(sound_S: NDArray[np.float32]) -> float:

@@ -6,11 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from engine import LiveFrame, LiveState
 from engine.errors import BadInputError
+from engine.media.film import DISCLOSURE
 from engine.media.film_reading import probe_film, read_film_frames
 from engine.media.sound import read_sound, write_wav
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
@@ -171,6 +173,8 @@ def test_a_films_sound_and_picture_change_in_the_same_frame(tmp_path: Path) -> N
     facts = probe_film(tmp_path / "film.mp4")
     assert facts.num_frames == 75
     assert abs(facts.sound_s - facts.video_s) <= 1 / FRAME_RATE_HZ
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert film.metadata["comment"] == DISCLOSURE  # it says what it is wherever it goes
     frames_THWC = np.stack(list(read_film_frames(tmp_path / "film.mp4")))
     first_bright = int(np.argmax(frames_THWC[:, 10, 24, 0] > 125))
     loud_s = float(np.argmax(np.abs(read_sound(tmp_path / "film.mp4")) > 0.2)) / SOUND_RATE_HZ
