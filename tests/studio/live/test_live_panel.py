@@ -243,9 +243,7 @@ class FullSession:
         raise engine.errors.BadInputError("120 s of sound are waiting; pull frames before pushing more")
 
 
-def test_a_machine_that_is_minutes_behind_loses_sound_and_not_the_session(
-    ports: FilePorts, pack: engine.LoadedPack
-) -> None:
+def test_a_machine_that_is_minutes_behind_loses_sound_and_not_the_session(ports: FilePorts) -> None:
     session, troubles, times = FullSession(), list[str](), iter([0.0, 60.0, 120.0])
     assert ports.microphone is not None
     choice = file_microphone(ports.microphone)
