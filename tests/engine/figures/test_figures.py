@@ -9,6 +9,7 @@ from engine.figures.flops import audio_rows, forward_flops
 from engine.figures.memory import cache_bytes, matrix_numbers, memory_by_precision
 from engine.figures.parameters import part_of, transformer_parameters
 from engine.figures.workload import Workload, size_named, workload_for
+from engine.model.attend import using
 from engine.model.transformer import DitInputs, Transformer
 from engine.model_config import AudioWindow, DitConfig, dit_preset
 from engine.references import ReferenceLatents
@@ -62,7 +63,7 @@ def inputs_for(work: Workload) -> DitInputs:
 
 def counted_flops(model: Transformer, inputs: DitInputs) -> dict[str, int]:
     """What torch counts, by module."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), using("math"), FlopCounterMode(display=False) as counter:
         model(inputs)
     return {module: sum(operations.values()) for module, operations in counter.get_flop_counts().items()}
 
