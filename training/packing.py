@@ -28,10 +28,11 @@ BASE_SETTINGS = BaseSettings(
     history_latents=1,
     overlap_latents=0,
     num_steps=1,
+    history_keep=0.6,
     history_error=parts.HISTORY_ERROR,
     shift=5.0,
     max_references=3,
-    guidance=GuidanceScales(text=2.0, speak=2.0, listen=2.0),
+    guidance=GuidanceScales(text=2.0, speak=2.0, listen=3.0),
 )
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
