@@ -15,7 +15,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QCursor
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,13 +35,21 @@ SPOKEN_MS = 2_500
 PATIENCE_S = 120
 
 
+def wait(wait_ms: int) -> None:
+    """Let the window live for a while; `QTest.qWait` would hold the interpreter, and the session's threads with it."""
+    ends_s = time.monotonic() + wait_ms / 1000
+    while time.monotonic() < ends_s:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
 def wait_until(is_so: Callable[[], bool]) -> None:
     """Let the window live until it is so."""
     gives_up_s = time.monotonic() + PATIENCE_S
     while not is_so():
         if time.monotonic() > gives_up_s:
             raise SystemExit("the session did not come this far; is this machine busy with something else?")
-        QTest.qWait(20)
+        wait(20)
 
 
 def take(target: Path, voice: Path | None, films: Path | None) -> None:
@@ -58,18 +65,18 @@ def take(target: Path, voice: Path | None, films: Path | None) -> None:
         studio.window.show()
         QCursor.setPos(0, 0)  # nothing is hovered over
         studio.window.actions_by_name["live"].trigger()
-        QTest.qWait(2000)
+        wait(2000)
         live = studio.window.live
         live.controls.pick_file(voice or partner_of(studio, Path(folder)))
         live.controls.live_button.click()
         wait_until(lambda: studio.live.phase is LivePhase.OPEN)
         live.controls.record_button.click()
-        QTest.qWait(LISTENED_MS)
+        wait(LISTENED_MS)
         live.stage.said.emit(LINE)
         wait_until(lambda: live.stage.ribbon.state == "responding")
-        QTest.qWait(SPOKEN_MS)
+        wait(SPOKEN_MS)
         studio.window.grab().save(str(target))
-        QTest.qWait(SPOKEN_MS)
+        wait(SPOKEN_MS)
         studio.close()
         for film in Path(folder).glob("* live *.mp4"):
             shutil.copyfile(film, (films or Path(folder)) / film.name.replace(" ", "-"))
