@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(words)
     except (KeyboardInterrupt, CancelledError):
-        sys.stderr.write("lpm: stopped; nothing was written\n")
+        sys.stderr.write("lpm: stopped; no half-made file stands under its final name\n")
         return INTERRUPTED
     except LpmError as error:
         sys.stderr.write(f"lpm: {one_line(str(error))}\n")

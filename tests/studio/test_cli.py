@@ -237,7 +237,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals) -> 
         process.send_signal(number)
         told, written = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert written == "lpm: stopped; nothing was written\n"
+    assert written == "lpm: stopped; no half-made file stands under its final name\n"
     assert "--resume goes on" in told or not told
     assert not list(tmp_path.iterdir())
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.flow.noising import add_noise, velocity_target
 from engine.model.transformer import DitInputs, Transformer
 from engine.model_config import AudioWindow, DitConfig
+from engine.packs import fill_from_file
 from engine.references import ReferenceLatents
 from training.distributed.layout import ScaleConfig
 from training.loader import numbered_batches
@@ -96,7 +97,7 @@ class SmallTask:
         save_file(tensors, folder / "model.safetensors")
 
     def start_from(self, folder: Path) -> None:
-        raise NotImplementedError
+        fill_from_file(folder / "model.safetensors", self.model)
 
 
 def config(num_samples: int, num_steps: int = 3, **scale: Any) -> TrainerConfig:
