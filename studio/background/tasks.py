@@ -72,12 +72,27 @@ class TaskRunner(QObject):
         self._pool.setMaxThreadCount(2)
         self._tasks: set[Task] = set()
 
-    def run(self, work: Work, on_success: Callable[[Any], None], on_failure: Callable[[str], None]) -> Task:
-        """Start `work(report, should_stop)`; one of the two callables is called later, on the main thread."""
+    def run(
+        self,
+        work: Work,
+        on_success: Callable[[Any], None],
+        on_failure: Callable[[str], None],
+        *,
+        on_progress: Report | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> Task:
+        """Start `work(report, should_stop)`; one of the first two callables is called later, on the main thread.
+
+        Whoever listens must be named here: work that fails at once has ended before this returns.
+        """
         task = Task(self)
         self._tasks.add(task)
         task.succeeded.connect(on_success)
         task.failed.connect(on_failure)
+        if on_progress is not None:
+            task.progressed.connect(on_progress)
+        if on_end is not None:
+            task.ended.connect(on_end)
         task.ended.connect(lambda: self._forget(task))
         self._pool.start(_Runnable(task, work))
         return task

@@ -102,14 +102,13 @@ class RenderController(QObject):
         stretch = (timeline.in_frame or 0, timeline.out_frame or timeline.num_frames)
         project_path = self._session.path
         self._set_state(RenderState.EXPORTING)
-        task = self._tasks.run(
+        self._export_task = self._tasks.run(
             lambda report, should_stop: export_film(project_path, path, stretch, report, should_stop),
             self.exported.emit,
             self.failed.emit,
+            on_progress=self.export_progressed.emit,
+            on_end=self._export_ended,
         )
-        self._export_task = task
-        task.progressed.connect(self.export_progressed)
-        task.ended.connect(self._export_ended)
 
     def _forget_speed(self) -> None:
         self.seconds_per_second = None
