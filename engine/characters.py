@@ -20,12 +20,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.digests import array_digest
 from engine.errors import BadInputError, CharacterError
 from engine.locations import character_dirs
 from engine.media.pictures import read_picture, read_picture_size
@@ -81,6 +83,11 @@ class Reference:
     subtype: str
     picture_HWC: NDArray[np.uint8]
     path: Path
+
+    @cached_property
+    def picture_digest(self) -> str:
+        """The hash of the picture, found once."""
+        return array_digest(self.picture_HWC)
 
 
 @dataclass(frozen=True, kw_only=True)

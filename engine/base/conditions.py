@@ -4,27 +4,21 @@ The two are apart so that a window can be recognised by what it is told without 
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.base.continuation import WindowPlan
 from engine.base.film_clock import FilmClock
 from engine.base.job import SAMPLES_PER_FRAME, PerformJob
-from engine.characters import Character, Reference
+from engine.characters import Reference
+from engine.directed_references import DirectedReferences
 from engine.encoders.protocol import AudioRows
-from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
-from engine.media.pictures import square_crop
 from engine.media.samples import Samples, excerpt
 from engine.model_config import AudioWindow
-from engine.references import ReferenceLatents
-
-REFERENCE_ORDER = ("global", "expression", "view")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +31,10 @@ class HeardSound:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowTold:
-    """What one window is told, as a person would recognise it."""
+    """What one window is told and shown, as a person would recognise it."""
 
     text: str
+    references: tuple[Reference, ...]
     speak: HeardSound
     listen: HeardSound
 
@@ -60,19 +55,16 @@ class JobConditions:
         self.pack, self.job = pack, job
         self.clock = FilmClock(pack.codec)
         self.speak_S, self.listen_S = job.track("speak"), job.track("listen")
-        self.chosen_references = choose_references(job.character, pack.base.max_references)
+        self.references = DirectedReferences(pack, job.character, pack.base.max_references)
         self._texts: dict[str, Tensor] = {}
-
-    @cached_property
-    def references(self) -> ReferenceLatents:
-        """The character's references, encoded when they are first needed."""
-        return encode_references(self.pack, self.chosen_references)
 
     def told(self, plan: WindowPlan) -> WindowTold:
         """What a window is told; its text is the one that holds in most of what it makes anew."""
         made_from, made_to = (self.clock.start_frame(plan.start + place) for place in (plan.history, plan.num_latents))
+        text = self.job.prompt_for(made_from, made_to)
         return WindowTold(
-            text=self.job.prompt_for(made_from, made_to),
+            text=text,
+            references=self.references.chosen(text),
             speak=self._heard(self.pack.speak_encoder, self.speak_S, plan, self._windows[0]),
             listen=self._heard(self.pack.listen_encoder, self.listen_S, plan, self._windows[1]),
         )
@@ -106,26 +98,3 @@ class JobConditions:
         num_rows = window.rows_before + plan.num_latents * window.rows_per_latent + window.rows_after
         start_frame = self.clock.start_frame(plan.start) - window.rows_before * encoder.frames_per_row
         return start_frame, num_rows
-
-
-def as_pixels(picture_HWC: NDArray[np.uint8], size_px: int) -> Tensor:
-    """A picture as pixels [1, 3, size, size] in [-1, 1]."""
-    resized = square_crop(picture_HWC, size_px)
-    return rearrange(torch.from_numpy(resized), "h w c -> 1 c h w").float() / 127.5 - 1.0
-
-
-def choose_references(character: Character, most: int) -> tuple[Reference, ...]:
-    """The references that a pack is shown, at most so many, the global one first; `CharacterError` without a global one."""
-    if "global" not in {str(reference.kind) for reference in character.references}:
-        raise CharacterError(f"{character.name} has no global reference picture; add one to its character.toml")
-    ordered = sorted(character.references, key=lambda reference: REFERENCE_ORDER.index(str(reference.kind)))
-    return tuple(ordered[:most])
-
-
-def encode_references(pack: LoadedPack, references: tuple[Reference, ...]) -> ReferenceLatents:
-    """References as latents."""
-    pixels_RCHW = torch.cat([as_pixels(reference.picture_HWC, pack.size_px) for reference in references])
-    latents_RCHW = pack.codec.encode_still(pixels_RCHW).float()
-    return ReferenceLatents.of_names(
-        latents_RCHW, [(str(reference.kind), reference.subtype) for reference in references]
-    )

@@ -9,27 +9,23 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.base.conditions import WindowTold
 from engine.base.continuation import WindowPlan
 from engine.base.job import PerformJob
 from engine.base.settings import BaseSettings
-from engine.characters import Reference
+from engine.digests import array_digest
 from engine.loaded_pack import LoadedPack
 
-ARITHMETIC = 1  # raised whenever the engine makes other latents from the same inputs
+ARITHMETIC = 2  # raised whenever the engine makes other latents from the same inputs
 
 
 def film_fingerprint(
     pack: LoadedPack,
     settings: BaseSettings,
     job: PerformJob,
-    references: tuple[Reference, ...],
     number_format: str,
 ) -> str:
-    """What all windows of a film depend on: weights, settings, the character's pictures, the first frame and the seed."""
+    """What all windows of a film depend on: weights, settings, the character's portrait, the first frame and the seed."""
     first_HWC = job.first_frame_HWC
     return _digest(
         {
@@ -38,7 +34,7 @@ def film_fingerprint(
             "components": [asdict(entry) for entry in pack.manifest.components],
             "settings": asdict(settings),
             "size_px": pack.size_px,
-            "references": [[str(each.kind), each.subtype, array_digest(each.picture_HWC)] for each in references],
+            "portrait": array_digest(job.character.global_picture_HWC),
             "first_frame": None if first_HWC is None else array_digest(first_HWC),
             "seed": job.seed,
         }
@@ -55,6 +51,7 @@ def window_fingerprint(before: str, plan: WindowPlan, told: WindowTold) -> str:
             "before": before,
             "latents": [plan.start, plan.num_latents, plan.history, plan.overlap],
             "text": told.text,
+            "references": [[str(each.kind), each.subtype, each.picture_digest] for each in told.references],
             "sound": [[each.first_frame, array_digest(each.sound_S)] for each in (told.speak, told.listen)],
         }
     )
@@ -64,13 +61,6 @@ def noise_seed(seed: int, window: int) -> int:
     """The seed of one window's noise: it depends on nothing that was drawn before."""
     digest = hashlib.sha256(f"window noise {seed} {window}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
-
-
-def array_digest(values: NDArray[np.uint8] | NDArray[np.float32]) -> str:
-    """The hash of an array's shape, kind and numbers."""
-    contiguous = np.ascontiguousarray(values)
-    head = f"{contiguous.dtype.str} {contiguous.shape} ".encode()
-    return hashlib.sha256(head + contiguous.tobytes()).hexdigest()
 
 
 def _digest(facts: dict[str, Any]) -> str:

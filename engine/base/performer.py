@@ -14,7 +14,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.base.conditions import JobConditions, WindowConditions, WindowTold, as_pixels
+from engine.base.conditions import JobConditions, WindowConditions, WindowTold
 from engine.base.continuation import WindowPlan, blend, plan_windows
 from engine.base.film_clock import FilmClock
 from engine.base.fingerprints import film_fingerprint, noise_seed, window_fingerprint
@@ -29,6 +29,7 @@ from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.loaded_pack import LoadedPack
 from engine.model.transformer import DitInputs
+from engine.pixels import as_pixels
 from engine.precision import fast_autocast, number_format
 from engine.references import ReferenceLatents
 
@@ -82,9 +83,7 @@ class Performer:
         with fast_autocast(self.device):
             tail_FCHW = self._first_frame_latent()
         tail_start, final_end = -1, 0
-        fingerprint = film_fingerprint(
-            self.pack, self.settings, self.job, self.conditions.chosen_references, number_format(self.device)
-        )
+        fingerprint = film_fingerprint(self.pack, self.settings, self.job, number_format(self.device))
         self._count("references")
         for window, plan in enumerate(plan_windows(self.clock.num_latents(self.job.num_frames), self.settings)):
             if self.should_stop():
@@ -117,7 +116,7 @@ class Performer:
     def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail_FCHW: Tensor, tail_start: int) -> Tensor:
         """A window's latents [F, C, h, w]: made from noise behind the tail, blended with it where they overlap."""
         with fast_autocast(self.device):
-            references = self.conditions.references
+            references = self.conditions.references.latents(told.text)
             self._count("references")
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")

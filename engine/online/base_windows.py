@@ -60,6 +60,7 @@ class BaseWindows:
     def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
         """A chunk's final latents [1, F, C, H, W] at `first_latent`, going back to it first."""
         self.tail.truncate(first_latent)
+        self.references = conditions.references or self.references
         history_BFCHW = recalled(
             self.tail.last(self.history_latents),
             global_latent(self.references),

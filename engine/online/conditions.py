@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from engine.references import ReferenceLatents
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkConditions:
     """Conditions of `num_latents` new latents.
 
     Rows of sound begin `rows_before` of the model's windows, and `ChunkGenerator.history_latents` latents, before the chunk.
+    references: the pictures that are shown from this chunk on; None where the generator's own stay.
     effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
     """
 
@@ -17,4 +20,5 @@ class ChunkConditions:
     text_BSD: Tensor
     speak_BAD: Tensor
     listen_BAD: Tensor
+    references: ReferenceLatents | None = None
     effort: int = 0

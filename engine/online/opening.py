@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.base.conditions import as_pixels, choose_references, encode_references
 from engine.characters import Character
+from engine.directed_references import DirectedReferences
 from engine.encoders.protocol import AudioRows
 from engine.errors import BadInputError
 from engine.loaded_pack import LoadedPack
@@ -26,6 +26,7 @@ from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.online.session import MOST_IN_FLIGHT, LiveSession, SessionStages
 from engine.online.stages import ConditionEncoder, SoundReach, StreamingDecoder
+from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
 
@@ -45,17 +46,18 @@ def open_session(character: Character, pack: LoadedPack, config: LiveConfig | No
     slack_latents = -(-most_ahead_frames // pack.codec.frames_per_latent) + MOST_IN_FLIGHT * chunk_latents
     with torch.no_grad(), fast_autocast(device):
         most_references = pack.online.settings.max_references if pack.online else pack.base.max_references
-        references = encode_references(pack, choose_references(character, most_references))
+        references = DirectedReferences(pack, character, most_references)
         portrait_BCHW = pack.codec.encode_still(
             as_pixels(character.global_picture_HWC, pack.size_px).to(device)
         ).float()
-        generator = _generator(pack, config, references, portrait_BCHW, slack_latents)
+        generator = _generator(pack, config, references.latents(config.prompt), portrait_BCHW, slack_latents)
         decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents)
     model_config = pack.online.backbone.config if pack.online else pack.transformer.config
     history_frames = generator.history_latents * pack.codec.frames_per_latent
     reaches = _sound_reaches(pack, model_config, history_frames, chunk_latents + generator.history_latents)
     encoder = ConditionEncoder(
         text_encoder=pack.text_encoder,
+        references=references,
         encoders=(pack.speak_encoder, pack.listen_encoder),
         reaches=reaches,
         config=model_config,

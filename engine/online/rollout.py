@@ -80,6 +80,8 @@ class CausalModel:
         self.truncate(first_latent)
         if self.cache.length != first_latent:
             raise ValueError(f"a history of {self.cache.length} latents cannot go on at latent {first_latent}")
+        if conditions.references is not None and conditions.references is not self.references:
+            self.refresh_references(conditions.references)
         with torch.no_grad():
             context = self.cache.context(self.reference_context)
             return OpenChunk(conditions=conditions, context=context, guess=self._guess())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.codec.protocol import DecoderState, VideoCodec
+from engine.directed_references import DirectedReferences
 from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadInputError
 from engine.model_config import DitConfig
@@ -45,11 +46,12 @@ class ChunkTold:
 
 
 class ConditionEncoder:
-    """Sound and words to features. The text's rows are kept until another text comes."""
+    """Sound and words to features, and the references that the words call for. A text's rows are kept until another comes."""
 
     def __init__(
         self,
         text_encoder: TextRows,
+        references: DirectedReferences,
         encoders: tuple[AudioRows, AudioRows],
         reaches: tuple[SoundReach, SoundReach],
         config: DitConfig,
@@ -57,7 +59,8 @@ class ConditionEncoder:
         history_latents: int,
     ) -> None:
         """`encoders` and `reaches` are those of speaking and listening; a generator's history is told too."""
-        self.text_encoder, self.encoders, self.reaches = text_encoder, encoders, reaches
+        self.text_encoder, self.references = text_encoder, references
+        self.encoders, self.reaches = encoders, reaches
         self._windows = (config.speak_window, config.listen_window)
         self._history_frames, self._history_latents = history_frames, history_latents
         self._text: tuple[str, Tensor] | None = None
@@ -82,6 +85,7 @@ class ConditionEncoder:
             text_BSD=self._encode_text(told.text),
             speak_BAD=rows[0],
             listen_BAD=rows[1],
+            references=self.references.latents(told.text),
             effort=told.effort,
         )
 

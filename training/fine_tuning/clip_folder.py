@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.base.conditions import as_pixels
 from engine.encoders.protocol import AudioRows
 from engine.errors import BadInputError
 from engine.loaded_pack import LoadedPack
 from engine.media.film_reading import probe_film, read_film_frames
 from engine.media.pictures import read_picture, square_crop
 from engine.media.sound import read_sound
+from engine.pixels import as_pixels
 from engine.precision import fast_autocast
 from engine.shapes import FRAME_RATE_HZ
 from training.data.windows import ClipFeatures
