@@ -84,10 +84,13 @@ def realism_loss(critic: Critic, true_BFCHW: Tensor, made_BFCHW: Tensor, referen
     return functional.softplus(true_judged - critic(made_BFCHW, reference_BCHW)).mean()
 
 
-def balanced(adversarial: Tensor, others: Tensor, made_BFCHW: Tensor, share: float) -> Tensor:
-    """The adversarial cost, weighed so that it pulls on `made_BFCHW` with `share` of the pull of the other costs."""
-    pull_of_others, pull = (
-        torch.autograd.grad(cost, made_BFCHW, retain_graph=True)[0].detach().norm() for cost in (others, adversarial)
-    )
-    weighed: Tensor = share * (pull_of_others / (pull + 1e-8)).clamp(max=1e4) * adversarial
+def balanced(cost: Tensor, others: Tensor, made_BFCHW: Tensor, share: float) -> Tensor:
+    """A stand-in for `cost` that pulls on `made_BFCHW` with `share` of the pull of the other costs. Its value is zero.
+
+    Its gradient is found once, here; whatever lies between `made_BFCHW` and the cost is not gone through again.
+    """
+    pull_of_others_BFCHW = torch.autograd.grad(others, made_BFCHW, retain_graph=True)[0]
+    pull_BFCHW = torch.autograd.grad(cost, made_BFCHW, retain_graph=True)[0]
+    scale = share * pull_of_others_BFCHW.norm() / (pull_BFCHW.norm() + 1e-8)
+    weighed: Tensor = (scale.clamp(max=1e4) * pull_BFCHW * (made_BFCHW - made_BFCHW.detach())).sum()
     return weighed

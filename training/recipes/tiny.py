@@ -137,10 +137,13 @@ def tiny_base(places: Places) -> Run:
 
 
 def tiny_base_adversarial(places: Places) -> Run:
-    """The base further, with a critic that wants films to look real: sharp faces from a single step."""
+    """The base further, held to what it looks like, with a critic that wants films to look real: faces from a single step."""
     task = AdversarialBaseTask(
-        base_task=_base_task(places, WindowConfig(rollout_windows=7, own_history_share=0.8)),
+        base_task=_base_task(
+            places, WindowConfig(rollout_windows=7, own_history_share=0.8, extra_references_share=0.7)
+        ),
         critic=LatentCritic(parts.CODEC.latent_channels),
+        codec=parts.trained_codec(places.parts),
     )
     config = TrainerConfig(
         num_steps=1500,

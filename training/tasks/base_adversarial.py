@@ -1,4 +1,4 @@
-"""Adversarial post-training of the base model: the flow-matching task with a critic beside it, both trained in each step."""
+"""Post-training of the base model's single step: the flow-matching task beside what its answers look like, decoded and to a critic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from engine.codec.folded_vae import FoldedVae
 from engine.packs import fill_from_file, save_weights
 from training.objectives.adversarial import (
     AdversarialConfig,
@@ -16,8 +17,9 @@ from training.objectives.adversarial import (
     frozen,
     realism_loss,
 )
+from training.objectives.pictures import PictureConfig, choose_latents, drawn, picture_loss, picture_weights
 from training.parallel import World
-from training.tasks.base_model import BaseModelTask
+from training.tasks.base_model import BaseModelTask, Made
 
 CRITIC_FILE = "latent_critic.safetensors"
 
@@ -28,7 +30,9 @@ class AdversarialBaseTask:
 
     base_task: BaseModelTask
     critic: LatentCritic
+    codec: FoldedVae
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    pictures: PictureConfig = field(default_factory=PictureConfig)
 
     def __post_init__(self) -> None:
         self._both = nn.ModuleDict({"base": self.base_task.model, "critic": self.critic})
@@ -59,24 +63,47 @@ class AdversarialBaseTask:
         return self.base_task.batches(first_sample, batch_samples, world, num_workers)
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """The base's costs with realism beside them, and the critic's own cost on what was made."""
+        """The base's costs with pictures and realism beside them, and the critic's own cost on what was made."""
         made = self.base_task.make(batch, generator)
         judged = made.is_own_B.nonzero()[:, 0]
         if not len(judged):
             return made.losses
+        pictures = self._pictures(batch, made, judged[: self.pictures.most_samples], generator)
         true_BFCHW, made_BFCHW = batch["latents_FCHW"][judged], made.film_BFCHW[judged]
         reference_BCHW = batch["references_RCHW"][judged, 0]
         realism = realism_loss(frozen(self.critic), true_BFCHW, made_BFCHW, reference_BCHW)
-        weighed = balanced(realism, made.losses["loss"], made.velocity_BFCHW, self.adversarial.share)
+        pulls = [
+            balanced(cost, made.losses["loss"], made.velocity_BFCHW, share)
+            for cost, share in ((pictures, self.pictures.share), (realism, self.adversarial.share))
+        ]
         judgement = critic_loss(
             self.adversarial, self.critic, true_BFCHW, made_BFCHW.detach(), reference_BCHW, generator
         )
         return {
             **made.losses,
-            "loss": made.losses["loss"] + weighed + judgement,
+            "loss": made.losses["loss"] + sum(pulls) + judgement,
+            "pictures": pictures.detach(),
             "realism": realism.detach(),
             "critic": judgement.detach(),
         }
+
+    def _pictures(self, batch: dict[str, Tensor], made: Made, shown: Tensor, generator: torch.Generator) -> Tensor:
+        """What some of the windows look like, against what their truth does."""
+        frames = batch["latents_FCHW"].shape[1]
+        is_new_BF = torch.arange(frames)[None] >= batch["history"][shown, None]
+        chosen_B = choose_latents(is_new_BF, generator)
+        samples_B = torch.arange(len(shown))
+        with torch.no_grad():
+            target_BTCHW = drawn(self.codec, batch["latents_FCHW"][shown], chosen_B)
+        weight_B11HW = picture_weights(
+            self.pictures,
+            batch["mouth_FHW"][shown][samples_B, chosen_B],
+            batch["eyes_FHW"][shown][samples_B, chosen_B],
+            target_BTCHW.shape[-1],
+        )
+        return picture_loss(
+            self.pictures, drawn(self.codec, made.film_BFCHW[shown], chosen_B), target_BTCHW, weight_B11HW
+        )
 
     def measure(self) -> dict[str, float]:
         """The base's measures."""

@@ -50,6 +50,7 @@ def test_the_pull_is_a_share_of_the_other_costs() -> None:
     made = torch.tensor([1.0, 2.0], requires_grad=True)
     others, adversarial = (3 * made).sum(), (1e-3 * made).sum()
     weighed = balanced(adversarial, others, made, share=0.5)
+    assert weighed == 0
     pull = torch.autograd.grad(weighed, made)[0]
     torch.testing.assert_close(pull, torch.full((2,), 1.5), rtol=1e-3, atol=0)
 

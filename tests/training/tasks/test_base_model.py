@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.codec.folded_vae import FoldedVae
 from tests.engine.small_pack import CODEC
 from tests.training.tasks.small_base import small_base_task
 from training.objectives.adversarial import LatentCritic
@@ -40,10 +41,15 @@ def test_measures_leave_the_own_history_of_training_alone(task: BaseModelTask) -
     assert torch.equal(before, task.make(second, torch.Generator().manual_seed(1)).film_BFCHW)
 
 
+def post_trained(task: BaseModelTask) -> AdversarialBaseTask:
+    codec = FoldedVae(CODEC).requires_grad_(False)
+    return AdversarialBaseTask(base_task=task, critic=LatentCritic(CODEC.latent_channels, width=8), codec=codec)
+
+
 def test_a_step_with_a_critic_trains_both(task: BaseModelTask) -> None:
-    both = AdversarialBaseTask(base_task=task, critic=LatentCritic(CODEC.latent_channels, width=8))
+    both = post_trained(task)
     losses = both.loss(next(both.batches(0, 3, World(rank=0, size=1), 0)), torch.Generator().manual_seed(0))
-    assert {"loss", "velocity", "realism", "critic"} <= set(losses)
+    assert {"loss", "velocity", "pictures", "realism", "critic"} <= set(losses)
     losses["loss"].backward()
     for name, parameter in both.model.named_parameters():
         if "reader" not in name:
@@ -52,6 +58,6 @@ def test_a_step_with_a_critic_trains_both(task: BaseModelTask) -> None:
 
 def test_without_a_sample_at_full_noise_nothing_is_judged(task: BaseModelTask) -> None:
     task.flow = replace(task.flow, full_noise_share=0.0, sigma=replace(task.flow.sigma, shift=0.05))
-    both = AdversarialBaseTask(base_task=task, critic=LatentCritic(CODEC.latent_channels, width=8))
+    both = post_trained(task)
     losses = both.loss(next(both.batches(0, 2, World(rank=0, size=1), 0)), torch.Generator().manual_seed(0))
     assert "critic" not in losses
