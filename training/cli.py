@@ -1,27 +1,36 @@
-"""`lpm train RECIPE [key=value ...] [-o DIR]`: builds a recipe's run, changes the named settings and trains."""
+"""`lpm train RECIPE [key=value ...] [-o DIR]`: builds a recipe's run, changes the named settings and trains.
+
+`lpm train PLAN --minutes N [-o DIR]` runs a whole plan instead (`training.plans`): `tiny` is the small pack from clips to live models.
+"""
 
 import argparse
 import dataclasses
 import functools
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
 from training.parallel import join_world, leave_world, run_processes
+from training.plans.cli import PLANS, PlanAsked, run_plan
+from training.progress import print_json, print_line
 from training.recipes.places import DEFAULT_CLIPS, DEFAULT_PARTS, Places
 from training.recipes.registry import RECIPES
 from training.trainer import Trainer, TrainerConfig
 
+DEFAULT_MINUTES: Final = 60.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm train`."""
-    parser.add_argument("recipe", choices=sorted(RECIPES), help="what to train")
+    parser.add_argument(
+        "recipe",
+        choices=[*sorted(PLANS), *sorted(RECIPES)],
+        help=f"what to train; whole plans: {', '.join(sorted(PLANS))}",
+    )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="settings of the run, e.g. num_steps=2000")
     parser.add_argument(
         "-o", "--output", type=Path, help="the run's folder (default runs/RECIPE); resumes what is there"
@@ -31,21 +40,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parts", type=Path, default=DEFAULT_PARTS, help="a folder of trained components to build upon"
     )
-    parser.add_argument("--clips", type=Path, default=DEFAULT_CLIPS, help="the shards made by `lpm data clips`")
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        help=f"the shards made by `lpm data clips` (default {DEFAULT_CLIPS}; a plan makes clips of its own)",
+    )
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="where to train; cuda: a GPU a process"
     )
     parser.add_argument("--json", action="store_true", help="progress as JSON lines on standard output")
+    parser.add_argument("--minutes", type=float, help="of a plan: how long it may train; measuring is not counted")
+    parser.add_argument(
+        "--anew", action="store_true", help="of a plan: train codec and encoders too, instead of --parts's"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains to the end of the schedule, or resumes."""
     folder = options.output or Path("runs") / options.recipe
+    if options.recipe in PLANS:
+        _run_plan(options, folder)
+        return
+    if options.minutes is not None or options.anew:
+        raise BadInputError(
+            f"--minutes and --anew belong to plans ({', '.join(sorted(PLANS))}); {options.recipe} takes num_steps=N"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     job = functools.partial(
         train_recipe,
         options.recipe,
-        Places(parts=options.parts, clips=options.clips),
+        Places(parts=options.parts, clips=options.clips or DEFAULT_CLIPS),
         tuple(options.settings),
         folder,
         options.start_from,
@@ -53,6 +77,25 @@ def run(options: argparse.Namespace) -> None:
         options.json,
     )
     run_processes(job, options.processes)
+
+
+def _run_plan(options: argparse.Namespace, folder: Path) -> None:
+    if options.settings:
+        raise BadInputError(f"{options.settings[0]!r}: a plan takes no settings of runs; give it --minutes")
+    run_plan(
+        PlanAsked(
+            name=options.recipe,
+            output=folder,
+            minutes=DEFAULT_MINUTES if options.minutes is None else options.minutes,
+            parts=options.parts,
+            clips=options.clips,
+            start_from=options.start_from,
+            is_anew=options.anew,
+            num_processes=options.processes,
+            device_type=options.device,
+            as_json=options.json,
+        )
+    )
 
 
 def train_recipe(
@@ -109,16 +152,3 @@ def as_switch(text: str) -> bool:
     if text not in ("yes", "no"):
         raise ValueError("give yes or no")
     return text == "yes"
-
-
-def print_json(record: dict[str, Any]) -> None:
-    """One JSON line, at once."""
-    sys.stdout.write(json.dumps(record) + "\n")
-    sys.stdout.flush()
-
-
-def print_line(record: dict[str, Any]) -> None:
-    """One readable line, at once."""
-    parts = [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in record.items()]
-    sys.stdout.write("  ".join(parts) + "\n")
-    sys.stdout.flush()

@@ -3,6 +3,7 @@
 A batch is a pure function of the sample numbers in it, every random draw of a step comes from a generator seeded by the step, and
 what a task carries from one step to the next is kept with the weights. So a run that was killed and resumed sees the same losses as
 one that was not, also on another number of processes (`training.slots`). How a model is spread over them is `training.distributed`.
+A run may have a time (`training.time_budget`) instead of a number of steps; then its schedule follows the time.
 """
 
 import logging
@@ -29,10 +30,13 @@ from training.parallel import World, average_gradients, gathered, mean_over_proc
 from training.slots import Slots
 from training.tasks.task import Batch, CarryingTask, StoppableTask, Task
 from training.tensorboard import Board, NoBoard, open_board
+from training.time_budget import TimeBudget
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["Batch", "Task", "Trainer", "TrainerConfig"]
+
+MOST_LOST_S: Final = 60.0
 
 # Settings that may change when a run is resumed: how long and how often, and how the work is spread.
 FREE_SETTINGS: Final = frozenset(
@@ -87,8 +91,11 @@ class TrainerConfig:
 class Trainer:
     """Drives one task to `config.num_steps`, resuming from `folder` where it was left."""
 
-    def __init__(self, task: Task, config: TrainerConfig, folder: Path, world: World) -> None:
-        self.task, self.config, self.folder, self.world = task, config, folder, world
+    def __init__(
+        self, task: Task, config: TrainerConfig, folder: Path, world: World, budget: TimeBudget | None = None
+    ) -> None:
+        """With a `budget` the run ends with its time, after one step at least, and `num_steps` does not count."""
+        self.task, self.config, self.folder, self.world, self.budget = task, config, folder, world, budget
         self.layout = lay_out(world, config.scale)
         spread_model(task.model, self.layout, config.scale)
         is_exact = config.scale.precision == "float32"
@@ -106,6 +113,7 @@ class Trainer:
         self.carried: dict[int, dict[str, Tensor]] = {}
         self.step = 0
         self.samples_seen = 0
+        self.progress = 0.0
 
     def run(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Trains to the end, or until the task says that going on makes it worse; `report` gets one record a few steps apart."""
@@ -114,34 +122,56 @@ class Trainer:
             self.board = open_board(self.folder / "tensorboard", self.step)
         batches = self._batches()
         started_s, waited_s, first_step = time.monotonic(), 0.0, self.step
-        while self.step < self.config.num_steps:
+        self.progress = self._told_progress()
+        saved_at = self.progress
+        while self.step == 0 or self.progress < 1.0:
             asked_s = time.monotonic()
             mine = [next(batches[slot]) for slot in self.slots.mine]
             waited_s += time.monotonic() - asked_s
             record = self._train_step(mine)
+            self.progress = self._told_progress()
+            is_last = self.progress >= 1.0
             if self._is_due(self.config.report_each_steps):
                 record = mean_over_processes(record, self.world)
                 taken_s = time.monotonic() - started_s
                 record["step_s"] = taken_s / (self.step - first_step)
-                record["eta_s"] = record["step_s"] * (self.config.num_steps - self.step)
+                record["eta_s"] = self._left_s(record["step_s"])
                 record["data_wait_share"] = waited_s / taken_s
                 self._record(record, report)
             is_over = False
-            if self._is_due(self.config.sample_each_steps) or self.step == self.config.num_steps:
-                is_over = self._sample(report)
-            if self._is_due(self.config.save_each_steps) or self.step == self.config.num_steps or is_over:
+            if self._is_due(self.config.sample_each_steps) or is_last:
+                with self.budget.uncounted() if self.budget else nullcontext():
+                    is_over = self._sample(report)
+            if self._is_due(self.config.save_each_steps) or self._is_long_since(saved_at) or is_last or is_over:
                 self._save()
+                saved_at = self.progress
             if is_over:
                 return
 
     def learning_rate_factor(self, step: int) -> float:
         """Warm-up, plateau, then a straight line to zero over the last `decay_steps`."""
+        if self.budget is not None:
+            return self.budget.learning_rate_factor(self.progress, step, self.config.warmup_steps)
         warmup = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
         decay = (self.config.num_steps - step) / max(1, self.config.decay_steps)
         return min(warmup, decay, 1.0)
 
     def _is_due(self, each_steps: int) -> bool:
         return self.step % each_steps == 0
+
+    def _told_progress(self) -> float:
+        """How much of the run is done, 0..1; the time is the first process's, so that all agree."""
+        if self.budget is None:
+            return min(1.0, self.step / self.config.num_steps)
+        self.budget.keep()
+        return gathered(self.budget.progress, self.world)[0]
+
+    def _left_s(self, step_s: float) -> float:
+        return step_s * (self.config.num_steps - self.step) if self.budget is None else self.budget.left_s
+
+    def _is_long_since(self, saved_at: float) -> bool:
+        """Whether a kill would cost more than `MOST_LOST_S` of a run's time."""
+        return self.budget is not None and (self.progress - saved_at) * self.budget.allotted_s >= MOST_LOST_S
 
     def _batches(self) -> dict[int, Iterator[Batch]]:
         return {

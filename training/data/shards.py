@@ -5,6 +5,7 @@ named by its number; a folder belongs to one codec, whose hash is written beside
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -27,10 +28,14 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"clips-{number:06d}.safetensors"
 
 
-def build_shards(folder: Path, numbers: range, codec: VideoCodec, size_px: int) -> None:
-    """Makes the missing shards of `numbers`; a kill leaves whole shards only."""
+def build_shards(
+    folder: Path, numbers: range, codec: VideoCodec, size_px: int, goes_on: Callable[[int], bool] = lambda _number: True
+) -> None:
+    """Makes the missing shards of `numbers` as long as it `goes_on` with the next; a kill leaves whole shards only."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
+        if not goes_on(number):
+            return
         path = shard_path(folder, number)
         if path.exists():
             continue

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -59,9 +60,10 @@ class Trajectories:
 def trajectories_in(
     parent: Path, config: TrajectoryConfig, settings: OnlineSettings, teacher_sha256: str, clips: str
 ) -> Path:
-    """The folder of these trajectories; `clips` says which clips the films are cut from."""
+    """The folder of these trajectories, however many; `clips` says which clips the films are cut from."""
     timesteps = (*settings.backbone_timesteps, settings.refiner_timestep)
-    asked = repr((sorted(asdict(config).items()), timesteps, teacher_sha256, clips))
+    each = {name: value for name, value in asdict(config).items() if name != "num_films"}
+    asked = repr((sorted(each.items()), timesteps, teacher_sha256, clips))
     return parent / f"trajectories-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
 
 
@@ -69,17 +71,45 @@ def build_trajectories(
     folder: Path, config: TrajectoryConfig, settings: OnlineSettings, score: WindowedScore, features: ClipFeatures
 ) -> Trajectories:
     """Makes this process's share of the missing shards, waits for the others' and reads them all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    paths = [folder / f"films-{number:05d}.safetensors" for number in range(config.num_films // FILMS_PER_SHARD)]
-    for number in range(rank, len(paths), size):
-        if not paths[number].exists():
-            _build_shard(paths[number], number, config, settings, score, features)
-            logger.info("trajectories: shard %d of %d", number + 1, len(paths))
+    make_shards(folder, config, settings, score, features)
+    paths = [_shard_path(folder, number) for number in range(config.num_films // FILMS_PER_SHARD)]
     while not all(path.exists() for path in paths):
         time.sleep(POLL_S)
     states = [load_file(path)["states_NKFCHW"] for path in paths]
     return Trajectories(features=features, config=config, states_NKFCHW=torch.cat(states))
+
+
+def make_shards(
+    folder: Path,
+    config: TrajectoryConfig,
+    settings: OnlineSettings,
+    score: WindowedScore,
+    features: ClipFeatures,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> int:
+    """Makes this process's share of the missing shards, one at least and as long as it `goes_on`; returns `num_films_in`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    num_shards = config.num_films // FILMS_PER_SHARD
+    for number in range(rank, num_shards, size):
+        if number >= size and not goes_on():
+            break
+        if not _shard_path(folder, number).exists():
+            _build_shard(_shard_path(folder, number), number, config, settings, score, features)
+            logger.info("trajectories: shard %d of %d", number + 1, num_shards)
+    return num_films_in(folder)
+
+
+def num_films_in(folder: Path) -> int:
+    """Films in the shards that follow on each other from the first."""
+    number = 0
+    while _shard_path(folder, number).exists():
+        number += 1
+    return number * FILMS_PER_SHARD
+
+
+def _shard_path(folder: Path, number: int) -> Path:
+    return folder / f"films-{number:05d}.safetensors"
 
 
 def _build_shard(

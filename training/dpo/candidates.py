@@ -3,8 +3,11 @@
 Built once for a base model, scene by scene, so that a kill costs one scene. Called by the recipe of DPO.
 """
 
+import itertools
 import logging
 import os
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +31,8 @@ from training.dpo.pareto import ParetoConfig, winning_pairs
 from training.dpo.scores import score_candidate
 
 logger = logging.getLogger(__name__)
+
+POLL_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +65,30 @@ class CandidateMaker:
     config: CandidateConfig
 
     def build(self, folder: Path) -> list[PreferencePair]:
-        """Every scene's pairs; makes what is missing and then the one file of all pairs."""
-        (folder / "scenes").mkdir(parents=True, exist_ok=True)
-        if (folder / PAIRS_NAME).exists():
-            return read_pairs(folder / PAIRS_NAME)
-        pairs = []
-        for number in range(self.config.num_scenes):
-            part = folder / "scenes" / f"scene-{number:06d}.jsonl"
-            if not part.exists():
-                write_pairs(part, self._scene(folder, number))
-                logger.info("preferences: scene %d of %d", number + 1, self.config.num_scenes)
-            pairs += read_pairs(part)
-        write_pairs(folder / PAIRS_NAME, pairs)
+        """Every scene's pairs; makes this process's share of the missing, waits for the others' and writes the one file of all."""
+        self.make_scenes(folder)
+        parts = [scene_pairs_path(folder, number) for number in range(self.config.num_scenes)]
+        while not all(part.exists() for part in parts):
+            time.sleep(POLL_S)
+        pairs = [pair for part in parts for pair in read_pairs(part)]
+        if os.environ.get("RANK", "0") == "0":
+            write_pairs(folder / PAIRS_NAME, pairs)
         return pairs
+
+    def make_scenes(self, folder: Path, goes_on: Callable[[], bool] = lambda: True) -> int:
+        """Makes and judges this process's share of the missing scenes, one at least and as long as it `goes_on`.
+
+        Returns how many scenes follow on each other from the first.
+        """
+        (folder / "scenes").mkdir(parents=True, exist_ok=True)
+        rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        for number in range(rank, self.config.num_scenes, size):
+            if number >= size and not goes_on():
+                break
+            if not scene_pairs_path(folder, number).exists():
+                write_pairs(scene_pairs_path(folder, number), self._scene(folder, number))
+                logger.info("preferences: scene %d of %d", number + 1, self.config.num_scenes)
+        return next(number for number in itertools.count() if not scene_pairs_path(folder, number).exists())
 
     def _scene(self, folder: Path, number: int) -> list[PreferencePair]:
         sample = cut_film(self.features, number, self.config.num_latents)
@@ -127,6 +143,11 @@ class CandidateMaker:
         return unit_D
 
 
+def scene_pairs_path(folder: Path, number: int) -> Path:
+    """The pairs of one scene, written when its candidates are."""
+    return folder / "scenes" / f"scene-{number:06d}.jsonl"
+
+
 def as_frames(pixels_TCHW: Tensor) -> NDArray[np.uint8]:
     """Pixels in [-1, 1] as uint8 RGB."""
     frames_THWC = rearrange((pixels_TCHW.float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
@@ -134,5 +155,5 @@ def as_frames(pixels_TCHW: Tensor) -> NDArray[np.uint8]:
 
 
 def asked(config: CandidateConfig) -> str:
-    """Everything that decides which candidates there are, as text."""
-    return repr(sorted(asdict(config).items()))
+    """Everything that decides what a scene's candidates are, as text."""
+    return repr(sorted((name, value) for name, value in asdict(config).items() if name != "num_scenes"))

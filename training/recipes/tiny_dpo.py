@@ -2,13 +2,14 @@
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 from torch import Tensor
 
-from engine.errors import BadInputError
 from engine.flow.noising import SigmaSampling
 from engine.packs import file_sha256
 from training.bench.regressor import load_regressor
+from training.data.windows import ClipFeatures
 from training.distillation.causal import BatchNoise
 from training.distillation.films import Film
 from training.distillation.teacher import TeacherConfig, teacher_trajectory
@@ -19,41 +20,48 @@ from training.optimizers import OptimizerConfig
 from training.packing import BASE_SETTINGS, ONLINE_SETTINGS
 from training.recipes import parts
 from training.recipes.places import Places
-from training.recipes.run import Run
+from training.recipes.run import NothingToLearn, Run
 from training.recipes.tiny import NUM_HELD_OUT_CLIPS, features_slice
 from training.recipes.tiny_online import base_in_training, base_teacher, clip_features, held_out_films
 from training.tasks.preference import Pairs, PreferenceTask
+from training.time_budget import TimeBudget
 from training.trainer import TrainerConfig
 
 CANDIDATES = CandidateConfig(
-    num_scenes=96,
     num_latents=2 * BASE_SETTINGS.new_latents,
     num_seeds=5,
     teacher=TeacherConfig(window_latents=BASE_SETTINGS.new_latents, guidance=BASE_SETTINGS.guidance),
     pareto=ParetoConfig(margins={"lip_sync": 0.015, "mouth_closed": 0.01, "identity": 0.01, "expression": 0.01}),
 )
 LEAST_PAIRS = 8
+MOST_SCENES = 1024
 SIGMA_SHIFT = 5.0
 HELD_OUT_SHARE = 8  # one pair in so many
+
+
+def make_preferences(places: Places, budget: TimeBudget) -> int:
+    """As many scenes with judged candidates as there is time for, beside the clips; returns how many there are."""
+    places = replace(places, num_scenes=MOST_SCENES)
+    features = clip_features(places)
+
+    def goes_on() -> bool:
+        budget.keep()
+        return budget.left_s > 0
+
+    return _maker(places, features).make_scenes(_folder(places, features), goes_on)
 
 
 def tiny_dpo(places: Places) -> Run:
     """Makes and judges the candidates of `places.parts` first, where they are not there yet."""
     features = clip_features(places)
-    reference = base_teacher(places)
+    maker, folder = _maker(places, features), _folder(places, features)
+    reference = maker.score
     policy = replace(reference, transformer=base_in_training(places))
-    maker = CandidateMaker(
-        score=reference,
-        codec=parts.trained_codec(places.parts),
-        regressor=load_regressor(),
-        features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),
-        config=CANDIDATES,
-    )
-    identity = f"{asked(CANDIDATES)} {file_sha256(places.parts / parts.BASE_FILE)} {features.num_clips}"
-    folder = places.clips / f"preferences-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
     pairs = maker.build(folder)
     if len(pairs) < LEAST_PAIRS:
-        raise BadInputError(f"{folder} holds {len(pairs)} preference pairs, too few to learn from; build more clips")
+        raise NothingToLearn(
+            f"{len(pairs)} preference pairs in {places.num_scenes} scenes are too few to learn from ({LEAST_PAIRS} at least)"
+        )
 
     def perform(film: Film, noise: BatchNoise, chunk_latents: int) -> Tensor:
         start = noise.draw(0, film.num_latents, 0)
@@ -82,3 +90,18 @@ def tiny_dpo(places: Places) -> Run:
         report_each_steps=5,
     )
     return Run(task=task, config=config)
+
+
+def _maker(places: Places, features: ClipFeatures) -> CandidateMaker:
+    return CandidateMaker(
+        score=base_teacher(places),
+        codec=parts.trained_codec(places.parts),
+        regressor=load_regressor(),
+        features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),
+        config=replace(CANDIDATES, num_scenes=places.num_scenes),
+    )
+
+
+def _folder(places: Places, features: ClipFeatures) -> Path:
+    identity = f"{asked(CANDIDATES)} {file_sha256(places.parts / parts.BASE_FILE)} {features.num_clips}"
+    return places.clips / f"preferences-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"

@@ -6,6 +6,7 @@ the base model of `--parts`, which is the teacher of all of them. The teacher's 
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -31,6 +32,7 @@ from training.distillation.trajectories import (
     Trajectories,
     TrajectoryConfig,
     build_trajectories,
+    make_shards,
     trajectories_in,
 )
 from training.objectives.dmd import DmdConfig
@@ -50,13 +52,12 @@ from training.tasks.distillation import (
     StageMake,
 )
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER
+from training.time_budget import TimeBudget
 from training.trainer import TrainerConfig
 
-TRAJECTORIES = TrajectoryConfig(
-    num_films=384,
-    num_latents=12,
-    teacher=TeacherConfig(window_latents=BASE_SETTINGS.new_latents, substeps=1, guidance=BASE_SETTINGS.guidance),
-)
+FILM_LATENTS = 12
+MOST_FILMS = 4096
+TEACHER = TeacherConfig(window_latents=BASE_SETTINGS.new_latents, substeps=1, guidance=BASE_SETTINGS.guidance)
 DMD = DmdConfig(real_guidance=1.0, critic_steps=4)
 TRUTH_SHARE = 0.25
 LPIPS_WEIGHT = 1.0
@@ -232,7 +233,7 @@ def clip_features(places: Places) -> ClipFeatures:
 def held_out_films(places: Places, features: ClipFeatures, settings: OnlineSettings) -> HeldOutFilms:
     """One film of each clip that training never draws from."""
     held_out = features_slice(features, slice(0, NUM_HELD_OUT_CLIPS))
-    samples = [cut_film(held_out, number, TRAJECTORIES.num_latents) for number in range(NUM_HELD_OUT_CLIPS)]
+    samples = [cut_film(held_out, number, FILM_LATENTS) for number in range(NUM_HELD_OUT_CLIPS)]
     return HeldOutFilms(
         film=film_of({name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}),
         settings=settings,
@@ -241,21 +242,48 @@ def held_out_films(places: Places, features: ClipFeatures, settings: OnlineSetti
     )
 
 
-def _ground(places: Places) -> Ground:
-    features, teacher = clip_features(places), base_teacher(places)
+@dataclass(frozen=True, kw_only=True)
+class TeacherFilms:
+    """Where the teacher's films lie, how they are made and from what."""
+
+    folder: Path
+    config: TrajectoryConfig
+    features: ClipFeatures
+    teacher: WindowedScore
+
+
+def make_teacher_films(places: Places, budget: TimeBudget) -> int:
+    """As many films as there is time for, beside the clips; returns how many there are."""
+    films = _teacher_films(replace(places, num_films=MOST_FILMS), clip_features(places))
+
+    def goes_on() -> bool:
+        budget.keep()
+        return budget.left_s > 0
+
+    return make_shards(films.folder, films.config, ONLINE_SETTINGS, films.teacher, films.features, goes_on)
+
+
+def _teacher_films(places: Places, features: ClipFeatures) -> TeacherFilms:
+    config = TrajectoryConfig(num_films=places.num_films, num_latents=FILM_LATENTS, teacher=TEACHER)
     folder = trajectories_in(
         places.clips,
-        TRAJECTORIES,
+        config,
         ONLINE_SETTINGS,
         file_sha256(places.parts / parts.BASE_FILE),
         f"{file_sha256(shard_path(places.clips, 0))} {features.num_clips}",
     )
     trained_on = features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
+    return TeacherFilms(folder=folder, config=config, features=trained_on, teacher=base_teacher(places))
+
+
+def _ground(places: Places) -> Ground:
+    features = clip_features(places)
+    films = _teacher_films(places, features)
     held_out = held_out_films(places, features, ONLINE_SETTINGS)
     return Ground(
-        trajectories=build_trajectories(folder, TRAJECTORIES, ONLINE_SETTINGS, teacher, trained_on),
+        trajectories=build_trajectories(films.folder, films.config, ONLINE_SETTINGS, films.teacher, films.features),
         held_out=held_out,
         reader=held_out.reader,
-        teacher=teacher,
+        teacher=films.teacher,
         critic=base_in_training(places),
     )

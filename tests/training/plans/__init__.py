@@ -1,0 +1,1 @@
+"""Tests of plans: stages under one limit of time."""

@@ -1,0 +1,145 @@
+"""`lpm train tiny`: the small pack, stage by stage (paper 3.2, 4.3). Shares are of the time that is given."""
+
+from dataclasses import replace
+from typing import Final
+
+from training.data.building import make_clips
+from training.packing import BACKBONE_FILE, REFINER_FILE
+from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
+from training.recipes import tiny, tiny_dpo, tiny_online
+from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, SPEAK_FILE, TEXT_FILE
+from training.recipes.places import with_num_films, with_num_scenes
+from training.tasks.base_adversarial import CRITIC_FILE as LATENT_CRITIC_FILE
+from training.tasks.base_model import READOUT_FILE
+from training.tasks.distillation import CRITIC_FILE
+from training.tasks.latent_reader import READER_FILE, READER_FOLDER
+
+# One step answers at full noise, so the error there is what a film is wrong by.
+VELOCITY: Final = Measure(name="held_out_velocity_1.0", better="lower")
+DISTANCE: Final = Measure(name="held_out_distance", better="lower")
+# The policy begins as its own reference and prefers nothing; a coin would prefer half of the winners.
+PREFERRED: Final = Measure(name="held_out_preferred", better="higher", least=0.5)
+COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE)
+
+TINY: Final = Plan(
+    name="tiny",
+    given=COMPONENTS,
+    stages=(
+        MadeStage(name="clips", share=10, make=make_clips, unit="clips"),
+        TrainedStage(
+            name="latent-reader",
+            recipe=tiny.tiny_latent_reader,
+            share=3,
+            measure=Measure(name="r_mouth_open", better="higher"),
+            starts_from=None,
+            gives=(READER_FILE,),
+            beside_clips=READER_FOLDER,
+        ),
+        TrainedStage(
+            name="base",
+            recipe=tiny.tiny_base,
+            share=34,
+            measure=VELOCITY,
+            starts_from=BASE_FILE,
+            gives=(BASE_FILE, READOUT_FILE),
+        ),
+        TrainedStage(
+            name="base-adversarial",
+            recipe=tiny.tiny_base_adversarial,
+            share=14,
+            measure=VELOCITY,
+            starts_from=BASE_FILE,
+            gives=(BASE_FILE, READOUT_FILE, LATENT_CRITIC_FILE),
+        ),
+        MadeStage(
+            name="preferences", share=4, make=tiny_dpo.make_preferences, unit="scenes judged", tells=with_num_scenes
+        ),
+        TrainedStage(
+            name="dpo",
+            recipe=tiny_dpo.tiny_dpo,
+            share=3,
+            measure=PREFERRED,
+            starts_from=None,
+            gives=(BASE_FILE,),
+        ),
+        MadeStage(
+            name="teacher-films",
+            share=6,
+            make=tiny_online.make_teacher_films,
+            unit="films of the teacher",
+            tells=with_num_films,
+        ),
+        TrainedStage(
+            name="ode",
+            recipe=tiny_online.tiny_online_ode,
+            share=10,
+            measure=DISTANCE,
+            starts_from=None,
+            gives=(BACKBONE_FILE,),
+        ),
+        TrainedStage(
+            name="off-policy",
+            recipe=tiny_online.tiny_online_off_policy,
+            share=6,
+            measure=DISTANCE,
+            starts_from=BACKBONE_FILE,
+            gives=(BACKBONE_FILE, CRITIC_FILE),
+        ),
+        TrainedStage(
+            name="on-policy",
+            recipe=tiny_online.tiny_online_on_policy,
+            share=6,
+            measure=DISTANCE,
+            starts_from=BACKBONE_FILE,
+            gives=(BACKBONE_FILE, CRITIC_FILE),
+        ),
+        TrainedStage(
+            name="refiner",
+            recipe=tiny_online.tiny_online_refiner,
+            share=6,
+            measure=DISTANCE,
+            starts_from=BACKBONE_FILE,
+            gives=(REFINER_FILE,),
+        ),
+    ),
+)
+
+FROM_NOTHING: Final = replace(
+    TINY,
+    given=(),
+    stages=(
+        TrainedStage(
+            name="codec",
+            recipe=tiny.tiny_vae,
+            share=30,
+            measure=Measure(name="held_out_psnr_db", better="higher"),
+            starts_from=CODEC_FILE,
+            gives=(CODEC_FILE,),
+        ),
+        TrainedStage(
+            name="speak-encoder",
+            recipe=tiny.tiny_speak_encoder,
+            share=6,
+            measure=Measure(name="r_mouth_open", better="higher"),
+            starts_from=SPEAK_FILE,
+            gives=(SPEAK_FILE,),
+        ),
+        TrainedStage(
+            name="listen-encoder",
+            recipe=tiny.tiny_listen_encoder,
+            share=6,
+            measure=Measure(name="r_pitch", better="higher"),
+            starts_from=LISTEN_FILE,
+            gives=(LISTEN_FILE,),
+        ),
+        TrainedStage(
+            name="text-encoder",
+            recipe=tiny.tiny_text_encoder,
+            share=4,
+            measure=Measure(name="expression_accuracy", better="higher"),
+            starts_from=TEXT_FILE,
+            gives=(TEXT_FILE,),
+        ),
+        *TINY.stages,
+    ),
+)
