@@ -4,6 +4,7 @@ MB are 2**20 bytes.
 """
 
 import ctypes
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,28 @@ def memory_mb() -> float:
     if sys.platform == "win32":
         return float(_windows_counters().WorkingSetSize) / 2**20
     return _linux_mb("VmRSS") if _STATUS.exists() else peak_memory_mb()
+
+
+def heap_mb() -> float | None:
+    """What the C library's allocator has given out and not got back; None where it does not tell (it does on glibc).
+
+    Resident memory also holds what was freed and is kept for later, so it wavers where this stands still.
+    """
+    if sys.platform == "win32":
+        return None
+    libc: Any = ctypes.CDLL(None)
+    if not hasattr(libc, "malloc_info"):
+        return None
+    libc.open_memstream.restype = ctypes.c_void_p
+    text, size = ctypes.c_char_p(), ctypes.c_size_t()
+    stream = ctypes.c_void_p(libc.open_memstream(ctypes.byref(text), ctypes.byref(size)))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    table = ctypes.string_at(text, size.value).decode()
+    libc.free(text)
+    whole = table[table.rindex("</heap>") :]
+    found = {name: int(number) for name, number in re.findall(r'type="(\w+)"[^>]*size="(\d+)"', whole)}
+    return (found["current"] + found.get("mmap", 0) - found["fast"] - found["rest"]) / 2**20
 
 
 def _linux_mb(name: str) -> float:

@@ -1,16 +1,22 @@
 """Which number format is fast on a device, and the context that computes in it.
 
 Called by whoever runs a model. bfloat16 pays on GPUs and on processors with bf16 instructions (AMX, or AVX-512 BF16); other
-processors compute in float32. Never set by a model itself.
+processors compute in float32, and any does where the environment says LPM_NUMBER_FORMAT=float32. Never set by a model itself.
 """
 
+import os
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 import torch
 
+FORMAT_VARIABLE: Final = "LPM_NUMBER_FORMAT"
+
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether matrix products in bfloat16 beat float32 on this device."""
+    """Whether matrix products in bfloat16 beat float32 on this device, and nobody asked for float32."""
+    if os.environ.get(FORMAT_VARIABLE) == "float32":
+        return False
     if device.type == "cuda":
         return True
     capabilities = torch.backends.cpu.get_cpu_capability()

@@ -1,34 +1,35 @@
 """`lpm bench stream`: what live performing costs on this machine, by stage, over time, and beside other ways of caching.
 
-Film is pulled as fast as it comes, so minutes of film take what the work takes; a last part runs in real time. Figures by the wall
-clock stand beside the workers' own computing time, which is what the work costs on a machine that others use too.
+Film is pulled as fast as it comes, so minutes of film take what the work takes (`unpaced`); a last part runs in real time.
 """
 
 import math
 import statistics
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import torch
 
+from engine.benchmarks.conversation import Voices
 from engine.benchmarks.timing import interleaved_ms
+from engine.benchmarks.unpaced import Look, play_unpaced
 from engine.characters import Character
 from engine.loaded_pack import LoadedPack
-from engine.memory import memory_mb, peak_memory_mb
+from engine.memory import peak_memory_mb
 from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.online.caching_twins import NoCache, RolledCache, repeated_rows
-from engine.online.figures import percentile
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.live import ChunkReport, LiveConfig
+from engine.online.live import LiveConfig
 from engine.online.opening import open_session
 from engine.online.session import LiveSession
 from engine.online.settings import OnlineSettings
 from engine.online.split import choose_split
-from engine.precision import fast_autocast, has_fast_bfloat16
+from engine.precision import fast_autocast, has_fast_bfloat16, number_format
 from engine.references import ReferenceLatents
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
 
@@ -39,10 +40,11 @@ _MOST_SESSIONS: Final = 16
 
 @dataclass(frozen=True, kw_only=True)
 class StreamShape:
-    """How long is measured: minutes of film, each a session of its own, and seconds in real time; 0 leaves that out."""
+    """What is measured: minutes of film, each a session of its own, and seconds in real time; 0 leaves that out."""
 
     minutes: tuple[float, ...] = (1.0,)
     real_time_s: float = 10.0
+    chunk_latents: int | None = None
     num_runs: int = 5
 
     def __post_init__(self) -> None:
@@ -50,16 +52,22 @@ class StreamShape:
             raise ValueError(f"minutes {self.minutes} and runs must be more than 0, real time 0 s or more")
 
 
-def measure_stream(pack: LoadedPack, character: Character, shape: StreamShape) -> dict[str, Any]:
-    """All figures; the lengths of film under `lengths`, the longest one's at the top as well."""
-    config = LiveConfig(can_degrade=False)
+def measure_stream(
+    pack: LoadedPack, character: Character, shape: StreamShape, voices: Voices, looks: Sequence[Look]
+) -> dict[str, Any]:
+    """All figures; the lengths of film under `lengths`, the longest one's at the top as well; each length has its look at the frames."""
+    config = LiveConfig(can_degrade=False, chunk_latents=shape.chunk_latents)
     split = choose_split(character, pack, config)
-    config = LiveConfig(can_degrade=False, split=split.split)
-    lengths = [_play(open_session(character, pack, config), minutes) for minutes in shape.minutes]
+    config = replace(config, split=split.split)
+    lengths = [
+        play_unpaced(open_session(character, pack, config), minutes, voices, look)
+        for minutes, look in zip(shape.minutes, looks, strict=True)
+    ]
     found = {
-        **lengths[-1],
+        **{name: value for name, value in lengths[-1].items() if name != "curve"},
         "pack": pack.manifest.name,
         "version": pack.manifest.version,
+        "number_format": number_format(next(pack.transformer.parameters()).device),
         "generator": "causal backbone and refiner"
         if pack.online
         else "base model in windows (no online model in the pack)",
@@ -72,82 +80,6 @@ def measure_stream(pack: LoadedPack, character: Character, shape: StreamShape) -
     if shape.real_time_s:
         found |= _real_time(open_session(character, pack, config), shape.real_time_s)
     return found | {"peak_memory_mb": round(peak_memory_mb(), 1)}
-
-
-def _play(session: LiveSession, minutes: float) -> dict[str, Any]:
-    """Minutes of film as fast as it comes, with noise for a voice on either side."""
-    num_frames = max(round(minutes * 60 * FRAME_RATE_HZ), 2 * session.chunk_frames)
-    voice_S = 0.1 * np.random.default_rng(0).standard_normal(SOUND_RATE_HZ).astype(np.float32)
-    memory, costs, began_s = [], _ChunkCosts(), time.perf_counter()
-    with session:
-        for frame in range(num_frames):
-            if frame % FRAME_RATE_HZ == 0:
-                memory.append(memory_mb())
-                costs.add(session.chunk_reports())
-                (session.push_speak if frame // 240 % 2 else session.push_listen)(voice_S)
-            session.pull()
-        wall_s = time.perf_counter() - began_s
-        report = session.report()
-        costs.add(session.chunk_reports())
-    seconds = num_frames / FRAME_RATE_HZ
-    work_ms, cpu_ms = costs.work_ms, costs.cpu_ms
-    settled = memory[min(5, len(memory) - 1) :]
-    made_s = report.num_chunks * session.chunk_frames / FRAME_RATE_HZ
-    return {
-        "minutes": minutes,
-        "seconds": round(seconds, 2),
-        "frames": report.shown_frames,
-        "wall_s": round(wall_s, 2),
-        "real_time_factor": round(report.real_time_factor, 4),
-        "work_s_per_s": round(report.work_s_per_s, 4),
-        "stages_s": {name: round(value / made_s, 4) for name, value in report.stages_s.items()},
-        "cpu_stages_s": {name: round(value / made_s, 4) for name, value in report.cpu_stages_s.items()},
-        "first_frame_s": round(report.first_frame_s, 4),
-        "chunk_frames": session.chunk_frames,
-        "chunk_ms_p50": round(percentile(work_ms, 0.5), 2),
-        "chunk_ms_p95": round(percentile(work_ms, 0.95), 2),
-        "chunk_cpu_ms_p50": round(percentile(cpu_ms, 0.5), 2),
-        "chunk_cpu_ms_p95": round(percentile(cpu_ms, 0.95), 2),
-        "chunk_ms_slope": slope(work_ms),
-        "chunk_cpu_ms_slope": slope(cpu_ms),
-        "memory_mb": [round(memory[int(share * (len(memory) - 1))], 1) for share in (0, 0.25, 0.5, 0.75, 1)],
-        "memory_growth": round(settled[-1] / settled[0] - 1, 5),
-        "cache_bytes": report.cache_bytes,
-        "most_ahead_frames": report.most_ahead_frames,
-    }
-
-
-class _ChunkCosts:
-    """Milliseconds of every chunk so far, by the clock and computing; a session itself remembers only the last ones."""
-
-    def __init__(self) -> None:
-        self.work_ms: list[float] = []
-        self.cpu_ms: list[float] = []
-        self._next_chunk = 0
-
-    def add(self, reports: tuple[ChunkReport, ...]) -> None:
-        """Add those that are new."""
-        for report in reports:
-            if report.chunk >= self._next_chunk:
-                self.work_ms.append(1e3 * sum(report.stages_s.values()))
-                self.cpu_ms.append(1e3 * sum(report.cpu_stages_s.values()))
-                self._next_chunk = report.chunk + 1
-
-
-def slope(values: list[float]) -> dict[str, float | bool | None]:
-    """The straight line through values in order: change over all of them as a share of their mean, and whether it is significant (5 %)."""
-    if len(values) < 8:
-        return {"share": None, "t": None, "is_significant": None}
-    values = values[2:]  # the first chunks are cold
-    places = np.arange(len(values), dtype=np.float64)
-    measured = np.asarray(values, dtype=np.float64)
-    centred = places - places.mean()
-    gain = float(centred @ measured / (centred @ centred))
-    left = measured - measured.mean() - gain * centred
-    error = math.sqrt(float(left @ left) / (len(values) - 2) / float(centred @ centred))
-    t = gain / error if error else 0.0
-    share = gain * (len(values) - 1) / float(measured.mean())
-    return {"share": round(share, 4), "t": round(t, 2), "is_significant": abs(t) > 1.96}
 
 
 def _real_time(session: LiveSession, seconds: float) -> dict[str, Any]:

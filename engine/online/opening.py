@@ -24,14 +24,16 @@ from engine.online.generator import ChunkGenerator
 from engine.online.live import LiveConfig
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
-from engine.online.session import MOST_IN_FLIGHT, LiveSession, SessionStages
+from engine.online.session import MOST_IN_FLIGHT, ChunkWatcher, LiveSession, SessionStages
 from engine.online.stages import ConditionEncoder, SoundReach, StreamingDecoder
 from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
 
 
-def open_session(character: Character, pack: LoadedPack, config: LiveConfig | None = None) -> LiveSession:
+def open_session(
+    character: Character, pack: LoadedPack, config: LiveConfig | None = None, on_chunk: ChunkWatcher | None = None
+) -> LiveSession:
     """A session that begins to perform at once, from the character's portrait.
 
     With a pack that has causal models they perform; with any other its base model does, in short windows. Errors:
@@ -39,6 +41,13 @@ def open_session(character: Character, pack: LoadedPack, config: LiveConfig | No
     """
     opened_s = time.perf_counter()
     config = config or LiveConfig()
+    stages, layout = session_stages(character, pack, config)
+    conductor = Conductor(config, layout, square_crop(character.global_picture_HWC, pack.size_px))
+    return LiveSession(conductor, stages, session_identity(character, pack), opened_s, on_chunk)
+
+
+def session_stages(character: Character, pack: LoadedPack, config: LiveConfig) -> tuple[SessionStages, ConductorLayout]:
+    """All of a session that computes, as it is before the first chunk, and what the session's rules must know of it."""
     device = next(pack.transformer.parameters()).device
     chunk_latents = _chunk_latents(pack, config)
     chunk_frames = chunk_latents * pack.codec.frames_per_latent
@@ -72,9 +81,7 @@ def open_session(character: Character, pack: LoadedPack, config: LiveConfig | No
         slack_latents=slack_latents,
         efforts=generator.efforts,
     )
-    conductor = Conductor(config, layout, square_crop(character.global_picture_HWC, pack.size_px))
-    stages = SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device)
-    return LiveSession(conductor, stages, session_identity(character, pack), opened_s)
+    return SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device), layout
 
 
 def restore_session(folder: Path, character: Character, pack: LoadedPack, split: str = "pipeline") -> LiveSession:
@@ -123,7 +130,8 @@ def _generator(
     device = portrait_BCHW.device
     noise = SeededNoise(config.seed, (channels, rows, columns), device)
     if pack.online is None:
-        return BaseWindows(pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents)
+        no_text_BSD = pack.text_encoder.encode([""])
+        return BaseWindows(pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents, no_text_BSD)
     dtype = torch.bfloat16 if has_fast_bfloat16(device) else None
     settings = pack.online.settings
     backbone, refiner = (

@@ -15,7 +15,7 @@ conductor and the encoder, so either can be renewed without the other (paper 5.3
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,10 @@ MOST_IN_FLIGHT: Final = 3
 _MOST_PROMPT_LETTERS: Final = 2000
 
 
+ChunkWatcher = Callable[[ChunkJob], None]
+"""Is told of every chunk as it begins, with all that the chunk is told, withdrawn later or not; must be quick."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SessionStages:
     """The models' side of a session."""
@@ -70,7 +74,12 @@ class LiveSession:
     """Made by `open_session` and `restore_session`."""
 
     def __init__(
-        self, conductor: Conductor, stages: SessionStages, identity: Mapping[str, str], opened_s: float | None = None
+        self,
+        conductor: Conductor,
+        stages: SessionStages,
+        identity: Mapping[str, str],
+        opened_s: float | None = None,
+        on_chunk: ChunkWatcher | None = None,
     ) -> None:
         """`identity` says what a snapshot belongs to; `opened_s` is when opening began, for the time to the first frame."""
         self.identity = MappingProxyType(dict(identity))
@@ -84,6 +93,7 @@ class LiveSession:
         workers = PIPELINE_WORKERS if split == "pipeline" else ONE_WORKER
         self._runner = StageRunner(self._steps(), workers, stages.device, self.trace)
         self._caller_tasks: list[Task] = []
+        self._on_chunk = on_chunk
         self._pipeline: Pipeline | None = None
         self._thread: threading.Thread | None = None
         self._most_in_flight = 1 if split == "one worker" else MOST_IN_FLIGHT
@@ -346,6 +356,8 @@ class LiveSession:
 
     def _begin(self) -> Task:
         job = self._conductor.begin_chunk(time.perf_counter())
+        if self._on_chunk is not None:
+            self._on_chunk(job)
         return Task(number=job.number, payload=ChunkWork(job=job))
 
     def _advance_caller_task(self) -> bool:

@@ -1,4 +1,4 @@
-"""`lpm evaluate quick|speech|drift|seams|references|train-regressor|train-trait-reader`: LPM-Bench on the command line.
+"""`lpm evaluate quick|speech|drift|seams|pictures|references|train-regressor|train-trait-reader`: LPM-Bench on the command line.
 
 Called by `python -m training`. It reads arguments, tells what is going on on standard error, prints tables on standard output and
 writes reports; nothing is measured here.
@@ -14,7 +14,7 @@ from engine.errors import BadInputError
 from engine.loaded_pack import find_pack
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
-from training.bench import long_form_cli, reference_ablation_cli
+from training.bench import long_form_cli, pictures_cli, reference_ablation_cli
 from training.bench.contact_sheet import write_contact_sheet
 from training.bench.pack_films import pack_crew
 from training.bench.quick import QuickConfig, QuickRun, full_config, run_quick
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speech.add_argument("--wrong", type=Path, help="another voice (default: the same one, turned round in time)")
     speech.add_argument("--report", type=Path, help="where the JSON report goes")
     long_form_cli.add_arguments(jobs)
+    pictures_cli.add_arguments(jobs)
     reader = jobs.add_parser("train-regressor", help="train anew what the benchmark reads films with")
     reader.add_argument("-o", "--output", type=Path, default=DEFAULT_FOLDER, help="the regressor's folder")
     reader.add_argument("--identities", type=int, default=RegressorRecipe.num_identities, help="actors to draw")
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
         "speech": run_speech_job,
         "drift": long_form_cli.run_drift_job,
         "seams": long_form_cli.run_seams_job,
+        "pictures": pictures_cli.run_pictures_job,
         "references": reference_ablation_cli.run_ablation_job,
         "train-regressor": run_training_job,
         "train-trait-reader": reference_ablation_cli.run_reader_job,

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from engine.benchmarks import stream as bench
-from engine.benchmarks.stream import StreamShape, measure_stream, slope
+from engine.benchmarks.conversation import Voices
+from engine.benchmarks.stream import StreamShape, measure_stream
+from engine.benchmarks.unpaced import slope
 from engine.loaded_pack import load_pack
 from engine.online.caching_twins import NoCache, RolledCache
 from engine.online.kv_cache import CacheLayout, KvCache
@@ -60,12 +62,27 @@ def test_a_slope_is_seen_where_there_is_one_and_only_there() -> None:
     assert slope([1.0, 2.0])["is_significant"] is None
 
 
+def test_a_slow_while_is_no_slope() -> None:
+    """Neighbouring chunks are alike, which a line through single chunks would take for certainty."""
+    rng = np.random.default_rng(1)
+    verdicts = []
+    for _ in range(40):
+        wander = np.zeros(3000)
+        for place in range(1, 3000):
+            wander[place] = 0.95 * wander[place - 1] + rng.standard_normal()
+        verdicts.append(slope(list(100 + wander))["is_significant"])
+    assert sum(map(bool, verdicts)) <= 8
+
+
 def test_figures_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "_MOST_SESSIONS", 1)
     monkeypatch.setattr(bench, "_SESSIONS_S", 1)
     pack = load_pack(write_small_online_pack(tmp_path / "pack"))
     shape = StreamShape(minutes=(0.02, 0.05), real_time_s=0.5, num_runs=1)
-    figures = measure_stream(pack, small_character(), shape)
+    seen: tuple[list[int], list[int]] = ([], [])
+    looks = [lambda frame, mine=mine: mine.append(frame.index) for mine in seen]
+    figures = measure_stream(pack, small_character(), shape, Voices.noise(), looks)
+    assert seen == (list(range(29)), list(range(72)))
     assert [length["frames"] for length in figures["lengths"]] == [29, 72]
     assert set(figures["stages_s"]) == {"encode", "generator", "refiner", "vae"}
     assert figures["work_s_per_s"] >= figures["real_time_factor"] > 0

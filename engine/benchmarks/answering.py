@@ -1,0 +1,65 @@
+"""Reactions and interruptions of live sessions in real time, each kind in a session of its own. Called by `lpm bench stream`."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+
+from engine.benchmarks.conversation import Voices
+from engine.benchmarks.mouth_closing import CutPictures
+from engine.benchmarks.reaction import (
+    CALM_PROMPT,
+    CHANGE_KINDS,
+    Recording,
+    record_changes,
+    record_interruptions,
+)
+from engine.benchmarks.twins import reactions_of
+from engine.characters import Character
+from engine.loaded_pack import LoadedPack
+from engine.online.live import LiveConfig
+from engine.online.opening import open_session, session_stages
+
+LOW_LATENCY_LATENTS: Final = 2
+
+
+def low_latency(pack: LoadedPack) -> int:
+    """The chunk that answers soonest of those that the pack was made for."""
+    return min(pack.online.settings.chunk_choices) if pack.online else LOW_LATENCY_LATENTS
+
+
+def measure_reactions(
+    pack: LoadedPack, character: Character, config: LiveConfig, voices: Voices, moments: int
+) -> dict[str, Any]:
+    """From each kind of change to the first changed frame as played, at so many random moments each."""
+    found: dict[str, Any] = {}
+    config = replace(config, prompt=CALM_PROMPT)
+    for number, kind in enumerate(CHANGE_KINDS):
+        recording = Recording(kind=kind)
+        voice_S = voices.listen_S if kind == "listen" else voices.speak_S
+        with open_session(character, pack, config, on_chunk=recording.jobs.append) as session:
+            record_changes(session, recording, voice_S, moments, seed=number)
+            report = session.report()
+        threads_before = torch.get_num_threads()
+        if config.split == "pipeline":
+            torch.set_num_threads(1)  # as its stages had, so that sums are rounded alike
+        reactions = reactions_of(recording, session_stages(character, pack, config)[0])
+        torch.set_num_threads(threads_before)
+        found[kind] = reactions.as_table() | {
+            "repeated_frames": report.repeated_frames,
+            "chunk_ms_p95": round(report.chunk_ms_p95, 1),
+            "lookahead_frames": report.lookahead_frames,
+        }
+    return found
+
+
+def play_interruptions(
+    pack: LoadedPack, character: Character, config: LiveConfig, voices: Voices, moments: int
+) -> tuple[Recording, CutPictures]:
+    """Utterances that are cut at so many random moments, and the pictures around the cuts."""
+    recording = Recording(kind="interruption")
+    pictures = CutPictures(recording)
+    config = replace(config, prompt=CALM_PROMPT)
+    with open_session(character, pack, config, on_chunk=recording.jobs.append) as session:
+        record_interruptions(session, recording, voices.speak_S, moments, seed=len(CHANGE_KINDS), look=pictures.see)
+    return recording, pictures
