@@ -1,21 +1,33 @@
-"""Which of a character's references a pack is shown, and their latents.
+"""Which of a character's references a pack is shown, their latents, and which of them a film stays near.
 
 A pack that was trained with many references is shown all of them. One that was trained with few is shown the global picture and
 those expressions that the direction is nearest to in meaning: told to smile, it sees how this character smiles. Meaning is what the
-pack's own text encoder makes of the direction and of the expressions' names. Called by whoever performs, offline or live.
+pack's own text encoder makes of the direction and of the expressions' names. The expression that a direction calls for, where the
+character has it and it is not the neutral one, is the anchor of packs that start from a reference (`engine.flow.preconditioning`).
+Called by whoever performs, offline or live.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.characters import Character, Reference, ReferenceKind
+from engine.characters import EXPRESSIONS, Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.pixels import as_pixels
 from engine.references import ReferenceLatents
 
 KIND_ORDER = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """Places in the ordered references, and which of these is the film's anchor."""
+
+    places: tuple[int, ...]
+    anchor: int | None = None
 
 
 class DirectedReferences:
@@ -27,47 +39,53 @@ class DirectedReferences:
             raise CharacterError(f"{character.name} has no global reference picture; add one to its character.toml")
         self._pack, self._most = pack, most
         self._ordered = sorted(character.references, key=lambda reference: KIND_ORDER.index(reference.kind))
-        self._chosen: dict[str, tuple[int, ...]] = {}
+        self._choices: dict[str, _Choice] = {}
         self._latents_1CHW: dict[int, Tensor] = {}
-        self._shown: dict[tuple[int, ...], ReferenceLatents] = {}
+        self._shown: dict[_Choice, ReferenceLatents] = {}
 
     def chosen(self, text: str) -> tuple[Reference, ...]:
         """What is shown under a direction, the global picture first; without words the first expressions of the card."""
-        return tuple(self._ordered[place] for place in self._places(text))
+        return tuple(self._ordered[place] for place in self._choice(text).places)
 
     def latents(self, text: str) -> ReferenceLatents:
         """The same as latents, batch of one; the same object for directions that call for the same pictures."""
-        places = self._places(text)
-        if places not in self._shown:
-            latents_RCHW = torch.cat([self._encoded(place) for place in places])
+        choice = self._choice(text)
+        if choice not in self._shown:
+            latents_RCHW = torch.cat([self._encoded(place) for place in choice.places])
             names = [(str(reference.kind), reference.subtype) for reference in self.chosen(text)]
-            self._shown[places] = ReferenceLatents.of_names(latents_RCHW, names)
-        return self._shown[places]
+            self._shown[choice] = ReferenceLatents.of_names(latents_RCHW, names, anchor=choice.anchor)
+        return self._shown[choice]
 
-    def _places(self, text: str) -> tuple[int, ...]:
-        if text not in self._chosen:
-            self._chosen = {
+    def _choice(self, text: str) -> _Choice:
+        if text not in self._choices:
+            self._choices = {
                 text: self._choose(text)
             }  # a film has any number of directions: only the last is remembered
-        return self._chosen[text]
+        return self._choices[text]
 
-    def _choose(self, text: str) -> tuple[int, ...]:
-        everywhere = tuple(range(len(self._ordered)))
+    def _choose(self, text: str) -> _Choice:
+        everywhere = range(len(self._ordered))
         expressions = [place for place in everywhere if self._ordered[place].kind is ReferenceKind.EXPRESSION]
+        if not expressions or not text.strip():
+            return _Choice(places=tuple(everywhere)[: self._most])
+        nearness = self._nearness(text)
+        expressions.sort(key=lambda place: -nearness[self._ordered[place].subtype])
         others = [place for place in everywhere if place not in expressions]
-        if len(everywhere) <= self._most or not expressions or not text.strip():
-            return everywhere[: self._most]
-        names = [self._ordered[place].subtype for place in expressions]
-        nearness = self._nearness(text, names)
-        ranked = sorted(expressions, key=lambda place: -nearness[expressions.index(place)])
-        return (others[0], *ranked, *others[1:])[: self._most]
+        places = (others[0], *expressions, *others[1:])[: self._most]
+        called = max(nearness, key=nearness.__getitem__)
+        nearest = self._ordered[expressions[0]].subtype
+        has_anchor = nearest == called != "neutral" and expressions[0] in places
+        return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
 
     @torch.no_grad()
-    def _nearness(self, text: str, names: list[str]) -> list[float]:
-        """How near in meaning a direction is to each of these names, as the cosine of their mean rows."""
-        rows_BSD = self._pack.text_encoder.encode([text, *names]).float()
+    def _nearness(self, text: str) -> dict[str, float]:
+        """How near in meaning a direction is to the name of each expression there is, as the cosine of their mean rows."""
+        rows_BSD = self._pack.text_encoder.encode([text, *EXPRESSIONS]).float()
         direction_D, *meanings_D = rows_BSD.mean(dim=1)
-        return [float(functional.cosine_similarity(direction_D, meaning_D, dim=0)) for meaning_D in meanings_D]
+        return {
+            name: float(functional.cosine_similarity(direction_D, meaning_D, dim=0))
+            for name, meaning_D in zip(EXPRESSIONS, meanings_D, strict=True)
+        }
 
     @torch.no_grad()
     def _encoded(self, place: int) -> Tensor:

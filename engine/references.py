@@ -32,12 +32,14 @@ class ReferenceLatents:
     latents_BRCHW: one latent frame each, on a grid of their own; R may be 0.
     kinds_BR, subtypes_BR: integers, `ReferenceKind` and the index within the kind.
     present_BR: False where a sample lacks this reference; None means that all are present (and is faster).
+    anchor_B: the place of the reference that a film stays near, for packs that start from one; None means the global one.
     """
 
     latents_BRCHW: Tensor
     kinds_BR: Tensor
     subtypes_BR: Tensor
     present_BR: Tensor | None = None
+    anchor_B: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check that the four parts describe the same references."""
@@ -49,6 +51,8 @@ class ReferenceLatents:
             )
         if self.present_BR is not None and self.present_BR.shape != shape:
             raise ValueError(f"present_BR has shape {tuple(self.present_BR.shape)}, it must be {tuple(shape)}")
+        if self.anchor_B is not None and self.anchor_B.shape != shape[:1]:
+            raise ValueError(f"anchor_B has shape {tuple(self.anchor_B.shape)}, it must be {tuple(shape[:1])}")
 
     @classmethod
     def none_for(cls, latents_BFCHW: Tensor) -> "ReferenceLatents":
@@ -57,7 +61,9 @@ class ReferenceLatents:
         return cls(latents_BRCHW=latents_BFCHW[:, :0], kinds_BR=nothing_BR, subtypes_BR=nothing_BR)
 
     @classmethod
-    def of_names(cls, latents_RCHW: Tensor, names: Sequence[tuple[str, str]], batch: int = 1) -> "ReferenceLatents":
+    def of_names(
+        cls, latents_RCHW: Tensor, names: Sequence[tuple[str, str]], batch: int = 1, anchor: int | None = None
+    ) -> "ReferenceLatents":
         """The same character's references for each of `batch` samples; `names` are (kind, subtype) as in its folder."""
         if len(names) != latents_RCHW.shape[0]:
             raise ValueError(f"{latents_RCHW.shape[0]} reference latents came with {len(names)} names")
@@ -67,6 +73,17 @@ class ReferenceLatents:
             latents_BRCHW=latents_RCHW.expand(batch, -1, -1, -1, -1),
             kinds_BR=ids_BR2[..., 0],
             subtypes_BR=ids_BR2[..., 1],
+            anchor_B=None if anchor is None else torch.full((batch,), anchor, device=latents_RCHW.device),
+        )
+
+    def repeated(self, count: int) -> "ReferenceLatents":
+        """All samples again and again, `count` times in all."""
+        return ReferenceLatents(
+            latents_BRCHW=self.latents_BRCHW.repeat(count, 1, 1, 1, 1),
+            kinds_BR=self.kinds_BR.repeat(count, 1),
+            subtypes_BR=self.subtypes_BR.repeat(count, 1),
+            present_BR=None if self.present_BR is None else self.present_BR.repeat(count, 1),
+            anchor_B=None if self.anchor_B is None else self.anchor_B.repeat(count),
         )
 
 

@@ -24,7 +24,7 @@ from engine.base.window_store import WindowStore
 from engine.errors import CancelledError
 from engine.flow.guidance import GuidanceInterval, branches_that_fit, guide
 from engine.flow.history import recalled
-from engine.flow.preconditioning import global_latent, preconditioning_named
+from engine.flow.preconditioning import anchor_latent, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.loaded_pack import LoadedPack
@@ -146,7 +146,7 @@ class Performer:
         """History as the pack's settings say that a window is told it."""
         return recalled(
             history_FCHW[None],
-            global_latent(references),
+            anchor_latent(references),
             self.precondition,
             self.settings.history_keep,
             self.settings.history_error,
@@ -189,7 +189,9 @@ class Performer:
         low, high = self.settings.guidance_interval
         scales = GuidanceInterval(low=low, high=high).scales_at(sigma, self.settings.guidance)
         at_once = branches_that_fit(self.pack.transformer.config, inputs)
-        return guide(self._velocity, inputs, scales, self.settings.guidance_rescale, at_once)
+        return guide(
+            self._velocity, inputs, scales, self.settings.guidance_rescale, at_once, self.conditions.no_text_BSD
+        )
 
     def _velocity(self, inputs: DitInputs) -> Tensor:
         sigma_BF, references = inputs.timestep_BF / TIMESTEP_SCALE, inputs.references

@@ -10,7 +10,8 @@ Conditions are added one after another, and each step is stretched by its scale:
 
 So scale 1 everywhere is the plain conditional model and 0 everywhere the unconditional one; equal neighbours need no
 forward between them, and a sound that is left out anyway makes two branches one. References and history are never dropped:
-they say who is on the picture, not what happens. A text or sound that is left out is a tensor of zeros, in training and here.
+they say who is on the picture, not what happens. A sound that is left out is a tensor of zeros, in training and here. No text is what
+the pack's encoder makes of the empty one: zeros for the small encoder, one row (its end) for UMT5, as the public models know it.
 
 All branches run as one batch where memory allows. For the small window of `lpm-tiny` that takes 0.70 to 0.79 of the time of one
 after another (one core, bfloat16, four and two branches); for large windows it takes as long and more memory.
@@ -25,7 +26,6 @@ from torch import Tensor
 
 from engine.model.transformer import DitInputs
 from engine.model_config import DitConfig
-from engine.references import ReferenceLatents
 
 NUM_CONDITIONS = 3
 NEGLIGIBLE_WEIGHT = 1e-9
@@ -84,15 +84,17 @@ def guide(
     scales: GuidanceScales,
     rescale: float = 0.0,
     branches_at_once: int = NUM_CONDITIONS + 1,
+    no_text_BSD: Tensor | None = None,
 ) -> Tensor:
     """The guided prediction; the branches that count run as batches of `branches_at_once`, along the batch axis.
 
-    `rescale` in 0..1 moves the spread of each sample's noisy frames back to that of the conditional prediction (Lin et al. 2023, 3.4).
+    `no_text_BSD` (batch of one or as the inputs) is told to the branch without text; None stands for zeros. `rescale` in 0..1 moves the spread of each sample's noisy frames back to that of the conditional prediction (Lin et al. 2023, 3.4).
     """
-    weights = _counting_branches(inputs, scales)
-    conditional = _same_branch(inputs, NUM_CONDITIONS)
+    no_text_BSD = (torch.zeros_like if no_text_BSD is None else no_text_BSD.expand_as)(inputs.text_BSD)
+    weights = _counting_branches(inputs, no_text_BSD, scales)
+    conditional = _same_branch(inputs, no_text_BSD, NUM_CONDITIONS)
     needed = sorted(weights.keys() | ({conditional} if rescale and weights.keys() != {conditional} else set()))
-    branches = _predict_branches(predict, inputs, needed, branches_at_once)
+    branches = _predict_branches(predict, inputs, no_text_BSD, needed, branches_at_once)
     first, *others = weights
     guided: Tensor = weights[first] * branches[first]
     for index in others:
@@ -119,30 +121,38 @@ def _memory_bytes(device: torch.device) -> int:
         return 2**32
 
 
-def _counting_branches(inputs: DitInputs, scales: GuidanceScales) -> dict[int, float]:
+def _counting_branches(inputs: DitInputs, no_text_BSD: Tensor, scales: GuidanceScales) -> dict[int, float]:
     """Weight of each branch that differs from the others and counts; a branch is named by the number of its conditions."""
     weights: dict[int, float] = {}
     for index, weight in enumerate(scales.branch_weights):
-        same = _same_branch(inputs, index)
+        same = _same_branch(inputs, no_text_BSD, index)
         weights[same] = weights.get(same, 0.0) + weight
     return {index: weight for index, weight in weights.items() if abs(weight) > NEGLIGIBLE_WEIGHT}
 
 
-def _same_branch(inputs: DitInputs, num_conditions: int) -> int:
-    """The branch with fewest conditions that is told the same: a condition of zeros adds nothing."""
-    conditions = (inputs.text_BSD, inputs.speak_BAD, inputs.listen_BAD)
-    while num_conditions and not conditions[num_conditions - 1].any():
+def _same_branch(inputs: DitInputs, no_text_BSD: Tensor, num_conditions: int) -> int:
+    """The branch with fewest conditions that is told the same: a sound of zeros adds nothing, nor the text that is none."""
+    adds = (
+        not torch.equal(inputs.text_BSD, no_text_BSD),
+        bool(inputs.speak_BAD.any()),
+        bool(inputs.listen_BAD.any()),
+    )
+    while num_conditions and not adds[num_conditions - 1]:
         num_conditions -= 1
     return num_conditions
 
 
 def _predict_branches(
-    predict: Callable[[DitInputs], Tensor], inputs: DitInputs, needed: list[int], branches_at_once: int
+    predict: Callable[[DitInputs], Tensor],
+    inputs: DitInputs,
+    no_text_BSD: Tensor,
+    needed: list[int],
+    branches_at_once: int,
 ) -> Mapping[int, Tensor]:
     predicted: dict[int, Tensor] = {}
     for start in range(0, len(needed), max(1, branches_at_once)):
         some = needed[start : start + max(1, branches_at_once)]
-        outputs = predict(_stack([_with_first(inputs, index) for index in some])).chunk(len(some))
+        outputs = predict(_stack([_with_first(inputs, no_text_BSD, index) for index in some])).chunk(len(some))
         predicted |= dict(zip(some, outputs, strict=True))
     return predicted
 
@@ -164,31 +174,26 @@ def _spread(x_BFCHW: Tensor, counts_BF111: Tensor) -> Tensor:
     return (squares.sum(dim=(1, 2, 3, 4)) / num_B).sqrt()
 
 
-def _with_first(inputs: DitInputs, num_conditions: int) -> DitInputs:
-    """The inputs with only the first so many of text, speak, listen; the others are zeros."""
-    text, speak, listen = (
+def _with_first(inputs: DitInputs, no_text_BSD: Tensor, num_conditions: int) -> DitInputs:
+    """The inputs with only the first so many of text, speak, listen; the others are no text and silence."""
+    speak, listen = (
         rows if index < num_conditions else torch.zeros_like(rows)
-        for index, rows in enumerate((inputs.text_BSD, inputs.speak_BAD, inputs.listen_BAD))
+        for index, rows in enumerate((inputs.speak_BAD, inputs.listen_BAD), start=1)
     )
-    return replace(inputs, text_BSD=text, speak_BAD=speak, listen_BAD=listen)
+    return replace(
+        inputs, text_BSD=inputs.text_BSD if num_conditions else no_text_BSD, speak_BAD=speak, listen_BAD=listen
+    )
 
 
 def _stack(branches: list[DitInputs]) -> DitInputs:
     first, count = branches[0], len(branches)
     if count == 1:
         return first
-    references = first.references
-    present_BR = references.present_BR
     return replace(
         first,
         latents_BFCHW=first.latents_BFCHW.repeat(count, 1, 1, 1, 1),
         timestep_BF=first.timestep_BF.repeat(count, 1),
-        references=ReferenceLatents(
-            latents_BRCHW=references.latents_BRCHW.repeat(count, 1, 1, 1, 1),
-            kinds_BR=references.kinds_BR.repeat(count, 1),
-            subtypes_BR=references.subtypes_BR.repeat(count, 1),
-            present_BR=None if present_BR is None else present_BR.repeat(count, 1),
-        ),
+        references=first.references.repeated(count),
         text_BSD=torch.cat([branch.text_BSD for branch in branches]),
         speak_BAD=torch.cat([branch.speak_BAD for branch in branches]),
         listen_BAD=torch.cat([branch.listen_BAD for branch in branches]),

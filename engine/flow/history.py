@@ -1,4 +1,4 @@
-"""History as a window is told it: moved back towards the global reference where a model's errors outweigh the film.
+"""History as a window is told it: moved back towards the picture that its film stays near, where a model's errors outweigh the film.
 
 A film that continues from its own latents gathers their errors. What is known of the past is the better guess of what it was
 meant to be: with films that differ from the plain guess by a spread d at a position and a model that errs by e, the best linear

@@ -3,9 +3,11 @@
 Called by `perform` and the trainers around the transformer. It must not know where the output came from.
 
     identity           the network sees x_s, its output is the velocity
-    around_reference   the network sees how x_s differs from what a plain guess would give (the global reference, moved some
-                       way towards the last frame of history), in units of how much films usually differ from it there;
+    around_reference   the network sees how x_s differs from what a plain guess would give (the anchor, moved some way
+                       towards the last frame of history), in units of how much films usually differ from it there;
                        its output is what the best linear guess of that difference leaves, in units of its spread
+
+The anchor is the picture that a film stays near: the global reference, or that of the expression which a direction calls for.
 
 `around_reference` is a shortcut that helps only small models. With r = x_0 - guess of spread d at a position, s the noise level,
 y = x_s - (1 - s) guess = (1 - s) r + s n and D = (1 - s)^2 d^2 + s^2, the best linear guess of r is (1 - s) d^2 / D * y, with an
@@ -69,7 +71,7 @@ class Plain:
 class AroundReference:
     """`around_reference`; `residual_std_HW` is how much films differ from the guess, by position.
 
-    The guess is the global reference, moved by `history_share` towards the last clean frame of history where there is one.
+    The guess is the anchor, moved by `history_share` towards the last clean frame of history where there is one.
     """
 
     residual_std_HW: Tensor
@@ -118,12 +120,20 @@ class AroundReference:
 
     def _guess(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
         """What every new frame would be without a model, [B, 1, C, H, W]."""
-        reference_BCHW = global_latent(references)
+        reference_BCHW = anchor_latent(references)
         num_history_B = (sigma_BF == 0).sum(dim=1)
         samples_B = torch.arange(len(num_history_B), device=sigma_BF.device)
         last_BCHW = latents_BFCHW[samples_B, (num_history_B - 1).clamp(min=0)]
         share_B111 = self.history_share * (num_history_B > 0)[:, None, None, None]
         return (reference_BCHW + share_B111 * (last_BCHW - reference_BCHW)).unsqueeze(1)
+
+
+def anchor_latent(references: ReferenceLatents) -> Tensor:
+    """The reference that each sample's film stays near, [B, C, H, W]: the global one where nothing else is said."""
+    if references.anchor_B is None:
+        return global_latent(references)
+    samples_B = torch.arange(len(references.anchor_B), device=references.anchor_B.device)
+    return references.latents_BRCHW[samples_B, references.anchor_B]
 
 
 def global_latent(references: ReferenceLatents) -> Tensor:

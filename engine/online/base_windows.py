@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.base.settings import BaseSettings
 from engine.flow.guidance import GuidanceInterval, GuidanceScales, guide
 from engine.flow.history import recalled
-from engine.flow.preconditioning import global_latent, preconditioning_named
+from engine.flow.preconditioning import anchor_latent, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.model.transformer import DitInputs, Transformer
@@ -38,13 +38,15 @@ class BaseWindows:
         first_BCHW: Tensor,
         noise: NoiseSource,
         slack_latents: int = 0,
+        no_text_BSD: Tensor | None = None,
     ) -> None:
-        """`first_BCHW` is the portrait that the session begins from."""
+        """`first_BCHW` is the portrait that the session begins from; `no_text_BSD` as for `guide`."""
         self.model, self.settings, self.references, self.noise = model, settings, references, noise
         self.precondition = preconditioning_named(
             settings.preconditioning, settings.residual_std, settings.history_share
         )
         self.tail = LatentTail(first_BCHW, slack_latents + settings.history_latents)
+        self.no_text_BSD = no_text_BSD
 
     @property
     def history_latents(self) -> int:
@@ -63,7 +65,7 @@ class BaseWindows:
         self.references = conditions.references or self.references
         history_BFCHW = recalled(
             self.tail.last(self.history_latents),
-            global_latent(self.references),
+            anchor_latent(self.references),
             self.precondition,
             self.settings.history_keep,
             self.settings.history_error,
@@ -100,7 +102,8 @@ class BaseWindows:
         low, high = settings.guidance_interval
         wanted = GuidanceScales() if conditions.effort else settings.guidance
         scales = GuidanceInterval(low=low, high=high).scales_at(timestep / TIMESTEP_SCALE, wanted)
-        return guide(self._velocity, inputs, scales, settings.guidance_rescale)[:, history_BFCHW.shape[1] :]
+        guided_BFCHW = guide(self._velocity, inputs, scales, settings.guidance_rescale, no_text_BSD=self.no_text_BSD)
+        return guided_BFCHW[:, history_BFCHW.shape[1] :]
 
     def _velocity(self, inputs: DitInputs) -> Tensor:
         sigma_BF, references = inputs.timestep_BF / TIMESTEP_SCALE, inputs.references

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.flow.noising import add_noise, clean_from_velocity
-from engine.flow.preconditioning import Preconditioning, global_latent, preconditioning_named
+from engine.flow.preconditioning import Preconditioning, anchor_latent, preconditioning_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.model.chunk import ChunkContext, ChunkInputs, KeysValues, ReferenceContext
 from engine.model.transformer import Transformer
@@ -53,8 +53,12 @@ class CausalModel:
         slack_latents: int = 0,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """`first_BCHW` stands before the first latent; `dtype` is that of the keys, the model's own unless autocast is on."""
+        """`first_BCHW` stands before the first latent; `dtype` is that of the keys, the model's own unless autocast is on.
+
+        `ValueError` where the settings' history would reach the model's references (`OnlineSettings.check_reach`).
+        """
         config = model.config
+        settings.check_reach(config.reference_positions.origin)
         _, rows, columns = config.patch_size
         grid_HW = (first_BCHW.shape[-2] // rows, first_BCHW.shape[-1] // columns)
         layout = CacheLayout(
@@ -121,10 +125,10 @@ class CausalModel:
             self.cache.truncate(length)
 
     def _guess(self) -> ReferenceLatents:
-        """What stands for the global reference in the preconditioning: moved towards the last latent before the chunk."""
+        """What stands for the anchor in the preconditioning: moved towards the last latent before the chunk."""
         if self.settings.preconditioning == "identity":
             return self.references
-        reference_BCHW = global_latent(self.references)
+        reference_BCHW = anchor_latent(self.references)
         guess_BCHW = reference_BCHW + self.settings.history_share * (self.tail.last()[:, 0] - reference_BCHW)
         kinds_BR = torch.full((guess_BCHW.shape[0], 1), int(ReferenceKind.GLOBAL), device=guess_BCHW.device)
         return ReferenceLatents(

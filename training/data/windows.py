@@ -16,10 +16,12 @@ from torch import Tensor
 from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.references import ReferenceKind
+from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
 from training.data.clips import LEAD_FRAMES, REFERENCE_NAMES
 from training.parallel import World
 
 ENCODE_BATCH = 16
+LEAST_EXPRESSION = 0.25  # of its greatest strength: less is no expression that a film stays near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +114,8 @@ def window_batches(
         ]
         batch = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
         if not has_extra:
-            for name in ("references_RCHW", "kinds_R", "subtypes_R"):
-                batch[name] = batch[name][:, :1]
+            batch |= {name: batch[name][:, :1] for name in ("references_RCHW", "kinds_R", "subtypes_R")}
+            batch["anchor"] = torch.zeros_like(batch["anchor"])
         yield batch
         number += step_samples
 
@@ -176,20 +178,50 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
     for (name, rows), share in zip(conditions.items(), drops, strict=True):
         if rng.random() < share:
             conditions[name] = torch.zeros_like(rows)
-    kinds_R, subtypes_R = reference_numbers(fields["reference_indices_R"])
+    state_TK = fields["state_TK"][start * 4 : (start + length) * 4].float()
+    shown = shown_references(fields["reference_indices_R"], state_TK[4 * history :], rng)
     return {
         **conditions,
         "clip": fields["number"],
         "latents_FCHW": latents_FCHW,
         "history": torch.tensor(history),
         "own_history": torch.tensor(place.follows and rng.random() < config.own_history_share),
-        "references_RCHW": fields["references_RCHW"].float(),
-        "kinds_R": kinds_R,
-        "subtypes_R": subtypes_R,
-        "state_TK": fields["state_TK"][start * 4 : (start + length) * 4].float(),
+        **shown.fields(fields["references_RCHW"]),
+        "state_TK": state_TK,
         "mouth_FHW": fields["mouth_FHW"][window].float(),
         "eyes_FHW": fields["eyes_FHW"][window].float(),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownReferences:
+    """The references that a window is shown, as a pack of few is in a film (`engine.directed_references`): the global one and one
+    more. `places` are into the clip's references, `indices` into `REFERENCE_NAMES`; `anchor` is which of the two the film stays near."""
+
+    places: tuple[int, int]
+    indices: tuple[int, int]
+    anchor: int
+
+    def fields(self, references_RCHW: Tensor) -> dict[str, Tensor]:
+        """A sample's fields, from all references of its clip."""
+        kinds_R, subtypes_R = reference_numbers(torch.tensor(self.indices))
+        return {
+            "references_RCHW": references_RCHW[list(self.places)].float(),
+            "kinds_R": kinds_R,
+            "subtypes_R": subtypes_R,
+            "anchor": torch.tensor(self.anchor),
+        }
+
+
+def shown_references(indices_R: Tensor, state_TK: Tensor, rng: np.random.Generator) -> ShownReferences:
+    """The global reference and that of the expression that these frames show, if the clip has it; else any other."""
+    indices = [int(index) for index in indices_R]
+    place, anchor = int(rng.integers(1, len(indices))), 0
+    shares_E = state_TK[:, [channel(name) for name in EXPRESSION_CHANNELS]].mean(dim=0)[1:]
+    wanted = REFERENCE_NAMES.index(f"expression_{EXPRESSIONS[1 + int(shares_E.argmax())]}")
+    if float(shares_E.max()) > LEAST_EXPRESSION and wanted in indices:
+        place, anchor = indices.index(wanted), 1
+    return ShownReferences(places=(0, place), indices=(indices[0], indices[place]), anchor=anchor)
 
 
 def reference_numbers(indices_R: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from engine.model.transformer import DitInputs
 from engine.model_config import DitConfig
 from engine.online.conditions import ChunkConditions
 from engine.references import ReferenceLatents
-from training.data.windows import ClipFeatures, reference_numbers
+from training.data.windows import ClipFeatures, shown_references
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,7 @@ class Film:
             latents_BRCHW=self.references.latents_BRCHW.to(device),
             kinds_BR=self.references.kinds_BR.to(device),
             subtypes_BR=self.references.subtypes_BR.to(device),
+            anchor_B=None if self.references.anchor_B is None else self.references.anchor_B.to(device),
         )
         names = ("latents_BFCHW", "first_BCHW", "text_BFSD", "speak_BAD", "listen_BAD")
         return replace(self, references=references, **{name: self.__dict__[name].to(device) for name in names})
@@ -102,13 +103,12 @@ def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str,
     fields = {name: tensor[clip] for name, tensor in features.clips.items()}
     listen_lead = features.listen_NAD.shape[1] - features.speak_NAD.shape[1]
     text_F = fields["text_of_latent_F"][start + 1 : start + 1 + num_latents].long()
-    kinds_R, subtypes_R = reference_numbers(fields["reference_indices_R"])
+    state_TK = fields["state_TK"][per_latent * (start + 1) : per_latent * (start + 1 + num_latents)].float()
+    shown = shown_references(fields["reference_indices_R"], state_TK, np.random.default_rng([clip, start, 7]))
     return {
         "latents_FCHW": fields["latents_FCHW"][stretch].float(),
-        "state_TK": fields["state_TK"][per_latent * (start + 1) : per_latent * (start + 1 + num_latents)].float(),
-        "references_RCHW": fields["references_RCHW"].float(),
-        "kinds_R": kinds_R,
-        "subtypes_R": subtypes_R,
+        "state_TK": state_TK,
+        **shown.fields(fields["references_RCHW"]),
         "text_FSD": features.text_NCLD[clip][text_F].float(),
         "speak_AD": features.speak_NAD[clip, stretch].float(),
         "listen_AD": features.listen_NAD[clip, start : start + num_latents + 1 + listen_lead].float(),
@@ -121,7 +121,10 @@ def film_of(batch: dict[str, Tensor]) -> Film:
         latents_BFCHW=batch["latents_FCHW"][:, 1:],
         first_BCHW=batch["latents_FCHW"][:, 0],
         references=ReferenceLatents(
-            latents_BRCHW=batch["references_RCHW"], kinds_BR=batch["kinds_R"], subtypes_BR=batch["subtypes_R"]
+            latents_BRCHW=batch["references_RCHW"],
+            kinds_BR=batch["kinds_R"],
+            subtypes_BR=batch["subtypes_R"],
+            anchor_B=batch["anchor"],
         ),
         text_BFSD=batch["text_FSD"],
         speak_BAD=batch["speak_AD"],

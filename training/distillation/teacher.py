@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.flow.guidance import GuidanceScales, guide
 from engine.flow.history import recalled
 from engine.flow.noising import clean_from_velocity
-from engine.flow.preconditioning import Preconditioning, global_latent
+from engine.flow.preconditioning import Preconditioning, anchor_latent
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.model.transformer import DitInputs, Transformer
 from engine.references import ReferenceLatents
@@ -80,7 +80,7 @@ class WindowedScore:
         self, film: Film, history_BCHW: Tensor, first_latent: int, latents_BFCHW: Tensor, sigma_B: Tensor
     ) -> DitInputs:
         """One window of the base model, behind what it is told of its history."""
-        reference_BCHW = global_latent(film.references)
+        reference_BCHW = anchor_latent(film.references)
         told_BFCHW = recalled(
             history_BCHW[:, None], reference_BCHW, self.precondition, self.history_keep, self.history_error
         )
@@ -151,6 +151,7 @@ def _side_by_side(windows: list[DitInputs]) -> DitInputs:
             latents_BRCHW=join(lambda window: window.references.latents_BRCHW),
             kinds_BR=join(lambda window: window.references.kinds_BR),
             subtypes_BR=join(lambda window: window.references.subtypes_BR),
+            anchor_B=first.references.repeated(len(windows)).anchor_B,
         ),
         text_BSD=join(lambda window: window.text_BSD),
         speak_BAD=join(lambda window: window.speak_BAD),

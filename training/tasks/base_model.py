@@ -240,9 +240,9 @@ class BaseModelTask:
     def _told(self, batch: dict[str, Tensor]) -> Tensor:
         """The windows' latents with their history as a film's window is told it."""
         latents_BFCHW = batch["latents_FCHW"]
-        told_BFCHW = recalled(
-            latents_BFCHW, batch["references_RCHW"][:, 0], self.precondition, 1.0, self.flow.history_error
-        )
+        samples_B = torch.arange(len(latents_BFCHW))
+        anchor_BCHW = batch["references_RCHW"][samples_B, batch["anchor"]]
+        told_BFCHW = recalled(latents_BFCHW, anchor_BCHW, self.precondition, 1.0, self.flow.history_error)
         is_new_BF = torch.arange(latents_BFCHW.shape[1])[None] >= batch["history"][:, None]
         return torch.where(is_new_BF[:, :, None, None, None], latents_BFCHW, told_BFCHW)
 
@@ -269,7 +269,10 @@ def dit_inputs(batch: dict[str, Tensor], noisy_BFCHW: Tensor, timestep_BF: Tenso
         latents_BFCHW=noisy_BFCHW,
         timestep_BF=timestep_BF,
         references=ReferenceLatents(
-            latents_BRCHW=batch["references_RCHW"], kinds_BR=batch["kinds_R"], subtypes_BR=batch["subtypes_R"]
+            latents_BRCHW=batch["references_RCHW"],
+            kinds_BR=batch["kinds_R"],
+            subtypes_BR=batch["subtypes_R"],
+            anchor_B=batch["anchor"],
         ),
         text_BSD=batch["text_SD"],
         speak_BAD=batch["speak_AD"],

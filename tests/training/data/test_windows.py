@@ -3,10 +3,12 @@
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from engine.references import ReferenceKind
+from training.actor.state import NUM_CHANNELS, channel
 from training.data.clips import REFERENCE_NAMES
 from training.data.windows import (
     ClipFeatures,
@@ -15,6 +17,7 @@ from training.data.windows import (
     cut_window,
     place_of,
     reference_numbers,
+    shown_references,
     window_batches,
 )
 from training.parallel import World
@@ -39,7 +42,7 @@ def features() -> ClipFeatures:
             "altered_NCHW": torch.full((NUM_CLIPS, 3, 3, 2, 2), -3.0).half(),
             "references_RCHW": torch.zeros(NUM_CLIPS, 3, 3, 2, 2).half(),
             "reference_indices_R": torch.tensor([[0, 2, 7]]).expand(NUM_CLIPS, -1),
-            "state_TK": frames_T[None, :, None].expand(NUM_CLIPS, -1, 5),
+            "state_TK": frames_T[None, :, None].expand(NUM_CLIPS, -1, NUM_CHANNELS),
             "mouth_FHW": torch.zeros(grid).half(),
             "eyes_FHW": torch.zeros(grid).half(),
             "text_of_latent_F": torch.tensor([0] * 12 + [1] * 12).expand(NUM_CLIPS, -1),
@@ -115,8 +118,8 @@ def test_own_history_is_asked_for_only_where_a_window_follows(features: ClipFeat
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
     batches = window_batches(features, LONG, 0, 4, World(rank=0, size=1))
     counts = [next(batches)["references_RCHW"].shape[1] for _ in range(60)]
-    assert set(counts) == {1, 3}
-    assert 5 < counts.count(3) < 35
+    assert set(counts) == {1, 2}
+    assert 5 < counts.count(2) < 35
 
 
 def test_ranks_share_the_samples_of_a_step(features: ClipFeatures) -> None:
@@ -135,3 +138,29 @@ def test_reference_numbers_follow_their_names() -> None:
 def test_a_window_needs_room_for_something_new() -> None:
     with pytest.raises(ValueError, match="something new"):
         WindowConfig(num_latents=3, max_history_latents=3)
+
+
+def showing(expression: str, intensity: float) -> torch.Tensor:
+    states = torch.zeros(12, NUM_CHANNELS)
+    states[:, channel(f"expression_{expression}")] = intensity
+    return states
+
+
+def test_a_film_stays_near_the_expression_that_it_shows() -> None:
+    indices = torch.tensor([REFERENCE_NAMES.index(name) for name in ("global", "view_left", "expression_sad")])
+    for seed in range(8):
+        shown = shown_references(indices, showing("sad", 0.8), np.random.default_rng(seed))
+        fields = shown.fields(torch.arange(3.0)[:, None, None, None])
+        assert fields["references_RCHW"].flatten().tolist() == [0.0, 2.0]
+        assert int(fields["anchor"]) == 1
+        assert fields["subtypes_R"].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(("expression", "intensity"), [("happy", 0.9), ("sad", 0.1), ("neutral", 1.0)])
+def test_without_an_expression_or_its_picture_the_global_one_is_the_anchor(expression: str, intensity: float) -> None:
+    indices = torch.tensor([REFERENCE_NAMES.index(name) for name in ("global", "view_left", "expression_sad")])
+    shown = [
+        shown_references(indices, showing(expression, intensity), np.random.default_rng(seed)) for seed in range(8)
+    ]
+    assert {each.anchor for each in shown} == {0}
+    assert {each.places for each in shown} == {(0, 1), (0, 2)}
