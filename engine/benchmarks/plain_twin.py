@@ -50,24 +50,32 @@ class PlainTwin(nn.Module):
         normed_BLD = self._norm(x_BLD) * (1 + scale_1) + shift_1
         x_BLD = x_BLD + gate_1 * self._attention(block.self_attn, normed_BLD, normed_BLD, turn_BLNK)
         x_BLD = x_BLD + self._attention(block.cross_attn, block.norm3(x_BLD), text_BSD, None)
-        wide_BLD = block.ffn[0](self._norm(x_BLD) * (1 + scale_2) + shift_2)
-        return x_BLD + gate_2 * block.ffn[2](F.gelu(wide_BLD, approximate="tanh"))  # type: ignore[no-any-return]
+        wide_BLD = _linear(block.ffn[0], self._norm(x_BLD) * (1 + scale_2) + shift_2)
+        return x_BLD + gate_2 * _linear(block.ffn[2], F.gelu(wide_BLD, approximate="tanh"))
 
     def _attention(self, part: Any, x_BLD: Tensor, told_BSD: Tensor, turn_BLNK: Tensor | None) -> Tensor:
-        v = part.v(told_BSD)
-        q, k = self._rms(part.q(x_BLD), part.norm_q), self._rms(part.k(told_BSD), part.norm_k)
+        v = _linear(part.v, told_BSD)
+        q, k = (
+            self._rms(_linear(layer, rows_BSD), norm)
+            for layer, rows_BSD, norm in ((part.q, x_BLD, part.norm_q), (part.k, told_BSD, part.norm_k))
+        )
         q, k, v = (rearrange(x, "b l (n k) -> b l n k", n=self.config.num_heads) for x in (q, k, v))
         if turn_BLNK is not None:
             q, k = _turned(q, turn_BLNK), _turned(k, turn_BLNK)
         q, k, v = (rearrange(x.to(v.dtype), "b l n k -> b n l k") for x in (q, k, v))
         out = F.scaled_dot_product_attention(q, k, v)
-        return part.o(rearrange(out, "b n l k -> b l (n k)"))  # type: ignore[no-any-return]
+        return _linear(part.o, rearrange(out, "b n l k -> b l (n k)"))
 
     def _norm(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, x.shape[-1:], eps=self.config.norm_eps)
 
     def _rms(self, x: Tensor, norm: Any) -> Tensor:
         return F.rms_norm(x.float(), x.shape[-1:], norm.weight, self.config.norm_eps)
+
+
+def _linear(layer: Any, x_BLD: Tensor) -> Tensor:
+    """Torch's own product, also where the engine takes another."""
+    return F.linear(x_BLD, layer.weight, layer.bias)
 
 
 def _turned(x_BLNK: Tensor, turn_BLNK: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.model.attend import attend
+from engine.model.linear import Linear
 from engine.model.rms_norm import RMSNorm
 from engine.model.rotary import rotate, window_rotation
 from engine.model_config import AudioWindow, DitConfig
@@ -45,15 +46,15 @@ class CrossAttention(nn.Module):
     def __init__(self, config: DitConfig) -> None:
         super().__init__()
         self.num_heads, self.rope_theta = config.num_heads, config.rope_theta
-        self.q = nn.Linear(config.dim, config.dim)
-        self.k = nn.Linear(config.dim, config.dim)
-        self.v = nn.Linear(config.dim, config.dim)
-        self.o = nn.Linear(config.dim, config.dim)
+        self.q = Linear(config.dim, config.dim)
+        self.k = Linear(config.dim, config.dim)
+        self.v = Linear(config.dim, config.dim)
+        self.o = Linear(config.dim, config.dim)
         self.norm_q = RMSNorm(config.dim, config.norm_eps)
         self.norm_k = RMSNorm(config.dim, config.norm_eps)
-        self.k_audio = nn.Linear(config.dim, config.dim, bias=False)
-        self.v_audio = nn.Linear(config.dim, config.dim, bias=False)
-        self.o_audio = nn.Linear(config.dim, config.dim, bias=False)
+        self.k_audio = Linear(config.dim, config.dim, bias=False)
+        self.v_audio = Linear(config.dim, config.dim, bias=False)
+        self.o_audio = Linear(config.dim, config.dim, bias=False)
         self.norm_k_audio = RMSNorm(config.dim, config.norm_eps)
 
     def forward(self, h_BLD: Tensor, text_BSD: Tensor, audio_BAD: Tensor, windows: WindowIndex) -> Tensor:

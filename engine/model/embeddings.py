@@ -7,6 +7,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from engine.model.linear import Linear
 from engine.model.modulation import modulated_norm, modulation_table
 from engine.model_config import DitConfig
 
@@ -33,27 +34,27 @@ def sinusoid(timestep_BG: Tensor, frequency_dim: int) -> Tensor:
 
 def time_embedding(config: DitConfig) -> nn.Sequential:
     """Sinusoid of the timestep to the model's width."""
-    return nn.Sequential(nn.Linear(config.frequency_dim, config.dim), nn.SiLU(), nn.Linear(config.dim, config.dim))
+    return nn.Sequential(Linear(config.frequency_dim, config.dim), nn.SiLU(), Linear(config.dim, config.dim))
 
 
 def time_projection(config: DitConfig) -> nn.Sequential:
     """Time embedding to the six modulation vectors that all blocks share."""
-    return nn.Sequential(nn.SiLU(), nn.Linear(config.dim, 6 * config.dim))
+    return nn.Sequential(nn.SiLU(), Linear(config.dim, 6 * config.dim))
 
 
 def text_embedding(config: DitConfig) -> nn.Sequential:
     """Text encoder rows to the model's width."""
     return nn.Sequential(
-        nn.Linear(config.text_dim, config.dim), nn.GELU(approximate="tanh"), nn.Linear(config.dim, config.dim)
+        Linear(config.text_dim, config.dim), nn.GELU(approximate="tanh"), Linear(config.dim, config.dim)
     )
 
 
 def audio_embedding(audio_dim: int, config: DitConfig) -> nn.Sequential:
     """Audio encoder rows to the model's width; without biases, so that rows of zeros stay zeros."""
     return nn.Sequential(
-        nn.Linear(audio_dim, config.dim, bias=False),
+        Linear(audio_dim, config.dim, bias=False),
         nn.GELU(approximate="tanh"),
-        nn.Linear(config.dim, config.dim, bias=False),
+        Linear(config.dim, config.dim, bias=False),
     )
 
 
@@ -64,7 +65,7 @@ class Head(nn.Module):
         super().__init__()
         self.norm_eps = config.norm_eps
         rows, columns = config.patch_size[1:]
-        self.head = nn.Linear(config.dim, config.out_channels * rows * columns)
+        self.head = Linear(config.dim, config.out_channels * rows * columns)
         self.modulation = modulation_table(2, config.dim)
 
     def forward(self, video_BLD: Tensor, time_BFD: Tensor) -> Tensor:

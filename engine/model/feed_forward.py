@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.model.linear import Linear
 from engine.model_config import DitConfig
 
 
@@ -30,4 +31,4 @@ class Gelu(nn.Module):
 
 def feed_forward(config: DitConfig) -> nn.Sequential:
     """Wide and back again."""
-    return nn.Sequential(nn.Linear(config.dim, config.ffn_dim), Gelu(), nn.Linear(config.ffn_dim, config.dim))
+    return nn.Sequential(Linear(config.dim, config.ffn_dim), Gelu(), Linear(config.ffn_dim, config.dim))

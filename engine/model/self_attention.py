@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from engine.model.attend import attend
 from engine.model.chunk import KeysValues
+from engine.model.linear import Linear
 from engine.model.rms_norm import RMSNorm
 from engine.model.rotary import Rotation, rotate
 from engine.model_config import DitConfig
@@ -20,10 +21,10 @@ class SelfAttention(nn.Module):
     def __init__(self, config: DitConfig) -> None:
         super().__init__()
         self.num_heads = config.num_heads
-        self.q = nn.Linear(config.dim, config.dim)
-        self.k = nn.Linear(config.dim, config.dim)
-        self.v = nn.Linear(config.dim, config.dim)
-        self.o = nn.Linear(config.dim, config.dim)
+        self.q = Linear(config.dim, config.dim)
+        self.k = Linear(config.dim, config.dim)
+        self.v = Linear(config.dim, config.dim)
+        self.o = Linear(config.dim, config.dim)
         self.norm_q = RMSNorm(config.dim, config.norm_eps)
         self.norm_k = RMSNorm(config.dim, config.norm_eps)
 

@@ -26,6 +26,7 @@ from engine.model.embeddings import (
     time_projection,
     unpatchify,
 )
+from engine.model.linear import Linear
 from engine.model.rotary import Rotation, grid_angles, rotation_of
 from engine.model_config import AudioWindow, DitConfig
 from engine.references import ReferenceLatents, reference_times
@@ -60,7 +61,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         patch_values = math.prod(config.patch_size)
-        self.patch_embedding = nn.Linear(config.in_channels * patch_values, config.dim)
+        self.patch_embedding = Linear(config.in_channels * patch_values, config.dim)
         self.time_embedding = time_embedding(config)
         self.time_projection = time_projection(config)
         self.text_embedding = text_embedding(config)
