@@ -4,6 +4,7 @@ The two are apart so that a window can be recognised by what it is told without 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -76,6 +77,11 @@ class JobConditions:
         speak_AD = self._rows(self.pack.speak_encoder, told.speak, plan, self._windows[0])
         listen_AD = self._rows(self.pack.listen_encoder, told.listen, plan, self._windows[1])
         return WindowConditions(text_BSD=self._texts[told.text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
+
+    @cached_property
+    def no_text_BSD(self) -> Tensor:
+        """What guidance tells the branch without text."""
+        return self.pack.text_encoder.encode([""])
 
     @property
     def _windows(self) -> tuple[AudioWindow, AudioWindow]:

@@ -18,7 +18,7 @@ class TextRows(Protocol):
         """Numbers in a row."""
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Texts to rows text_BSD, [B, num_tokens, width]."""
+        """Texts to rows text_BSD, [B, num_tokens, width]; the empty text is what stands for none."""
 
 
 class AudioRows(Protocol):

@@ -88,9 +88,12 @@ def guide(
 ) -> Tensor:
     """The guided prediction; the branches that count run as batches of `branches_at_once`, along the batch axis.
 
-    `no_text_BSD` (batch of one or as the inputs) is told to the branch without text; None stands for zeros. `rescale` in 0..1 moves the spread of each sample's noisy frames back to that of the conditional prediction (Lin et al. 2023, 3.4).
+    `rescale` in 0..1 moves the spread of each sample's noisy frames back to that of the conditional prediction (Lin et al. 2023, 3.4).
+    `no_text_BSD`, of one sample or of all, is what the branch without text is told; None stands for zeros.
     """
-    no_text_BSD = (torch.zeros_like if no_text_BSD is None else no_text_BSD.expand_as)(inputs.text_BSD)
+    if no_text_BSD is None:
+        no_text_BSD = torch.zeros_like(inputs.text_BSD)
+    no_text_BSD = no_text_BSD.to(inputs.text_BSD).expand_as(inputs.text_BSD)
     weights = _counting_branches(inputs, no_text_BSD, scales)
     conditional = _same_branch(inputs, no_text_BSD, NUM_CONDITIONS)
     needed = sorted(weights.keys() | ({conditional} if rescale and weights.keys() != {conditional} else set()))

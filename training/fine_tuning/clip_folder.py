@@ -106,7 +106,7 @@ def clip_features(clip: RawClip, after: RawClip, pack: LoadedPack) -> ClipFeatur
         pixels = torch.cat([as_pixels(frame_HWC, pack.size_px) for frame_HWC in clip.frames_THWC[:num_frames]])
         latents_FCHW = torch.cat([codec.encode(part[None])[0] for part in torch.split(pixels, ENCODE_FRAMES)])
         reference_CHW = codec.encode_still(as_pixels(reference_HWC, pack.size_px))[0]
-        text_SD = pack.text_encoder.encode([clip.text])[0] if clip.text else _no_text(pack)
+        text_SD = pack.text_encoder.encode([clip.text])[0]
         speak_AD = _rows(pack.speak_encoder, clip.speak_S, 0, num_latents)
         lead = pack.transformer.config.listen_window.rows_before
         listen_AD = _rows(pack.listen_encoder, clip.listen_S, lead, num_latents)
@@ -129,7 +129,3 @@ def _rows(encoder: AudioRows, sound_S: NDArray[np.float32], lead_rows: int, num_
     """One row a latent of a whole clip, `lead_rows` of silence's before it."""
     first_frame = -lead_rows * encoder.frames_per_row
     return encoder.encode_rows(torch.from_numpy(sound_S), first_frame, lead_rows + num_latents)
-
-
-def _no_text(pack: LoadedPack) -> Tensor:
-    return torch.zeros_like(pack.text_encoder.encode([" "])[0])

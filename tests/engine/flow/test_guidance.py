@@ -106,6 +106,25 @@ def test_branches_that_say_the_same_are_computed_once(
     torch.testing.assert_close(guided, by_hand, rtol=1e-4, atol=1e-4)
 
 
+def test_without_text_is_what_the_encoder_makes_of_none() -> None:
+    inputs, model = _inputs(), _model()
+    no_text_1SD = torch.randn(1, 5, BASE.text_dim)
+    untold = replace(
+        inputs,
+        text_BSD=no_text_1SD.expand(2, -1, -1),
+        speak_BAD=torch.zeros_like(inputs.speak_BAD),
+        listen_BAD=torch.zeros_like(inputs.listen_BAD),
+    )
+    told = replace(untold, text_BSD=inputs.text_BSD)
+    guided = guide(model, told, SCALES, no_text_BSD=no_text_1SD)
+    expected = model(untold) + SCALES.text * (model(told) - model(untold))
+    torch.testing.assert_close(guided, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(guided, guide(model, told, SCALES), rtol=1e-2, atol=1e-2)
+    counted = _Counted()
+    guide(counted, untold, SCALES, no_text_BSD=no_text_1SD)
+    assert counted.sizes == [2]
+
+
 def test_guidance_acts_inside_its_interval_only() -> None:
     interval = GuidanceInterval(low=0.3, high=0.8)
     assert [interval.scales_at(sigma, SCALES) is SCALES for sigma in (0.29, 0.3, 0.5, 0.8, 0.81)] == [
