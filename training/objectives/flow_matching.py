@@ -29,7 +29,6 @@ class FlowMatchingConfig:
     history_noise: float = 0.12
     history_error: float = 0.0
     state_weight: float = 0.3
-    perceived_weight: float = 0.0
     bend: float = 0.25
 
 

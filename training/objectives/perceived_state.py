@@ -1,7 +1,8 @@
 """What latents show, read from them: a perceptual cost in the actor's own terms.
 
 A squared error over latents counts a patch of background like a raised brow. `LatentReader` is trained on true latents to tell
-the actor's exact state; frozen, it then asks of predicted latents that they show what the truth does. The benchmark's
+the actor's exact state; frozen, its features measure how far apart two films are (`training.distillation.perceptual`). As a cost
+of the base model it was pleased by latents that show nothing (docs/experiments.md), so it takes no part there. The benchmark's
 regressor is another network, on pixels, and takes no part in this.
 """
 

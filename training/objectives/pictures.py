@@ -64,3 +64,15 @@ def drawn(codec: FoldedVae, latents_BFCHW: Tensor, chosen_B: Tensor) -> Tensor:
     before_BCHW = raw_BFCHW[samples_B, (chosen_B - 1).clamp(min=0)].detach()
     with fast_autocast(latents_BFCHW.device):
         return codec.reconstruct(raw_BFCHW[samples_B, chosen_B][:, None], before_BCHW[:, None])
+
+
+def balanced(cost: Tensor, others: Tensor, made_BFCHW: Tensor, share: float) -> Tensor:
+    """A stand-in for `cost` that pulls on `made_BFCHW` with `share` of the pull of the other costs. Its value is zero.
+
+    Its gradient is found once, here; whatever lies between `made_BFCHW` and the cost is not gone through again.
+    """
+    pull_of_others_BFCHW = torch.autograd.grad(others, made_BFCHW, retain_graph=True)[0]
+    pull_BFCHW = torch.autograd.grad(cost, made_BFCHW, retain_graph=True)[0]
+    scale = share * pull_of_others_BFCHW.norm() / (pull_BFCHW.norm() + 1e-8)
+    weighed: Tensor = (scale.clamp(max=1e4) * pull_BFCHW * (made_BFCHW - made_BFCHW.detach())).sum()
+    return weighed

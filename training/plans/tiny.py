@@ -9,13 +9,13 @@ from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
 from training.recipes import tiny, tiny_dpo, tiny_online
 from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, SPEAK_FILE, TEXT_FILE
 from training.recipes.places import with_num_films, with_num_scenes
-from training.tasks.base_adversarial import CRITIC_FILE as LATENT_CRITIC_FILE
 from training.tasks.base_model import READOUT_FILE
 from training.tasks.distillation import CRITIC_FILE
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
 # One step answers at full noise, so the error there is what a film is wrong by.
 VELOCITY: Final = Measure(name="held_out_velocity_1.0", better="lower")
+PICTURES: Final = Measure(name="held_out_pictures", better="lower")
 DISTANCE: Final = Measure(name="held_out_distance", better="lower")
 # The policy begins as its own reference and prefers nothing; a coin would prefer half of the winners.
 PREFERRED: Final = Measure(name="held_out_preferred", better="higher", least=0.5)
@@ -44,12 +44,12 @@ TINY: Final = Plan(
             gives=(BASE_FILE, READOUT_FILE),
         ),
         TrainedStage(
-            name="base-adversarial",
-            recipe=tiny.tiny_base_adversarial,
+            name="base-pictures",
+            recipe=tiny.tiny_base_pictures,
             share=14,
-            measure=VELOCITY,
+            measure=PICTURES,
             starts_from=BASE_FILE,
-            gives=(BASE_FILE, READOUT_FILE, LATENT_CRITIC_FILE),
+            gives=(BASE_FILE, READOUT_FILE),
         ),
         MadeStage(
             name="preferences", share=4, make=tiny_dpo.make_preferences, unit="scenes judged", tells=with_num_scenes

@@ -14,7 +14,7 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-text-encoder": tiny.tiny_text_encoder,
     "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-base": tiny.tiny_base,
-    "tiny-base-adversarial": tiny.tiny_base_adversarial,
+    "tiny-base-pictures": tiny.tiny_base_pictures,
     "fine-tune": fine_tune.fine_tune,
     "fine-tune-lora": fine_tune.fine_tune_lora,
     "tiny-dpo": tiny_dpo.tiny_dpo,

@@ -14,7 +14,6 @@ from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
 from training.data.shards import load_shards
 from training.data.windows import ClipFeatures, WindowConfig, encode_features
-from training.objectives.adversarial import LatentCritic
 from training.objectives.codec import CodecLossConfig
 from training.objectives.flow_matching import FlowMatchingConfig, StateReadout
 from training.objectives.perceived_state import LatentReader
@@ -23,11 +22,11 @@ from training.recipes import parts
 from training.recipes.places import Places
 from training.recipes.run import Run
 from training.tasks.audio_encoder import AudioEncoderTask, AudioReadout
-from training.tasks.base_adversarial import AdversarialBaseTask
 from training.tasks.base_model import BaseModel, BaseModelTask
+from training.tasks.base_pictures import PicturedBaseTask
 from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
-from training.tasks.latent_reader import READER_FILE, READER_FOLDER, LatentReaderTask
+from training.tasks.latent_reader import LatentReaderTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
 
@@ -90,7 +89,7 @@ def tiny_text_encoder(places: Places) -> Run:
 
 
 def tiny_latent_reader(places: Places) -> Run:
-    """The reader of latents, trained on the clips' own; `tiny-base` looks for it in `reader` beside them (`-o runs/clips/reader`)."""
+    """The reader of latents, trained on the clips' own; the online stages look for it in `reader` beside them (`-o CLIPS/reader`)."""
     clips = load_shards(places.clips, names=("latents_FCHW", "state_TK", "references_RCHW"))
     task = LatentReaderTask(
         reader=latent_reader(),
@@ -136,13 +135,12 @@ def tiny_base(places: Places) -> Run:
     return Run(task=_base_task(places, WindowConfig()), config=config)
 
 
-def tiny_base_adversarial(places: Places) -> Run:
-    """The base further, held to what it looks like, with a critic that wants films to look real: faces from a single step."""
-    task = AdversarialBaseTask(
+def tiny_base_pictures(places: Places) -> Run:
+    """The base further, held to what its answers look like once they are decoded."""
+    task = PicturedBaseTask(
         base_task=_base_task(
             places, WindowConfig(rollout_windows=7, own_history_share=0.8, extra_references_share=0.7)
         ),
-        critic=LatentCritic(parts.CODEC.latent_channels),
         codec=parts.trained_codec(places.parts),
     )
     config = TrainerConfig(
@@ -181,7 +179,6 @@ def _base_task(places: Places, window: WindowConfig) -> BaseModelTask:
     readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
     return BaseModelTask(
         base=BaseModel(Transformer(parts.BASE), readout),
-        reader=parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader()),
         precondition=preconditioning_named("around_reference", parts.RESIDUAL_STD, parts.HISTORY_SHARE),
         flow=FlowMatchingConfig(history_error=parts.HISTORY_ERROR),
         window=window,

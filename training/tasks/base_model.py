@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from engine.codec.protocol import VideoCodec
 from engine.flow.history import recalled
 from engine.flow.noising import clean_from_velocity
-from engine.flow.preconditioning import Preconditioning, global_latent
+from engine.flow.preconditioning import Preconditioning
 from engine.flow.schedule import TIMESTEP_SCALE, euler_schedule
 from engine.flow.solver import EulerSolver, solve
 from engine.model.transformer import DitInputs, Transformer
@@ -31,7 +31,6 @@ from training.objectives.flow_matching import (
     state_scales,
     velocity_loss,
 )
-from training.objectives.perceived_state import LatentReader, perceived_state_loss
 from training.parallel import World
 
 READOUT_FILE = "state_readout.safetensors"
@@ -69,15 +68,14 @@ class BaseModel(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """One forward over a batch of windows: its losses, the velocity, history and the clean latents that it points to, what two
-    readers see, and which samples were made out of noise alone."""
+    """One forward over a batch of windows: its losses, the velocity, history and the clean latents that it points to, what the
+    middle layer tells, and which samples were made out of noise alone."""
 
     losses: dict[str, Tensor]
     velocity_BFCHW: Tensor
     film_BFCHW: Tensor
     is_own_B: Tensor
     hidden_BTK: Tensor
-    shown_BTK: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +95,12 @@ class OwnHistory:
 
 @dataclass(kw_only=True)
 class BaseModelTask:
-    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from; `reader` is frozen.
+    """Satisfies `training.trainer.Task`. `held_out` are clips that training never draws from.
 
     `carried` is what the next batch may have to begin with, the fields of an `OwnHistory`.
     """
 
     base: BaseModel
-    reader: LatentReader
     precondition: Preconditioning
     flow: FlowMatchingConfig
     window: WindowConfig
@@ -148,13 +145,17 @@ class BaseModelTask:
         """One forward at noise levels of the generator's drawing."""
         return self._make(begun, draw_sigma(self.flow, len(begun["history"]), generator), generator)
 
+    def answer(self, batch: dict[str, Tensor], generator: torch.Generator) -> Made:
+        """One forward in which every sample is made out of noise alone."""
+        return self._make(batch, torch.ones(len(batch["history"])), generator)
+
     def remember(self, made: Made) -> None:
         """The last latents made are what the next batch may begin with."""
         self.carried = {"last_BCHW": made.film_BFCHW[:, -1].detach(), "is_own_B": made.is_own_B}
 
     def measure(self) -> dict[str, float]:
         """Held-out velocity loss at fixed noise levels, and how well the hidden mouth follows the true one at the noisiest."""
-        batch = self._held_out_batch()
+        batch = self.held_out_batch()
         measures = {}
         for sigma in HELD_OUT_SIGMAS:
             generator = torch.Generator().manual_seed(1)
@@ -165,14 +166,12 @@ class BaseModelTask:
             column = channel(name)
             true_N = batch["state_TK"][:, 4:, column].flatten()
             hidden_N = made.hidden_BTK[:, 4:, column].flatten().float()
-            shown_N = made.shown_BTK[:, 4:, column].flatten()
             measures[f"hidden_r_{name}"] = float(torch.corrcoef(torch.stack([hidden_N, true_N]))[0, 1])
-            measures[f"shown_r_{name}"] = float(torch.corrcoef(torch.stack([shown_N, true_N]))[0, 1])
         return measures
 
     def write_samples(self, folder: Path, step: int) -> None:
         """Held-out windows, truth above and performed below, every third frame."""
-        batch = {name: tensor[:NUM_SAMPLES] for name, tensor in self._held_out_batch().items()}
+        batch = {name: tensor[:NUM_SAMPLES] for name, tensor in self.held_out_batch().items()}
         performed_BFCHW = self.perform(batch)
         rows = []
         for truth_FCHW, made_FCHW in zip(batch["latents_FCHW"], performed_BFCHW, strict=True):
@@ -225,16 +224,13 @@ class BaseModelTask:
         velocity = velocity_loss(scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW, self.flow.bend)
         hidden = state_loss(hidden_BTK, batch["state_TK"], window.is_new_BF, state_scales())
         clean_BFCHW = clean_from_velocity(window.noisy_BFCHW, predicted_BFCHW, window.sigma_BF)
-        shown_BTK = self.reader(clean_BFCHW, global_latent(inputs.references))
-        shown = perceived_state_loss(shown_BTK, batch["state_TK"], window.is_new_BF, sigma_B)
-        loss = velocity + self.flow.state_weight * hidden + self.flow.perceived_weight * shown
+        loss = velocity + self.flow.state_weight * hidden
         return Made(
-            losses={"loss": loss, "velocity": velocity.detach(), "state": hidden.detach(), "shown": shown.detach()},
+            losses={"loss": loss, "velocity": velocity.detach(), "state": hidden.detach()},
             velocity_BFCHW=predicted_BFCHW,
             film_BFCHW=torch.where(window.is_new_BF[:, :, None, None, None], clean_BFCHW, batch["latents_FCHW"]),
             is_own_B=sigma_B >= CERTAIN_SIGMA,
             hidden_BTK=hidden_BTK,
-            shown_BTK=shown_BTK,
         )
 
     def _told(self, batch: dict[str, Tensor]) -> Tensor:
@@ -254,7 +250,8 @@ class BaseModelTask:
     def _grid(self, batch: dict[str, Tensor]) -> tuple[int, int]:
         return batch["latents_FCHW"].shape[-2], batch["latents_FCHW"].shape[-1]
 
-    def _held_out_batch(self) -> dict[str, Tensor]:
+    def held_out_batch(self) -> dict[str, Tensor]:
+        """Held-out windows with all of their conditions, always the same."""
         plain = replace(self.window, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
         samples = [
             cut_window(self.held_out, plain, number, place_of(self.held_out, plain, number, self.num_held_out))

@@ -4,7 +4,7 @@ import torch
 
 from engine.codec.folded_vae import FoldedVae
 from tests.engine.small_pack import CODEC
-from training.objectives.pictures import PictureConfig, choose_latents, drawn, picture_loss, picture_weights
+from training.objectives.pictures import PictureConfig, balanced, choose_latents, drawn, picture_loss, picture_weights
 
 CONFIG = PictureConfig(scales_px=(1, 4))
 
@@ -55,3 +55,11 @@ def test_a_cast_of_colour_costs_more_than_grain_of_the_same_size() -> None:
     true = torch.zeros(1, 4, 3, 32, 32)
     grain = 0.2 * (torch.randint(0, 2, true.shape, generator=torch.Generator().manual_seed(0)) * 2.0 - 1.0)
     assert picture_loss(CONFIG, true + 0.2, true, weights) > 1.5 * picture_loss(CONFIG, true + grain, true, weights)
+
+
+def test_the_pull_is_a_share_of_the_other_costs_and_adds_nothing_to_the_loss() -> None:
+    made = torch.tensor([1.0, 2.0], requires_grad=True)
+    others, cost = (3 * made).sum(), (1e-3 * made).sum()
+    weighed = balanced(cost, others, made, share=0.5)
+    assert weighed == 0
+    torch.testing.assert_close(torch.autograd.grad(weighed, made)[0], torch.full((2,), 1.5), rtol=1e-3, atol=0)

@@ -12,7 +12,6 @@ from tests.engine.small_pack import BASE, CODEC
 from training.actor.state import NUM_CHANNELS
 from training.data.windows import ClipFeatures, WindowConfig
 from training.objectives.flow_matching import FlowMatchingConfig, StateReadout
-from training.objectives.perceived_state import LatentReader
 from training.tasks.base_model import BaseModel, BaseModelTask
 
 NUM_CLIPS, NUM_LATENTS, GRID = 4, 24, 4
@@ -64,7 +63,6 @@ def small_base_task() -> BaseModelTask:
     features = clips_of_noise()
     return BaseModelTask(
         base=BaseModel(transformer, StateReadout(config.dim, GRID * GRID, CODEC.frames_per_latent)),
-        reader=LatentReader(CODEC.latent_channels, GRID, CODEC.frames_per_latent, width=8).requires_grad_(False),
         precondition=preconditioning_named("around_reference", (1.0,), 0.8),
         flow=FlowMatchingConfig(full_noise_share=1.0, history_noise=0.0),
         window=replace(WindowConfig(), own_history_share=1.0, altered_share=0.0),
