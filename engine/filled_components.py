@@ -27,12 +27,12 @@ def filled_component(
     """The network of an entry, filled and frozen; `BadPackError` for whatever does not fit.
 
     One in memory is float32 and its file's hash was checked. The hash of one on disk is not, since that would read it whole:
-    `lpm models verify` does. It computes in bfloat16 where that is fast and it is stored so.
+    `lpm models verify` does. It computes in bfloat16 where that is fast and it is stored so. What is stored as int8 is always in memory.
     """
     path, where = folder / entry.file, str(folder)
     config = component_config(entry, where)
     is_small = not path.is_file() or path.stat().st_size <= largest_in_memory_bytes
-    if is_small or not isinstance(config, DitConfig | Umt5Config):
+    if is_small or entry.dtype == "int8" or not isinstance(config, DitConfig | Umt5Config):
         network = build_component(entry, where)
         load_weights(folder, entry, network)
         return network.eval().requires_grad_(False)

@@ -19,13 +19,19 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.errors import BadInputError, BadPackError
+from engine.int8_weights import SCALE_SUFFIX, packed, unpacked
 from engine.mapped_tensors import MappedTensors
 
 logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.toml"
-STORED_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+STORED_DTYPES = {
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float32": torch.float32,
+    "int8": torch.int8,  # with a scale for each output channel, see `engine.int8_weights`
+}
 
 Config = TypeVar("Config")
 
@@ -125,9 +131,8 @@ def load_weights(folder: Path, entry: ComponentEntry, module: nn.Module) -> None
     if file_sha256(path) != entry.sha256:
         raise BadPackError(f"{path} is damaged (its hash is not the manifest's); fetch the pack again")
     try:
-        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
-        module.load_state_dict(tensors, strict=True)
-    except (SafetensorError, RuntimeError) as error:
+        module.load_state_dict(unpacked(load_file(path)), strict=True)
+    except (SafetensorError, RuntimeError, ValueError) as error:
         raise BadPackError(f"{path} does not fit {entry.kind}: {str(error).splitlines()[-1].strip()}") from error
 
 
@@ -149,7 +154,7 @@ def stored_numbers(folder: Path, entry: ComponentEntry) -> int:
     path = folder / entry.file
     try:
         with MappedTensors(path) as file:
-            return sum(map(math.prod, file.shapes.values()))
+            return sum(math.prod(shape) for name, shape in file.shapes.items() if not name.endswith(SCALE_SUFFIX))
     except (OSError, SafetensorError) as error:
         raise BadPackError(f"{path} is missing or damaged ({error}); fetch the pack again") from error
 
@@ -159,8 +164,8 @@ def fill_from_file(path: Path, module: nn.Module) -> None:
     if not path.is_file():
         raise BadInputError(f"{path} does not exist; train it first, or name a folder that holds it")
     try:
-        module.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()}, strict=True)
-    except (SafetensorError, RuntimeError) as error:
+        module.load_state_dict(unpacked(load_file(path)), strict=True)
+    except (SafetensorError, RuntimeError, ValueError) as error:
         raise BadInputError(
             f"{path} does not fit {type(module).__name__}: {str(error).splitlines()[-1].strip()}"
         ) from error
@@ -169,10 +174,11 @@ def fill_from_file(path: Path, module: nn.Module) -> None:
 def save_weights(path: Path, module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
     """Writes a module's tensors as safetensors, floats as `dtype`; statistics (buffers) keep float32."""
     buffers = {name for name, _ in module.named_buffers()}
-    tensors = {
-        name: (tensor if name in buffers or not tensor.is_floating_point() else tensor.to(dtype)).contiguous().clone()
-        for name, tensor in module.state_dict().items()
-    }
+    given = module.state_dict()
+    weights = {name: tensor for name, tensor in given.items() if name not in buffers and tensor.is_floating_point()}
+    stored = packed(weights) if dtype == torch.int8 else {name: x.to(dtype) for name, x in weights.items()}
+    rest = {name: tensor for name, tensor in given.items() if name not in weights}
+    tensors = {name: tensor.contiguous().clone() for name, tensor in (stored | rest).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file(tensors, partial)

@@ -69,6 +69,11 @@ class FilmThread:
         self._thread = threading.Thread(target=self._work, name="live film", daemon=True)
         self._thread.start()
 
+    @property
+    def speak_S(self) -> NDArray[np.float32]:
+        """All that the character has said so far, sample for sample with the film's frames."""
+        return self._speak[:]
+
     def append(self, frame: LiveFrame) -> None:
         """Hand over a frame; waits only when writing is forty seconds behind."""
         if self._failure is not None:

@@ -45,6 +45,7 @@ class StreamShape:
     minutes: tuple[float, ...] = (1.0,)
     real_time_s: float = 10.0
     chunk_latents: int | None = None
+    effort: int = 0
     num_runs: int = 5
 
     def __post_init__(self) -> None:
@@ -56,7 +57,7 @@ def measure_stream(
     pack: LoadedPack, character: Character, shape: StreamShape, voices: Voices, looks: Sequence[Look]
 ) -> dict[str, Any]:
     """All figures; the lengths of film under `lengths`, the longest one's at the top as well; each length has its look at the frames."""
-    config = LiveConfig(can_degrade=False, chunk_latents=shape.chunk_latents)
+    config = LiveConfig(can_degrade=False, chunk_latents=shape.chunk_latents, effort=shape.effort)
     split = choose_split(character, pack, config)
     config = replace(config, split=split.split)
     lengths = [
@@ -74,7 +75,8 @@ def measure_stream(
         "split": split.split,
         "split_seconds_per_second": {name: round(value, 4) for name, value in split.seconds_per_second.items()},
         "lengths": lengths,
-        "sessions_in_real_time": sessions_in_real_time(pack, character),
+        "effort": lengths[-1]["effort"],
+        "sessions_in_real_time": sessions_in_real_time(pack, character, config),
         "caching_ms_a_chunk": time_caching(pack, shape.num_runs),
     }
     if shape.real_time_s:
@@ -113,18 +115,18 @@ def _real_time(session: LiveSession, seconds: float) -> dict[str, Any]:
     }
 
 
-def sessions_in_real_time(pack: LoadedPack, character: Character) -> int:
+def sessions_in_real_time(pack: LoadedPack, character: Character, config: LiveConfig) -> int:
     """How many sessions on one pack together make film as fast as it plays, tried with one more until it is too slow."""
     count = 0
-    while count < _MOST_SESSIONS and _make_at_once(pack, character, count + 1) <= _SESSIONS_S:
+    while count < _MOST_SESSIONS and _make_at_once(pack, character, config, count + 1) <= _SESSIONS_S:
         count += 1
     return count
 
 
-def _make_at_once(pack: LoadedPack, character: Character, count: int) -> float:
+def _make_at_once(pack: LoadedPack, character: Character, config: LiveConfig, count: int) -> float:
     """Wall seconds in which so many sessions each make `_SESSIONS_S` of film, their first chunks not counted."""
-    config = LiveConfig(can_degrade=False, split="one worker")
-    sessions = [open_session(character, pack, config) for _ in range(count)]
+    one_worker = replace(config, split="one worker")
+    sessions = [open_session(character, pack, one_worker) for _ in range(count)]
     for session in sessions:
         session.pull()
     num_frames = _SESSIONS_S * FRAME_RATE_HZ

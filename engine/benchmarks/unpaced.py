@@ -43,8 +43,8 @@ def play_unpaced(session: LiveSession, minutes: float, voices: Voices, look: Loo
             assert frame is not None, "nobody pauses this session"
             look(frame)
         wall_s = time.perf_counter() - began_s
-        report = session.report()
-        costs.add(session.chunk_reports())
+        report, last = session.report(), session.chunk_reports()
+        costs.add(last)
     work_ms, cpu_ms = costs.work_ms, costs.cpu_ms
     made_s = report.num_chunks * session.chunk_frames / FRAME_RATE_HZ
     return {
@@ -58,6 +58,7 @@ def play_unpaced(session: LiveSession, minutes: float, voices: Voices, look: Loo
         "cpu_stages_s": {name: round(value / made_s, 4) for name, value in report.cpu_stages_s.items()},
         "first_frame_s": round(report.first_frame_s, 4),
         "chunk_frames": session.chunk_frames,
+        "effort": last[-1].effort,
         "chunk_ms_p50": round(percentile(work_ms, 0.5), 2),
         "chunk_ms_p95": round(percentile(work_ms, 0.95), 2),
         "chunk_cpu_ms_p50": round(percentile(cpu_ms, 0.5), 2),

@@ -138,7 +138,7 @@ class Conductor:
                 text=self._text(first_frame),
                 speak_S=_around(self.speak, first_frame, end_frame, layout.speak_reach),
                 listen_S=_around(self.listen, first_frame, end_frame, layout.listen_reach),
-                effort=self.pace.effort if self.config.can_degrade else 0,
+                effort=self._effort(),
             ),
             state=self.activity.state,
             began_s=now_s,
@@ -258,6 +258,11 @@ class Conductor:
         self.next_frame = max(self.next_frame, self.clock)
         self.figures.frame_shown(index, is_repeat, now_s)
         return shown
+
+    def _effort(self) -> int:
+        """What was chosen from the start, or less where the machine cannot keep up."""
+        chosen = min(self.config.effort, len(self.layout.efforts) - 1)
+        return max(chosen, self.pace.effort) if self.config.can_degrade else chosen
 
     def _text(self, frame: int) -> str:
         """The direction that was given, or what the state suggests."""

@@ -42,6 +42,8 @@ class LiveConfig:
     split: `pipeline` works on the stages of neighbouring chunks at once, a thread each; `one worker` does all in one thread
         with all cores; `caller` has no threads, and the work is done in `pull` and `work`.
     can_degrade: whether a chunk may cost less than the whole work where the machine cannot keep up.
+    effort: what every chunk costs from the start, counted along the generator's efforts: 0 is the whole work, 1 the lighter setting
+        for machines without bf16 matrix units.
     """
 
     seed: int = 0
@@ -52,14 +54,15 @@ class LiveConfig:
     split: str = "pipeline"
     lookahead: LookaheadConfig = field(default_factory=LookaheadConfig)
     can_degrade: bool = True
+    effort: int = 0
     state_prompts: Mapping[LiveState, tuple[str, ...]] = field(default_factory=lambda: STATE_PROMPTS)
     idle_prompt_s: float = 3.0
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise ValueError(f"the work is split as {', '.join(SPLITS)}, not {self.split!r}")
-        if self.seed < 0 or self.most_waiting_s <= 0 or self.idle_prompt_s <= 0:
-            raise ValueError("seed, most_waiting_s and idle_prompt_s count from 0 up")
+        if self.seed < 0 or self.effort < 0 or self.most_waiting_s <= 0 or self.idle_prompt_s <= 0:
+            raise ValueError("seed, effort, most_waiting_s and idle_prompt_s count from 0 up")
         if self.listen_lag_s is not None and self.listen_lag_s < 0:
             raise ValueError(f"listen_lag_s is {self.listen_lag_s}; it must be 0 or more, or None")
 

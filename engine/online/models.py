@@ -40,11 +40,10 @@ def load_online_models(folder: Path, manifest: Manifest) -> OnlineModels | None:
     for role in ONLINE_ROLES:
         entry = manifest.component(role)
         model = Transformer(build_config(DitConfig, entry.config, f"{folder}: {role}"))
-        if settings.context_latents > model.config.reference_positions.origin:
-            raise BadPackError(
-                f"{where}: {settings.context_latents} latents of history and chunk reach over the references of the "
-                f"{role}, which stand at {model.config.reference_positions.origin}; shorten the history or move them"
-            )
+        try:
+            settings.check_reach(model.config.reference_positions.origin)
+        except ValueError as error:
+            raise BadPackError(f"{where}: {error} ({role})") from error
         load_weights(folder, entry, model)
         models.append(model.eval().requires_grad_(False))
     return OnlineModels(backbone=models[0], refiner=models[1], settings=settings)

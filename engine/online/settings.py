@@ -95,6 +95,15 @@ class OnlineSettings:
         """Latents that a forward sees at most: sink, window and the longest chunk."""
         return (self.sink_chunks + self.window_chunks) * self.chunk_latents + max(self.chunk_choices)
 
+    def check_reach(self, origin: int) -> None:
+        """`ValueError` where history and chunk, counted from the window's start, would reach the references at RoPE time `origin`."""
+        if self.context_latents > origin:
+            raise ValueError(
+                f"{self.sink_chunks} + {self.window_chunks} chunks of {self.chunk_latents} latents of history and a chunk of "
+                f"{max(self.chunk_choices)} reach to RoPE time {self.context_latents}, over the references, which stand at {origin}; "
+                f"shorten the history, or train a model with reference_positions.origin of {self.context_latents} or more"
+            )
+
     def check_chunk(self, chunk_latents: int) -> int:
         """The chunk asked for; `BadInputError` unless the pack was trained with it."""
         if chunk_latents not in self.chunk_choices:

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--float32", action="store_true", help="compute in float32, as machines without bf16 matrix units do"
     )
+    group.add_argument("--light", action="store_true", help="less work a chunk, as lpm live --light")
     group.add_argument("--curves", type=Path, metavar="OUT.jpg", help="a picture of cost, memory and drift over time")
 
 
@@ -74,6 +75,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             minutes=tuple(options.minutes),
             real_time_s=options.real_time,
             chunk_latents=options.chunk,
+            effort=int(options.light),
             num_runs=options.runs,
         )
     except ValueError as error:
@@ -126,10 +128,10 @@ def _reactions(
     from engine.media.pictures import write_picture
     from engine.online.live import LiveConfig
 
-    config = LiveConfig(chunk_latents=options.chunk or low_latency(pack), split=split, listen_lag_s=LISTEN_LAG_S)
-    chunk_frames = (options.chunk or low_latency(pack)) * pack.codec.frames_per_latent
+    chunk_latents = options.chunk or low_latency(pack)
+    config = LiveConfig(chunk_latents=chunk_latents, split=split, listen_lag_s=LISTEN_LAG_S, effort=int(options.light))
     found = {
-        "chunk_frames": chunk_frames,
+        "chunk_frames": chunk_latents * pack.codec.frames_per_latent,
         **measure_reactions(pack, character, config, voices, options.reactions),
     }
     recording, pictures = play_interruptions(pack, character, config, voices, options.reactions)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.characters import find_character, load_character
 from engine.errors import BadInputError
-from engine.media.sound import read_sound
+from engine.media.sound import read_sound, write_wav
 from engine.media.whole_files import whole_file
 from engine.memory import peak_memory_mb
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
@@ -20,6 +20,9 @@ from studio.commandline.console import ProgressLine, say
 from studio.commandline.perform import DEFAULT_PACK, DEFAULT_SECONDS, load_pack_timed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine import LiveSession, LoadedPack
     from studio.live_player import PlayFigures
 
@@ -34,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mic", type=Path, metavar="SOUND", help="the partner's voice, arriving as from a microphone")
     parser.add_argument("--speak", type=Path, metavar="SOUND", help="what the character says, known when it begins")
+    parser.add_argument("--say", metavar="TEXT", help="a line that it speaks by text to speech, instead of a sound")
     parser.add_argument("--speak-at", type=float, default=0.0, metavar="S", help="when it begins to speak (default 0)")
     parser.add_argument(
         "--interrupt-at", type=float, action="append", default=[], metavar="S", help="cut it short; may be repeated"
@@ -46,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--chunk", type=int, metavar="LATENTS", help="latents a chunk; fewer answer sooner (default: the pack's)"
     )
     parser.add_argument(
+        "--light",
+        action="store_true",
+        help="less work a chunk, for machines without bf16 units; pictures follow less closely",
+    )
+    parser.add_argument(
         "--split",
         choices=("auto", "pipeline", "one worker"),
         default="auto",
@@ -55,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="OUT.json", help="latencies as percentiles, memory, time by stage"
     )
+    parser.add_argument(
+        "--speak-track", type=Path, metavar="OUT.wav", help="what it said, on the film's clock: for lpm evaluate speech"
+    )
     parser.add_argument("--trace", type=Path, metavar="OUT.json", help="the timeline, for chrome://tracing or Perfetto")
 
 
@@ -62,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
     """Play the session and write the film; any `LpmError` is one line for the person."""
     _check(options)
     character = load_character(find_character(options.character))
-    listen_S, speak_S = (path and read_sound(path) for path in (options.mic, options.speak))
+    listen_S = options.mic and read_sound(options.mic)
+    speak_S = _speak_sound(options)
     ends_s = [len(listen_S) / SOUND_RATE_HZ] if listen_S is not None else []
     ends_s += [options.speak_at + len(speak_S) / SOUND_RATE_HZ] if speak_S is not None else []
     seconds = min(options.seconds or max(ends_s, default=DEFAULT_SECONDS), MOST_SECONDS)
@@ -77,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         prompt=options.prompt,
         chunk_latents=options.chunk,
         listen_lag_s=LISTEN_LAG_S,
+        effort=int(options.light),
         most_waiting_s=max(seconds, 120.0),
     )
     split, measured = options.split, {}
@@ -103,11 +117,25 @@ def run(options: argparse.Namespace) -> int:
     finally:
         progress.clear()
         film.close(commit=is_whole)
+    if options.speak_track is not None:
+        write_wav(options.speak_track, film.speak_S)
     if options.report is not None:
         with whole_file(options.report) as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _tell(report, options.output)
     return 0
+
+
+def _speak_sound(options: argparse.Namespace) -> "NDArray[np.float32] | None":
+    """What the character says: a sound, or a typed line as speech."""
+    if options.say is not None and options.speak is not None:
+        raise BadInputError("--say and --speak: choose one of both")
+    if options.say is not None:
+        from studio.live.typed_voice import VOICES
+        from studio.live.typed_voice import say as speak
+
+        return speak(options.say, VOICES[0])
+    return read_sound(options.speak) if options.speak is not None else None
 
 
 def _split(config: Any, split: str) -> Any:
@@ -118,7 +146,7 @@ def _split(config: Any, split: str) -> Any:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse what cannot be played or written, before anything is loaded."""
-    for path in filter(None, (options.output, options.report, options.trace)):
+    for path in filter(None, (options.output, options.report, options.trace, options.speak_track)):
         if path.is_dir():
             raise BadInputError(f"{path}: this is a folder; give the name of a file")
         if not path.parent.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.errors import BadPackError
 from engine.locations import pack_dirs
-from studio.commandline import model_convert, model_forward, model_info
+from studio.commandline import model_convert, model_forward, model_info, model_shrink
 from studio.commandline.console import one_line, say
 
 _MANIFEST_NAME = "manifest.toml"
@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model_convert.add_arguments(convert)
     forward = actions.add_parser("forward", help="one forward with the blocks on disk, for models larger than memory")
     model_forward.add_arguments(forward)
+    shrink = actions.add_parser("shrink", help="the same pack with int8 weights, half as large")
+    model_shrink.add_arguments(shrink)
     model_info.add_arguments(actions.add_parser("info", help="parameters, work and memory of a pack or a preset"))
 
 
@@ -35,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         "info": model_info.run,
         "forward": model_forward.run,
         "convert": model_convert.run,
+        "shrink": model_shrink.run,
     }[options.action](options)
 
 

@@ -70,6 +70,7 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
     words += ["--mic", str(home / "voice.wav"), "--speak", str(home / "voice.wav"), "--speak-at", "0.3"]
     words += ["--interrupt-at", "0.6", "--seconds", "1", "-o", str(home / "out.mp4")]
     words += ["--report", str(home / "out.json"), "--trace", str(home / "trace.json")]
+    words += ["--speak-track", str(home / "said.wav"), "--light"]
     assert cli.main(words) == 0
     report = json.loads((home / "out.json").read_text())
     assert report["frames"] == 24
@@ -81,6 +82,9 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
     with av.open(str(home / "out.mp4")) as film:
         assert sum(1 for _ in film.decode(video=0)) == 24
     assert len(read_sound(home / "out.mp4")) == pytest.approx(24_000, abs=200)
+    said_S, voice_S = read_sound(home / "said.wav"), read_sound(home / "voice.wav")
+    assert len(said_S) == 24_000
+    assert 0 < np.count_nonzero(said_S) < len(voice_S)  # it was interrupted
     assert "first frame after" in capsys.readouterr().out
 
 
@@ -92,6 +96,8 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
         (["-o", "out.mp4", "--seconds", "nan"], "--seconds"),
         (["-o", "out.mp4", "--speak-at", "-1"], "--speak-at"),
         (["-o", "out.mp4", "--mic", "no.wav"], "no.wav"),
+        (["-o", "out.mp4", "--say", "hello", "--speak", "voice.wav"], "choose one"),
+        (["-o", "out.mp4", "--say", " "], "nothing to say"),
         (["-o", "out.mp4", "--chunk", "5", "--seconds", "1"], "choose 3, 2"),
     ],
 )

@@ -193,6 +193,9 @@ def test_settings_that_cannot_work_are_refused_by_name() -> None:
     with pytest.raises(BadInputError, match="choose 6, 3, 2"):
         OnlineSettings().check_chunk(4)
     assert OnlineSettings().context_latents == 36
+    OnlineSettings().check_reach(36)
+    with pytest.raises(ValueError, match="reach to RoPE time 36, over the references, which stand at 32"):
+        OnlineSettings().check_reach(32)
     with pytest.raises(ValueError, match="cannot go on at latent 4"):
         rollout().draft(4, conditions(4, 3))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from engine.errors import BadInputError, BadPackError, CharacterError
+from engine.flow.guidance import GuidanceScales
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online.live import LiveConfig, LiveFrame
 from engine.online.opening import open_session, restore_session
@@ -317,11 +318,24 @@ def test_bad_input_is_refused_and_loses_nothing(pack: LoadedPack) -> None:
         assert np.array_equal(pull(session, 1)[0].speak_S, VOICE[:1000])
 
 
+def test_the_lighter_setting_holds_for_every_chunk_and_knows_where_it_ends(pack: LoadedPack) -> None:
+    films = []
+    pack = replace(pack, base=replace(pack.base, guidance=GuidanceScales(text=3.0)))
+    for effort in (0, 1, 9):
+        config = replace(CONFIG, effort=effort, prompt="smiles", can_degrade=effort != 1)
+        with opened(pack, config) as session:
+            films.append(pictures(pull(session, 3 * CHUNK)))
+            efforts = {report.effort for report in session.chunk_reports()}
+            assert efforts == {session._conductor.layout.efforts[min(effort, 1)]}
+    assert not np.array_equal(films[0], films[1])
+    assert np.array_equal(films[1], films[2])
+
+
 def test_half_an_online_pack_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadPackError, match="has no refiner"):
         load_pack(write_small_online_pack(tmp_path / "half", roles=("backbone",)))
     folder = write_small_online_pack(tmp_path / "reaching")
     manifest = read_manifest(folder)
     settings = {**manifest.settings, "online": {**manifest.settings["online"], "sink_chunks": 9}}
-    with pytest.raises(BadPackError, match="reach over the references"):
+    with pytest.raises(BadPackError, match=r"over the references, which stand at \d+; shorten the history, or train"):
         load_pack(rewrite(folder, replace(manifest, settings=settings)))
