@@ -19,6 +19,7 @@ class FlowMatchingConfig:
     """`history_noise` is the most noise on clean history, of which the model is not told: it has to forgive its own past.
 
     `history_error` is what a pack's setting of that name will be: history is told as films will be (`engine.flow.history`).
+    `bend` and `mouth_bend` are where the cost of an error goes over from squared to straight, away from mouths and in them.
     `full_noise_share` of the samples stand at noise level 1, where a pack of few steps spends its forwards.
     """
 
@@ -30,6 +31,7 @@ class FlowMatchingConfig:
     history_error: float = 0.0
     state_weight: float = 0.3
     bend: float = 0.25
+    mouth_bend: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +79,22 @@ def position_weights(config: FlowMatchingConfig, window: NoisedWindow, mouth_BFH
     return weight_BFHW * window.is_new_BF[:, :, None, None]
 
 
-def velocity_loss(error_BFCHW: Tensor, weight_BFHW: Tensor, bend: float) -> Tensor:
-    """Weighted pseudo-Huber error of the velocity, a position's channels together: squared up to `bend`, straight beyond.
+def bends(config: FlowMatchingConfig, mouth_BFHW: Tensor) -> Tensor:
+    """Where the cost of each position bends, [B, F, H, W]."""
+    return torch.lerp(
+        torch.full_like(mouth_BFHW, config.bend), torch.full_like(mouth_BFHW, config.mouth_bend), mouth_BFHW
+    )
+
+
+def velocity_loss(error_BFCHW: Tensor, weight_BFHW: Tensor, bend_BFHW: Tensor) -> Tensor:
+    """Weighted pseudo-Huber error of the velocity, a position's channels together: squared up to the bend, straight beyond.
 
     Where a few futures are possible (a glance or none) a squared error asks for their mean, which is a ghost of each; beyond
-    the bend the cost asks for the one that most agree on.
+    the bend the cost asks for the one that most agree on. A mouth's future is told by the sound; there the one that most
+    agree on is a mouth that hardly opens, and the mean is what is wanted.
     """
     size_BFHW = error_BFCHW.float().square().mean(dim=2)
-    bent_BFHW = 2 * bend * ((size_BFHW + bend**2).sqrt() - bend)
+    bent_BFHW = 2 * bend_BFHW * ((size_BFHW + bend_BFHW.square()).sqrt() - bend_BFHW)
     mean: Tensor = (weight_BFHW * bent_BFHW).sum() / weight_BFHW.sum()
     return mean
 

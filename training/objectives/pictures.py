@@ -43,16 +43,27 @@ def picture_weights(config: PictureConfig, mouth_BHW: Tensor, eyes_BHW: Tensor, 
     return functional.interpolate(weight_BHW[:, None], (size_px, size_px), mode="bilinear")[:, :, None]
 
 
-def picture_loss(config: PictureConfig, predicted_BTCHW: Tensor, target_BTCHW: Tensor, weight_B11HW: Tensor) -> Tensor:
-    """Weighted mean absolute error of pixels in [-1, 1], summed over the scales."""
+def covering(mouth_BHW: Tensor, size_px: int) -> Tensor:
+    """How much each pixel is a mouth's, [B, 1, 1, size, size], 0..1, from how much of each latent position mouths cover."""
+    return functional.interpolate(mouth_BHW[:, None], (size_px, size_px), mode="bilinear")[:, :, None]
+
+
+def picture_loss(
+    config: PictureConfig, predicted_BTCHW: Tensor, target_BTCHW: Tensor, weight_B11HW: Tensor, mouth_B11HW: Tensor
+) -> Tensor:
+    """Weighted mean error of pixels in [-1, 1], summed over the scales: absolute away from mouths, squared and doubled in them.
+
+    As in `flow_matching.velocity_loss`: of several glances the one that most agree on is wanted, of a mouth the mean.
+    """
     error_BTCHW = predicted_BTCHW.float() - target_BTCHW.float()
-    weight_B1HW = weight_B11HW[:, 0]
     errors_BCHW = rearrange(error_BTCHW, "b t c h w -> b (t c) h w")
     cost = torch.zeros(())
     for scale_px in config.scales_px:
         coarse_BCHW = functional.avg_pool2d(errors_BCHW, scale_px)
-        coarse_weight_B1HW = functional.avg_pool2d(weight_B1HW, scale_px)
-        cost = cost + (coarse_weight_B1HW * coarse_BCHW.abs()).mean() / coarse_weight_B1HW.mean()
+        weight_B1HW = functional.avg_pool2d(weight_B11HW[:, 0], scale_px)
+        mouth_B1HW = functional.avg_pool2d(mouth_B11HW[:, 0], scale_px)
+        each_BCHW = torch.lerp(coarse_BCHW.abs(), 2 * coarse_BCHW.square(), mouth_B1HW.expand_as(coarse_BCHW))
+        cost = cost + (weight_B1HW * each_BCHW).mean() / weight_B1HW.mean()
     return cost
 
 

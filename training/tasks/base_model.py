@@ -24,6 +24,7 @@ from training.data.windows import ClipFeatures, WindowConfig, cut_window, place_
 from training.objectives.flow_matching import (
     FlowMatchingConfig,
     StateReadout,
+    bends,
     draw_sigma,
     noise_window,
     position_weights,
@@ -221,7 +222,9 @@ class BaseModelTask:
         )
         scale_BF1HW = self.precondition.error_scale(window.sigma_BF, self._grid(batch))
         weight_BFHW = position_weights(self.flow, window, batch["mouth_FHW"], batch["eyes_FHW"])
-        velocity = velocity_loss(scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW, self.flow.bend)
+        velocity = velocity_loss(
+            scale_BF1HW * (predicted_BFCHW - window.velocity_BFCHW), weight_BFHW, bends(self.flow, batch["mouth_FHW"])
+        )
         hidden = state_loss(hidden_BTK, batch["state_TK"], window.is_new_BF, state_scales())
         clean_BFCHW = clean_from_velocity(window.noisy_BFCHW, predicted_BFCHW, window.sigma_BF)
         loss = velocity + self.flow.state_weight * hidden

@@ -12,6 +12,7 @@ from training.objectives.pictures import (
     PictureConfig,
     balanced,
     choose_latents,
+    covering,
     drawn,
     picture_loss,
     picture_weights,
@@ -94,5 +95,11 @@ class PicturedBaseTask:
         with torch.no_grad():
             target_BTCHW = drawn(self.codec, batch["latents_FCHW"][shown], chosen_B)
         mouth_BHW, eyes_BHW = batch["mouth_FHW"][shown, chosen_B], batch["eyes_FHW"][shown, chosen_B]
-        weight_B11HW = picture_weights(self.pictures, mouth_BHW, eyes_BHW, target_BTCHW.shape[-1])
-        return picture_loss(self.pictures, drawn(self.codec, film_BFCHW[shown], chosen_B), target_BTCHW, weight_B11HW)
+        size_px = target_BTCHW.shape[-1]
+        return picture_loss(
+            self.pictures,
+            drawn(self.codec, film_BFCHW[shown], chosen_B),
+            target_BTCHW,
+            picture_weights(self.pictures, mouth_BHW, eyes_BHW, size_px),
+            covering(mouth_BHW, size_px),
+        )

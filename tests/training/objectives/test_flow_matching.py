@@ -9,6 +9,7 @@ from training.objectives.flow_matching import (
     FlowMatchingConfig,
     NoisedWindow,
     StateReadout,
+    bends,
     draw_sigma,
     noise_window,
     position_weights,
@@ -46,14 +47,21 @@ def test_errors_on_history_cost_nothing_and_on_mouths_most() -> None:
     mouth = torch.zeros(1, 5, 4, 4)
     mouth[:, :, 2, 2] = 1.0
     weight = position_weights(CONFIG, noised, mouth, torch.zeros_like(mouth))
+    bend = torch.full_like(mouth, 0.25)
     error = torch.zeros(1, 5, 3, 4, 4)
     error[:, :2] = 9.0
-    assert velocity_loss(error, weight, bend=0.25) == 0
+    assert velocity_loss(error, weight, bend) == 0
     on_mouth, elsewhere = torch.zeros_like(error), torch.zeros_like(error)
     on_mouth[:, 3, :, 2, 2], elsewhere[:, 3, :, 0, 0] = 1.0, 1.0
     torch.testing.assert_close(
-        velocity_loss(on_mouth, weight, bend=0.25), CONFIG.mouth_weight * velocity_loss(elsewhere, weight, bend=0.25)
+        velocity_loss(on_mouth, weight, bend), CONFIG.mouth_weight * velocity_loss(elsewhere, weight, bend)
     )
+
+
+def test_mouths_bend_later_than_the_rest() -> None:
+    mouth = torch.tensor([0.0, 0.5, 1.0])[None, None, None]
+    config = FlowMatchingConfig(bend=0.25, mouth_bend=1.25)
+    assert bends(config, mouth).flatten().tolist() == [0.25, 0.75, 1.25]
 
 
 def test_beyond_the_bend_the_cost_asks_for_what_most_agree_on() -> None:
@@ -62,7 +70,9 @@ def test_beyond_the_bend_the_cost_asks_for_what_most_agree_on() -> None:
 
     def best(bend: float) -> float:
         costs = [
-            velocity_loss((futures - guess)[:, None, None, None, None], torch.ones(4, 1, 1, 1), bend)
+            velocity_loss(
+                (futures - guess)[:, None, None, None, None], torch.ones(4, 1, 1, 1), torch.full((4, 1, 1, 1), bend)
+            )
             for guess in guesses
         ]
         return float(guesses[int(torch.stack(costs).argmin())])
