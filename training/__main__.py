@@ -1,4 +1,4 @@
-"""`python -m training train|actor|evaluate|data ...`: what `lpm` hands its heavy verbs to.
+"""`python -m training train|actor|evaluate|data|results ...`: what `lpm` hands its heavy verbs to.
 
 Each verb's module adds its own arguments and runs them; errors of a person's making end in one line and exit status 1.
 """
@@ -15,6 +15,7 @@ VERBS = {
     "train": ("training.cli", "train a component of a pack, or all of them in order"),
     "actor": ("training.actor.cli", "draw clips and characters of the procedural actor"),
     "data": ("training.data.cli", "draw and encode the clips that models are trained on"),
+    "results": ("training.plans.results_cli", "tables of what a plan's stages gave"),
     "pack": ("training.packing", "gather trained components into a model pack"),
     "evaluate": ("training.bench.cli", "measure a pack or a film"),
 }

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from engine.precision import fast_autocast
 from training.actor.voices import VoicePool
 from training.bench.cases import FilmRequest
 from training.bench.judge import ActorResult, Judge
+from training.bench.live_films import LiveFilms
 from training.bench.quick import Crew, QuickConfig
 from training.bench.reading import Reading, pixels_of
 from training.bench.regressor import load_regressor
@@ -72,6 +74,10 @@ def codec_round_trip(pack: LoadedPack, frames_THWC: NDArray[np.uint8]) -> NDArra
     return np.concatenate(decoded)
 
 
+Maker = Literal["film", "live"]
+MAKERS: Final[dict[Maker, type[PackFilms] | type[LiveFilms]]] = {"film": PackFilms, "live": LiveFilms}
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkerSetup:
     """What a worker needs to build its judge; hashable, so that it is built once."""
@@ -80,6 +86,7 @@ class WorkerSetup:
     regressor: Path
     speak_frames: int
     listen_frames: int
+    maker: Maker = "film"
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +97,7 @@ def judge_of(setup: WorkerSetup) -> Judge:
     pack = load_pack(setup.pack)
     return Judge(
         regressor=load_regressor(setup.regressor),
-        maker=PackFilms(pack=pack),
+        maker=MAKERS[setup.maker](pack=pack),
         round_trip=partial(codec_round_trip, pack),
         voices=VoicePool.discover().for_evaluation(),
         frames={"speak": setup.speak_frames, "listen": setup.listen_frames},
@@ -108,10 +115,19 @@ def read_request(setup: WorkerSetup, request: FilmRequest) -> Reading:
 
 
 @contextmanager
-def pack_crew(pack: str, regressor: Path, config: QuickConfig, num_workers: int) -> Iterator[Crew]:
-    """Worker processes for one pack; what is still waiting is dropped when the block is left by an error or Ctrl+C."""
+def pack_crew(
+    pack: str, regressor: Path, config: QuickConfig, num_workers: int, maker: Maker = "film"
+) -> Iterator[Crew]:
+    """Worker processes for one pack, whose base model makes films or whose causal models perform live.
+
+    What is still waiting is dropped when the block is left by an error or Ctrl+C.
+    """
     setup = WorkerSetup(
-        pack=pack, regressor=regressor, speak_frames=config.speak_frames, listen_frames=config.listen_frames
+        pack=pack,
+        regressor=regressor,
+        speak_frames=config.speak_frames,
+        listen_frames=config.listen_frames,
+        maker=maker,
     )
     executor = ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn"))
     try:

@@ -35,12 +35,12 @@ class BatchNoise:
         return self.noise_SBFCHW[step, :, first_latent : first_latent + num_latents]
 
 
-def causal_model(transformer: Transformer, settings: OnlineSettings, film: Film) -> CausalModel:
+def causal_model(transformer: Transformer, settings: OnlineSettings, film: Film, slack_latents: int = 0) -> CausalModel:
     """A causal model at the beginning of the films; keys in the precision that products of matrices have here."""
     device_type = film.first_BCHW.device.type
     is_cast = torch.is_autocast_enabled(device_type)
     dtype = torch.get_autocast_dtype(device_type) if is_cast else None
-    return CausalModel(transformer, settings, film.references, film.first_BCHW, dtype=dtype)
+    return CausalModel(transformer, settings, film.references, film.first_BCHW, slack_latents, dtype)
 
 
 def chunk_starts(film: Film, chunk_latents: int) -> range:

@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from training.distillation.causal import causal_model, under_noisy_history
+from training.distillation.clean_history import under_clean_history
 from training.distillation.films import Film
 from training.distillation.schedules import ChunkTimesteps, draw_chunk_timesteps
 
@@ -30,6 +31,24 @@ def stage1_loss(
     input_BFCHW = on_schedule(trajectory_BKFCHW, timesteps, schedule)
     predicted_BFCHW = under_noisy_history(causal_model(backbone, settings, film), film, input_BFCHW, schedule)
     return {"loss": (predicted_BFCHW.float() - trajectory_BKFCHW[:, -1]).square().mean()}
+
+
+def stage1_loss_behind_clean_history(
+    backbone: Transformer,
+    settings: OnlineSettings,
+    film: Film,
+    trajectory_BKFCHW: Tensor,
+    chunk_latents: int,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """The same, with the teacher's clean chunks as history: for the ablation."""
+    timesteps = settings.backbone_timesteps
+    schedule = draw_chunk_timesteps(film.num_latents // chunk_latents, timesteps, generator)
+    input_BFCHW, clean_BFCHW = on_schedule(trajectory_BKFCHW, timesteps, schedule), trajectory_BKFCHW[:, -1]
+    predicted_BFCHW = under_clean_history(
+        causal_model(backbone, settings, film), film, input_BFCHW, schedule, clean_BFCHW
+    )
+    return {"loss": (predicted_BFCHW.float() - clean_BFCHW).square().mean()}
 
 
 def on_schedule(trajectory_BKFCHW: Tensor, timesteps: tuple[float, ...], schedule: ChunkTimesteps) -> Tensor:

@@ -27,7 +27,7 @@ from training.data.windows import ClipFeatures
 from training.distillation.films import Film, cut_film, film_of
 from training.distillation.teacher import TeacherConfig, WindowedScore, teacher_trajectory
 from training.dpo.pairs import CANDIDATES, PAIRS_NAME, PreferencePair, read_pairs, write_pairs
-from training.dpo.pareto import ParetoConfig, winning_pairs
+from training.dpo.pareto import Candidate, ParetoConfig, winning_pairs
 from training.dpo.scores import score_candidate
 
 logger = logging.getLogger(__name__)
@@ -92,14 +92,7 @@ class CandidateMaker:
 
     def _scene(self, folder: Path, number: int) -> list[PreferencePair]:
         sample = cut_film(self.features, number, self.config.num_latents)
-        candidates_NFCHW = self._make(sample, number)
-        film = film_of({name: tensor[None] for name, tensor in sample.items()})
-        reference_D = self._reference_identity(film)
-        state_TK = sample["state_TK"].numpy()
-        judged = [
-            score_candidate(self.regressor, self._frames(latents_FCHW, film), state_TK, reference_D)
-            for latents_FCHW in candidates_NFCHW
-        ]
+        candidates_NFCHW, judged = self.judged(sample, number)
         name = f"scene-{number:06d}"
         tensors = {key: tensor.contiguous() for key, tensor in sample.items()}
         path = folder / "scenes" / f"{name}.safetensors"
@@ -115,6 +108,17 @@ class CandidateMaker:
                 scores={"winner": dict(judged[winner].scores), "loser": dict(judged[loser].scores)},
             )
             for winner, loser in winning_pairs(self.config.pareto, judged)
+        ]
+
+    def judged(self, sample: dict[str, Tensor], seed: int) -> tuple[Tensor, list[Candidate]]:
+        """A film's candidates [N, F, C, H, W] and what the measures say of each."""
+        candidates_NFCHW = self._make(sample, seed)
+        film = film_of({name: tensor[None] for name, tensor in sample.items()})
+        reference_D = self._reference_identity(film)
+        state_TK = sample["state_TK"].numpy()
+        return candidates_NFCHW, [
+            score_candidate(self.regressor, self._frames(latents_FCHW, film), state_TK, reference_D)
+            for latents_FCHW in candidates_NFCHW
         ]
 
     def _make(self, sample: dict[str, Tensor], number: int) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Final
 
 from engine.errors import BadInputError
 from training.packing import build_pack
+from training.plans.ablations import ABLATIONS
 from training.plans.conductor import PACK, REPORT, PlanRun, report_of, run_stages
 from training.plans.plan import Plan
 from training.plans.proof import prove
@@ -13,7 +14,7 @@ from training.plans.records import StageRecord, table, write_json
 from training.plans.tiny import FROM_NOTHING, TINY
 from training.progress import print_json, print_text
 
-PLANS: Final[dict[str, Plan]] = {plan.name: plan for plan in (TINY,)}
+PLANS: Final[dict[str, Plan]] = {plan.name: plan for plan in (TINY, ABLATIONS)}
 PACK_VERSION: Final = "0.1.0"
 
 

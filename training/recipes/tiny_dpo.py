@@ -48,13 +48,13 @@ def make_preferences(places: Places, budget: TimeBudget) -> int:
         budget.keep()
         return budget.left_s > 0
 
-    return _maker(places, features).make_scenes(_folder(places, features), goes_on)
+    return candidate_maker(places, trained_on(features)).make_scenes(_folder(places, features), goes_on)
 
 
 def tiny_dpo(places: Places) -> Run:
     """Makes and judges the candidates of `places.parts` first, where they are not there yet."""
     features = clip_features(places)
-    maker, folder = _maker(places, features), _folder(places, features)
+    maker, folder = candidate_maker(places, trained_on(features)), _folder(places, features)
     reference = maker.score
     policy = replace(reference, transformer=base_in_training(places))
     pairs = maker.build(folder)
@@ -92,14 +92,20 @@ def tiny_dpo(places: Places) -> Run:
     return Run(task=task, config=config)
 
 
-def _maker(places: Places, features: ClipFeatures) -> CandidateMaker:
+def candidate_maker(places: Places, features: ClipFeatures) -> CandidateMaker:
+    """Makes films with the base of `places.parts` and judges them, on scenes cut from these clips."""
     return CandidateMaker(
         score=base_teacher(places),
         codec=parts.trained_codec(places.parts),
         regressor=load_regressor(),
-        features=features_slice(features, slice(NUM_HELD_OUT_CLIPS, None)),
+        features=features,
         config=replace(CANDIDATES, num_scenes=places.num_scenes),
     )
+
+
+def trained_on(features: ClipFeatures) -> ClipFeatures:
+    """The clips that are not held out."""
+    return features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
 
 
 def _folder(places: Places, features: ClipFeatures) -> Path:

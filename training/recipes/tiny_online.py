@@ -4,6 +4,7 @@ Each begins with `--start-from` the run before it: `tiny-online-ode`, then `-off
 the base model of `--parts`, which is the teacher of all of them. The teacher's trajectories are made once, beside the clips.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,11 @@ from engine.packs import file_sha256
 from training.data.shards import load_shards, shard_path
 from training.data.windows import ClipFeatures, WindowConfig, encode_features
 from training.distillation.causal import BatchNoise, backbone_rollout, refined
+from training.distillation.clean_history import clean_history_rollout
 from training.distillation.films import Film, cut_film, film_of
 from training.distillation.matching import Scores
 from training.distillation.perceptual import ActorFeatures
-from training.distillation.stage1_ode import stage1_loss
+from training.distillation.stage1_ode import stage1_loss, stage1_loss_behind_clean_history
 from training.distillation.stage2_off_policy import PerceptualTerm, off_policy_film, stage2_loss
 from training.distillation.stage3_on_policy import on_policy_film, stage3_loss
 from training.distillation.stage4_refiner import refined_film, stage4_loss
@@ -57,6 +59,8 @@ from training.trainer import TrainerConfig
 
 FILM_LATENTS = 12
 MOST_FILMS = 4096
+OdeLoss = Callable[[Transformer, OnlineSettings, Film, Tensor, int, torch.Generator], dict[str, Tensor]]
+Rollout = Callable[[Transformer, OnlineSettings, Film, BatchNoise, int], Tensor]
 TEACHER = TeacherConfig(window_latents=BASE_SETTINGS.new_latents, substeps=1, guidance=BASE_SETTINGS.guidance)
 DMD = DmdConfig(real_guidance=1.0, critic_steps=4)
 TRUTH_SHARE = 0.25
@@ -81,10 +85,23 @@ class Ground:
 
 def tiny_online_ode(places: Places) -> Run:
     """Stage 1 (Eq. 5): the backbone, begun as the base model, follows the teacher's trajectories."""
+    return ode_run(places, stage1_loss, backbone_rollout)
+
+
+def tiny_online_ode_clean_history(places: Places) -> Run:
+    """The ablation of stage 1: the same behind clean history."""
+    return ode_run(places, stage1_loss_behind_clean_history, clean_history_rollout)
+
+
+def ode_run(places: Places, ode_loss: OdeLoss, rollout: Rollout) -> Run:
+    """Stage 1 with a kind of history, in training and performing alike."""
     ground, backbone = _ground(places), base_in_training(places)
 
     def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
-        return stage1_loss(backbone, ONLINE_SETTINGS, film, trajectory, chunk_latents, generator)
+        return ode_loss(backbone, ONLINE_SETTINGS, film, trajectory, chunk_latents, generator)
+
+    def perform(film: Film, noise: BatchNoise, chunk_latents: int) -> Tensor:
+        return rollout(backbone, ONLINE_SETTINGS, film, noise, chunk_latents)
 
     task = DistillationTask(
         student=backbone,
@@ -92,7 +109,7 @@ def tiny_online_ode(places: Places) -> Run:
         trajectories=ground.trajectories,
         settings=ONLINE_SETTINGS,
         held_out=ground.held_out,
-        perform=partial(_draft, backbone),
+        perform=perform,
         stage_loss=loss,
     )
     config = TrainerConfig(

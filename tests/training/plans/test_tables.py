@@ -1,0 +1,92 @@
+"""The tables of results: every row has the weights that it names, and pairs differ in one thing."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import BadInputError
+from tests.training.tasks.small_base import clips_of_noise
+from training.plans import results_cli, stage_table
+from training.plans.ablations import ABLATIONS, PAIRS, compared
+from training.plans.plan import TrainedStage
+from training.plans.preference_table import compared as compared_axis
+from training.plans.records import StageRecord, write_json
+from training.plans.stage_table import ROWS, build_row, given_by
+from training.plans.tiny import TINY
+from training.recipes.tiny_ablations import one_reference
+
+
+def record(stage: str, *, accepted: bool | None = True, steps: int = 5) -> StageRecord:
+    return StageRecord(
+        stage=stage, measure="held_out_distance", before=2.0, after=1.0, steps=steps, windows=40, minutes=0.5,
+        accepted=accepted, verdict="taken on", all_before={"held_out_distance": 2.0}, all_after={"held_out_distance": 1.0},
+    )  # fmt: skip
+
+
+def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed: dict[str, dict[str, str]] = {}
+
+    def pack(folders: list[Path], output: Path, name: str, version: str) -> None:
+        packed[name] = {path.stem: path.read_text() for path in folders[0].iterdir()}
+
+    monkeypatch.setattr(stage_table, "build_pack", pack)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for name in ("codec", "speak_encoder", "listen_encoder", "text_encoder", "base"):
+        (parts / f"{name}.safetensors").write_text(f"{name} of parts")
+    records = {stage.name: record(stage.name) for stage in TINY.stages}
+    records["on-policy"] = record("on-policy", accepted=False)
+    for stage in TINY.stages:
+        folder = given_by(TINY, tmp_path, records[stage.name]) if isinstance(stage, TrainedStage) else None
+        if isinstance(stage, TrainedStage) and folder is not None:
+            folder.mkdir(parents=True)
+            for name in stage.gives:
+                (folder / name).write_text(f"of {folder.relative_to(tmp_path / 'stages')}")
+    for row in ROWS:
+        build_row(row, TINY, tmp_path, records)
+    assert set(packed["Base"]) == {"codec", "speak_encoder", "listen_encoder", "text_encoder", "base"}
+    assert packed["ODE only"]["backbone"] == packed["ODE only"]["refiner"] == "of 08-ode"
+    assert packed["+ on-policy"]["backbone"] == "of 10-on-policy/start", "a rejected stage gives what it began with"
+    assert packed["+ refiner"]["backbone"] == "of 10-on-policy/start"
+    assert packed["+ refiner"]["refiner"] == "of 11-refiner"
+
+
+def test_pairs_are_of_equal_time() -> None:
+    shares = {stage.name: stage.share for stage in ABLATIONS.stages}
+    for pair in PAIRS.values():
+        assert shares[pair.with_it] == shares[pair.without_it]
+    table = compared({stage.name: record(stage.name) for stage in ABLATIONS.stages})
+    assert table.keys() == PAIRS.keys()
+    history = table["history"]
+    assert isinstance(history, dict)
+    assert history["without"]["stage"] == "clean-history"
+    assert history["without"]["after"] == {"held_out_distance": 1.0}
+
+
+def test_one_reference_is_the_global_one_in_every_place() -> None:
+    features = clips_of_noise()
+    alone = one_reference(features)
+    given, seen = features.clips["references_RCHW"], alone.clips["references_RCHW"]
+    assert seen.shape == given.shape
+    assert all(torch.equal(seen[:, place], given[:, 0]) for place in range(3))
+    assert not alone.clips["reference_indices_R"].any()
+    assert features.clips["reference_indices_R"].any(), "the clips themselves are left alone"
+
+
+def test_an_axis_is_compared_scene_by_scene() -> None:
+    before = [{"identity": 0.5, "motion": 1.0}, {"identity": 0.7, "motion": 1.0, "lip_sync": -0.2}]
+    after = [{"identity": 0.6, "motion": 1.0}, {"identity": 0.8, "motion": 1.0, "lip_sync": -0.1}]
+    identity, lips = compared_axis("identity", before, after), compared_axis("lip_sync", before, after)
+    assert (identity["before"], identity["after"], identity["scenes"]) == (0.6, 0.7, 2)
+    assert identity["gain"] == {"value": 0.1, "interval": [0.1, 0.1]}
+    assert lips["scenes"] == 1
+
+
+def test_a_folder_without_a_finished_plan_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="holds no finished plan"):
+        results_cli.finished_run(tmp_path)
+    write_json(tmp_path / "plan.json", {"plan": "tiny"})
+    write_json(tmp_path / "report.json", {"stages": [vars(record("forgotten"))]})
+    with pytest.raises(BadInputError, match="another release, whose stages were forgotten"):
+        results_cli.finished_run(tmp_path)

@@ -1,0 +1,79 @@
+"""The table of stages: what each stage of distillation gives, by the measures of `lpm evaluate quick` (paper table of stages).
+
+Each row is a pack of its own, judged as it performs: the base model by its films, the causal models in the live session. Where
+no refiner is trained yet its place is taken by the backbone, as the refiner begins; a stage that was rejected gives what it began with.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from training.bench.pack_films import Maker, pack_crew
+from training.bench.quick import QuickConfig, Tell, run_quick
+from training.bench.regressor import DEFAULT_FOLDER
+from training.packing import BACKBONE_FILE, REFINER_FILE, build_pack
+from training.plans.conductor import PARTS, STAGES, put
+from training.plans.plan import Plan, TrainedStage
+from training.plans.records import StageRecord
+from training.plans.stage_work import START_FOLDER
+from training.plans.tiny import COMPONENTS
+from training.recipes.parts import BASE_FILE
+
+ROWS_FOLDER: Final = "rows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row: its name, who performs, and the stage whose causal weights it has."""
+
+    name: str
+    maker: Maker
+    backbone_of: str | None = None
+    refiner_of: str | None = None
+
+
+ROWS: Final = (
+    Row(name="Base", maker="film"),
+    Row(name="ODE only", maker="live", backbone_of="ode"),
+    Row(name="+ off-policy", maker="live", backbone_of="off-policy"),
+    Row(name="+ on-policy", maker="live", backbone_of="on-policy"),
+    Row(name="+ refiner", maker="live", backbone_of="on-policy", refiner_of="refiner"),
+)
+
+
+def build_row(row: Row, plan: Plan, output: Path, records: dict[str, StageRecord]) -> Path:
+    """The pack of a row, in the plan's folder; made anew."""
+    folder = output / ROWS_FOLDER / row.name.strip("+ ").replace(" ", "-").lower()
+    weights = folder / "weights"
+    for name in (*COMPONENTS, BASE_FILE):
+        put(output / PARTS / name, weights / name, is_linked=True, replaces=True)
+    if row.backbone_of is not None:
+        backbone = given_by(plan, output, records[row.backbone_of]) / BACKBONE_FILE
+        refiner = backbone
+        if row.refiner_of is not None:
+            refiner = given_by(plan, output, records[row.refiner_of]) / REFINER_FILE
+        put(backbone, weights / BACKBONE_FILE, is_linked=True, replaces=True)
+        put(refiner, weights / REFINER_FILE, is_linked=True, replaces=True)
+    build_pack([weights], folder / "pack", row.name, "0.1.0")
+    return folder / "pack"
+
+
+def given_by(plan: Plan, output: Path, record: StageRecord) -> Path:
+    """The folder of the weights that were parts after a stage."""
+    index = [stage.name for stage in plan.stages].index(record.stage)
+    assert isinstance(plan.stages[index], TrainedStage)
+    folder = output / STAGES / f"{index + 1:02d}-{record.stage}"
+    return folder if record.accepted else folder / START_FOLDER
+
+
+def judged_row(row: Row, pack: Path, config: QuickConfig, num_workers: int, tell: Tell) -> dict[str, object]:
+    """A row's figures."""
+    with pack_crew(str(pack), DEFAULT_FOLDER, config, num_workers, row.maker) as crew:
+        quick = run_quick(crew, config, tell)
+    return {
+        "performed": {"film": "films by the base model", "live": "in the live session"}[row.maker],
+        "refiner": "trained" if row.refiner_of else None if row.backbone_of is None else "the backbone in its place",
+        "actors": len(quick.results),
+        "figures": {figure.name: figure.as_table() for figure in quick.figures},
+        "seconds": round(quick.wall_s, 1),
+    }
