@@ -78,9 +78,9 @@ class CommandFunnel:
         """Take the last edit back; False if there is none."""
         if not self._done:
             return False
-        step = self._done.pop()
+        step = self._done[-1]
         self._store.write(step.before, f"Undo: {step.label}")
-        self._undone.append(step)
+        self._undone.append(self._done.pop())
         self._tell()
         return True
 
@@ -88,9 +88,9 @@ class CommandFunnel:
         """Do the last undone edit again; False if there is none."""
         if not self._undone:
             return False
-        step = self._undone.pop()
+        step = self._undone[-1]
         self._store.write(step.after, f"Redo: {step.label}")
-        self._done.append(step)
+        self._done.append(self._undone.pop())
         self._tell()
         return True
 

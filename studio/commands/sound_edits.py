@@ -5,6 +5,7 @@ Called through the funnel. A sound that grows past the end makes the timeline lo
 
 from dataclasses import replace
 
+from studio.commands.project_edits import set_length
 from studio.project.document import MAX_GAIN_DB, Project, SoundClip, SoundTrack
 from studio.project.timecode import MAX_FRAMES, SAMPLES_PER_FRAME
 
@@ -23,7 +24,7 @@ def _replaced(project: Project, changed: SoundClip) -> Project:
 def add_sound(project: Project, clip: SoundClip) -> Project:
     """Put a sound on its track. The first sound of a project sets the timeline's length."""
     if not project.timeline.sounds and not project.timeline.prompts:
-        project = replace(project, timeline=replace(project.timeline, num_frames=max(clip.end_frame, 1)))
+        project = set_length(project, clip.end_frame)
     return with_sounds(project, [*project.timeline.sounds, clip])
 
 

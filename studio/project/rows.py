@@ -107,8 +107,8 @@ def project_of(tables: Mapping[str, Sequence[Row]]) -> Project:
                 for row in _in_order(tables["prompts"])
             ),
             muted=muted,
-            in_frame=None if head["in_frame"] is None else _integer(head["in_frame"]),
-            out_frame=None if head["out_frame"] is None else _integer(head["out_frame"]),
+            in_frame=_mark(head["in_frame"], 0, _integer(head["num_frames"]) - 1),
+            out_frame=_mark(head["out_frame"], 1, _integer(head["num_frames"])),
         )
         return Project(
             title=_text(head["title"]),
@@ -139,6 +139,12 @@ def _integer(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError(f"{value!r} is not a whole number")
     return value
+
+
+def _mark(value: object, first: int, last: int) -> int | None:
+    """An in or out point; one that lies outside the timeline marks nothing."""
+    frame = None if value is None else _integer(value)
+    return frame if frame is not None and first <= frame <= last else None
 
 
 def _text(value: object, limit: int = 4 * MAX_NAME_CHARACTERS) -> str:

@@ -65,10 +65,13 @@ def create(path: Path) -> None:
 
 def check_header(path: Path) -> None:
     """Refuse, from the first hundred bytes, what is not one of our projects."""
-    if not path.is_file():
-        raise BadInputError(f"{path}: there is no such project file")
-    with path.open("rb") as file:
-        header = file.read(100)
+    try:
+        if not path.is_file():
+            raise BadInputError(f"{path}: there is no such project file")
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be opened ({error.strerror or error})") from error
     if len(header) < 100 or not header.startswith(b"SQLite format 3\x00"):
         raise BadInputError(f"{path}: this is not an LPM Studio project")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:

@@ -9,7 +9,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -62,8 +62,9 @@ class ProjectStore:
         """Make a new project file; the directory is made where it is missing, an existing file is refused."""
         if path.exists():
             raise BadInputError(f"{path}: there is a file of this name already")
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            forget_logs(path)
             schema.create(path)
         except (OSError, sqlite3.Error) as error:
             raise BadInputError(f"{path}: cannot be written ({error})") from error
@@ -94,15 +95,16 @@ class ProjectStore:
     def tidy(self) -> None:
         """Forget media that no clip uses and fold the log in, so that the project is one file with nothing beside it.
 
-        The document's owner calls it just before `close`; nothing can be undone afterwards.
+        The document's owner calls it just before `close`; nothing can be undone afterwards. Where it cannot be done, because the
+        file is in use elsewhere or the disk is full, the project stays as it is: nothing is lost, only larger.
         """
-        with self._transaction():
-            self._forget_unused_media()
         try:
             self.database.execute("PRAGMA busy_timeout=0")
+            with self.transaction():
+                self._forget_unused_media()
             self.database.execute("PRAGMA journal_mode=DELETE")
-        except sqlite3.OperationalError:
-            _log.info("%s is still in use elsewhere; its log stays beside it", self.path)
+        except (BadInputError, sqlite3.Error) as error:
+            _log.info("%s was not tidied: %s", self.path, error)
 
     def write(self, project: Project, label: str) -> None:
         """Commit a document: only the rows that differ from what is on disk, and one line in the journal."""
@@ -111,7 +113,7 @@ class ProjectStore:
         if not changes:
             self.project = project
             return
-        with self._transaction():
+        with self.transaction():
             for table, key, row in changes:
                 if row is None:
                     self.database.table(table).delete(key)
@@ -132,7 +134,7 @@ class ProjectStore:
     def add_media(self, content: bytes, kind: str, name: str) -> str:
         """Keep media bytes under their content hash, which is returned; the same bytes are kept once."""
         sha = content_hash(content)
-        with self._transaction():
+        with self.transaction():
             self.database.execute(
                 "INSERT OR IGNORE INTO media (sha, kind, name, content) VALUES (?, ?, ?, ?)", [sha, kind, name, content]
             )
@@ -151,20 +153,31 @@ class ProjectStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial.unlink(missing_ok=True)
-            with sqlite3.connect(partial) as target:
+            with closing(sqlite3.connect(partial)) as target:
                 self.database.conn.backup(target)
-            target.close()
             partial.replace(path)
+            forget_logs(path)
         except (OSError, sqlite3.Error) as error:
             with suppress(OSError):
                 partial.unlink()
             raise BadInputError(f"{path}: cannot be written ({error})") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is done inside; `BadInputError` where it cannot be saved.
+
+        The right to write is taken at the beginning. A transaction that begins by reading would not wait for the engine's thread,
+        or the window's, which writes meanwhile: SQLite would refuse it at once.
+        """
+        connection = self.database.conn
         try:
-            with self.database.atomic():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
                 yield
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
         except sqlite3.Error as error:
             raise BadInputError(f"{self.path}: the change could not be saved ({error})") from error
 
@@ -179,6 +192,23 @@ class ProjectStore:
                 self.database.execute("DELETE FROM media WHERE sha = ?", [sha])
 
 
+def new_project(path: Path, project: Project) -> ProjectStore:
+    """Make a project and open it; what lay at `path` is replaced at the end, so that it is still there where this fails."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.unlink(missing_ok=True)
+        with ProjectStore.create(partial, project) as made:
+            made.tidy()
+        partial.replace(path)
+        forget_logs(path)
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be written ({error})") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return ProjectStore(path)
+
+
 def open_project(path: Path) -> ProjectStore:
     """Open a project to look at or render it; the file is never written."""
     return ProjectStore(path, is_read_only=True)
@@ -189,10 +219,22 @@ def copy_project(source: Path, target: Path) -> None:
     if target.exists():
         return
     schema.check_header(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+        forget_logs(target)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise BadInputError(f"{target}: cannot be written ({error})") from error
+
+
+def forget_logs(path: Path) -> None:
+    """Remove the logs of a project that was replaced: SQLite would play what the old one left there into the new one."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def now_text() -> str:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from studio.project.blobs import decode_picture, encode_picture
 from studio.project.store import ProjectStore, now_text
-from studio.project.timecode import CHUNK_FRAMES
+from studio.project.timecode import CHUNK_FRAMES, num_chunks
 
 MAX_TAKES: Final = 2
+PARTIAL: Final = ""  # instead of the condition's hash: the take has only the first frames of this chunk
 
 
 class ChunkState(Enum):
@@ -56,7 +57,7 @@ class TakeRecorder:
         self._hashes = chunk_hashes
         self._num_frames = num_frames
         self._done_frames = 0
-        with store.database.atomic():
+        with store.transaction():
             row = {"started_at": now_text(), "num_frames": num_frames, "done_frames": 0, "work_seconds": 0.0}
             last_id = store.database.table("takes").insert(row).last_pk
         assert isinstance(last_id, int)
@@ -66,28 +67,27 @@ class TakeRecorder:
         """Keep frames from `start_frame` on and give them back as JPEG; `work_seconds` is the time since the start."""
         pictures = [encode_picture(frame_HWC, "JPEG") for frame_HWC in frames_THWC]
         self._done_frames = max(self._done_frames, start_frame + len(pictures))
-        whole_chunks = range(start_frame // CHUNK_FRAMES, len(self._hashes))
-        with self._store.database.atomic():
+        touched = range(start_frame // CHUNK_FRAMES, num_chunks(self._done_frames))
+        with self._store.transaction():
             self._store.database.conn.executemany(
                 "INSERT OR REPLACE INTO take_frames (take_id, frame, picture) VALUES (?, ?, ?)",
                 [(self.take_id, start_frame + place, picture) for place, picture in enumerate(pictures)],
             )
             self._store.database.conn.executemany(
                 "INSERT OR REPLACE INTO take_chunks (take_id, chunk, condition_sha) VALUES (?, ?, ?)",
-                [
-                    (self.take_id, chunk, self._hashes[chunk])
-                    for chunk in whole_chunks
-                    if min((chunk + 1) * CHUNK_FRAMES, self._num_frames) <= self._done_frames
-                ],
+                [(self.take_id, chunk, self._hashes[chunk] if self._is_whole(chunk) else PARTIAL) for chunk in touched],
             )
             self._store.database.table("takes").update(
                 self.take_id, {"done_frames": self._done_frames, "work_seconds": work_seconds}
             )
         return pictures
 
+    def _is_whole(self, chunk: int) -> bool:
+        return min((chunk + 1) * CHUNK_FRAMES, self._num_frames) <= self._done_frames
+
     def finish(self) -> None:
         """The take is complete: older takes beyond the last few are dropped."""
-        with self._store.database.atomic():
+        with self._store.transaction():
             rows = self._store.database.query("SELECT id FROM takes ORDER BY id DESC")
             for old in [row["id"] for row in rows][MAX_TAKES:]:
                 drop_take(self._store, old)
@@ -113,10 +113,14 @@ def frame_picture(store: ProjectStore, frame: int) -> bytes | None:
 
 
 def chunk_states(store: ProjectStore, hashes: tuple[str, ...]) -> tuple[ChunkState, ...]:
-    """For each chunk of the timeline whether what would be shown is what the timeline now asks for."""
+    """For each chunk of the timeline whether what would be shown is what the timeline now asks for.
+
+    A chunk that a cancelled take made in part over an older one is a mixture, and so no longer what anybody asked for.
+    """
     shown: dict[int, str] = {}
     for chunk, condition in store.database.execute("SELECT chunk, condition_sha FROM take_chunks ORDER BY take_id"):
-        shown[chunk] = condition
+        if condition != PARTIAL or chunk in shown:
+            shown[chunk] = condition
     states = []
     for chunk, condition in enumerate(hashes):
         if chunk not in shown:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.errors import BadInputError
 from studio.commands import project_edits, prompt_edits, sound_edits
 from studio.commands.funnel import CommandFunnel
 from studio.project.document import Character, Project, PromptSpan, SoundClip, Timeline
+from studio.project.rows import project_of, tables_of
 from studio.project.store import ProjectStore
 from studio.project.timecode import format_timecode, nearest_chunk_edge, num_chunks, parse_timecode
 
@@ -94,6 +96,29 @@ def test_typing_is_undone_in_one_step_and_an_idle_edit_in_none(store: ProjectSto
     prompt = funnel.project.prompt("p1")
     assert prompt is not None and prompt.text == "talks calmly"
     assert funnel.undo_label is None
+
+
+def test_what_cannot_be_undone_now_can_be_undone_later(store: ProjectStore) -> None:
+    funnel = CommandFunnel(store)
+    funnel.do("rename", lambda d: project_edits.set_title(d, "New"))
+    for go in (funnel.undo, funnel.redo):
+        before, labels = funnel.project, (funnel.undo_label, funnel.redo_label)
+        with ProjectStore(store.path, is_checked=True) as other, other.transaction():
+            store.database.execute("PRAGMA busy_timeout=0")
+            with pytest.raises(BadInputError, match="could not be saved"):
+                go()
+        assert (funnel.project, funnel.undo_label, funnel.redo_label) == (before, *labels)
+        assert go() and funnel.project != before
+
+
+def test_the_first_sound_leaves_no_mark_outside_the_timeline() -> None:
+    project = project_edits.set_range(Project(), 100, 150)
+    clip = SoundClip(track="speak", name="s", media_sha="x", start_frame=0, out_sample=48000)
+    timeline = sound_edits.add_sound(project, clip).timeline
+    assert (timeline.num_frames, timeline.in_frame, timeline.out_frame) == (48, None, None)
+    tables = {name: list(rows.values()) for name, rows in tables_of(project).items()}
+    tables["project"][0]["num_frames"] = 48  # as older versions saved it
+    assert project_of(tables).timeline.in_frame is None
 
 
 def test_directions_stop_at_their_neighbours() -> None:

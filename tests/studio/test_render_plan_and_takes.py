@@ -99,6 +99,17 @@ def test_a_new_take_covers_the_old_one_as_it_grows(store: ProjectStore) -> None:
     assert new[0, 0, 0, 0] > 190 and old[0, 0, 0, 0] < 20
 
 
+def test_a_chunk_that_a_cancelled_take_made_in_part_is_not_fresh(store: ProjectStore) -> None:
+    hashes = chunk_hashes(store.project)
+    whole = np.stack([picture(10)] * NUM_FRAMES)
+    TakeRecorder(store, hashes, NUM_FRAMES).add(whole, 0, 1.0)
+    changed = chunk_hashes(prompt_edits.set_prompt_text(store.project, "p1", "laughs"))
+    TakeRecorder(store, changed, NUM_FRAMES).add(whole[:16], 0, 1.0)
+    assert chunk_states(store, hashes) == (ChunkState.STALE,) + (ChunkState.FRESH,) * 5
+    TakeRecorder(store, hashes, NUM_FRAMES).add(whole[:24], 0, 1.0)
+    assert set(chunk_states(store, hashes)) == {ChunkState.FRESH}
+
+
 def test_old_takes_are_dropped(store: ProjectStore) -> None:
     hashes = chunk_hashes(store.project)
     for _ in range(5):

@@ -1,9 +1,11 @@
 """A project survives: round trips, kills, copies; and a file from a stranger is refused with one line."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from engine.errors import BadInputError
 from studio.commands.project_edits import set_title
 from studio.project.blobs import decode_picture, decode_sound, encode_picture, encode_sound
 from studio.project.document import Project
-from studio.project.store import ProjectStore, copy_project, open_project
+from studio.project.store import ProjectStore, copy_project, new_project, open_project
 from tests.studio.conftest import picture, tone
 
 
@@ -183,3 +185,70 @@ def test_a_full_disk_loses_nothing(store: ProjectStore) -> None:
     store.write(set_title(store.project, "After"), "Rename")
     with open_project(store.path) as other:
         assert other.project.title == "After"
+
+
+def test_an_edit_is_saved_while_a_render_writes(store: ProjectStore) -> None:
+    """A transaction that reads before it writes is refused by SQLite as soon as somebody else has written in between."""
+    with ProjectStore(store.path, is_checked=True) as renderer:
+        renderer.database.execute("PRAGMA busy_timeout=0")
+        written: list[str] = []
+
+        def write_meanwhile(statement: str) -> None:
+            if not statement.startswith("BEGIN"):
+                with suppress(BadInputError):
+                    written.append(renderer.add_media(os.urandom(16), "sound", "meanwhile"))
+
+        store.database.conn.set_trace_callback(write_meanwhile)
+        store.write(set_title(store.project, "Edited"), "Rename")
+        store.database.conn.set_trace_callback(None)
+        renderer.add_media(b"x", "sound", "afterwards")  # and nothing stays locked
+    assert not written
+    with open_project(store.path) as other:
+        assert other.project.title == "Edited"
+
+
+def test_a_project_in_use_elsewhere_is_left_untidy(store: ProjectStore) -> None:
+    with ProjectStore(store.path, is_checked=True) as other, other.transaction():
+        store.tidy()
+    assert store.project.characters
+
+
+def left_by_a_crash(path: Path, project: Project) -> None:
+    """A project whose newest edits are still in the log beside it."""
+    aside = path.with_name("aside")
+    aside.mkdir()
+    with ProjectStore.create(path, project) as crashing:
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", aside)
+        crashing.tidy()
+    for file in aside.iterdir():
+        shutil.move(file, path.parent / file.name)
+
+
+def test_a_project_that_replaces_another_takes_nothing_from_its_log(store: ProjectStore, tmp_path: Path) -> None:
+    copy, fresh = tmp_path / "copy" / "copy.lpm", tmp_path / "fresh" / "fresh.lpm"
+    for path in (copy, fresh):
+        path.parent.mkdir()
+        left_by_a_crash(path, Project(title="Old"))
+    store.copy_to(copy)
+    with ProjectStore(copy) as other:
+        assert other.project == store.project
+    with new_project(fresh, Project(title="New")) as other:
+        assert other.project == Project(title="New")
+
+
+def test_what_cannot_be_replaced_is_still_there(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(BadInputError, match="cannot be written"):
+        new_project(store.path, Project())
+    with open_project(store.path) as other:
+        assert other.project == store.project
+    assert not list(store.path.parent.glob("*.part*"))
+
+
+def test_a_path_that_the_system_refuses_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="cannot be opened"):
+        ProjectStore(tmp_path / f"{'long' * 100}.lpm")
