@@ -2,7 +2,8 @@
 
 Called by the engine through `VideoCodec` and by its own trainer. Time enters in two places only: the fold, and the decoder
 seeing the latent before (so motion can run on across latents); a still is its frame four times. The encoder of each latent
-sees its own four frames and nothing else, hence it is causal; the decoder carries one latent frame.
+sees its own four frames and nothing else, hence it is causal; the decoder carries one latent frame, and where its config asks for
+smooth borders (see `border_smoothing`) the last two pictures.
 
 Layers follow DC-AE's idea (Chen et al. 2024): every change of resolution has a parameter-free space-to-channel shortcut, so
 that the network starts out as a crude but working linear codec.
@@ -16,12 +17,19 @@ from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.codec.border_smoothing import FRAMES_BEFORE, smooth_borders
 from engine.codec.protocol import DecoderState
+
+LEVELS_PER_UNIT = 127.5  # of pixels in [-1, 1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldedVaeConfig:
-    """Shape of a folded VAE. `strides[i]` shrinks the picture on the way into level i; their product is the spatial stride."""
+    """Shape of a folded VAE. `strides[i]` shrinks the picture on the way into level i; their product is the spatial stride.
+
+    `border_step_levels` is how large a step between the frames of two latents may be, in levels of 0..255, to be spread mostly
+    over the later latent's frames; 0 leaves all as it was decoded.
+    """
 
     frames_per_latent: int = 4
     latent_channels: int = 64
@@ -30,6 +38,7 @@ class FoldedVaeConfig:
     encoder_blocks: tuple[int, ...] = (1, 1, 2)
     decoder_widths: tuple[int, ...] = (96, 192, 320)
     decoder_blocks: tuple[int, ...] = (2, 2, 3)
+    border_step_levels: float = 0.0
 
     def __post_init__(self) -> None:
         lengths = {
@@ -46,6 +55,10 @@ class FoldedVaeConfig:
             raise ValueError("strides, widths and blocks of a folded VAE must name the same number of levels")
         if min(self.strides) < 2:
             raise ValueError(f"each level must shrink the picture, got strides {self.strides}")
+        if not 0.0 <= self.border_step_levels < 256.0:
+            raise ValueError(f"a step at a border has 0 to 255 levels, not {self.border_step_levels}")
+        if self.border_step_levels and self.frames_per_latent < FRAMES_BEFORE:
+            raise ValueError("latents of one frame have no borders to smooth")
 
     @property
     def spatial_stride(self) -> int:
@@ -58,13 +71,18 @@ class FoldedVaeConfig:
 
 @dataclass(kw_only=True)
 class FoldedDecoderState:
-    """The latent before the next chunk, [B, C, h, w]; None at the start of a film."""
+    """The latent before the next chunk, [B, C, h, w], and the last pictures as decoded, [B, 2, 3, H, W], where borders are smoothed.
+
+    None at the start of a film.
+    """
 
     previous_BCHW: Tensor | None = field(default=None)
+    pictures_B2CHW: Tensor | None = field(default=None)
 
     def reset(self) -> None:
         """Forget the film so far."""
         self.previous_BCHW = None
+        self.pictures_B2CHW = None
 
 
 class PixelNorm(nn.Module):
@@ -217,7 +235,12 @@ class FoldedVae(nn.Module):
         raw_BFCHW = latents_BFCHW * self._per_channel("latent_std") + self._per_channel("latent_mean")
         first_BCHW = raw_BFCHW[:, 0] if state.previous_BCHW is None else state.previous_BCHW
         state.previous_BCHW = raw_BFCHW[:, -1]
-        return self.reconstruct(raw_BFCHW, shifted_by_one(raw_BFCHW, first_BCHW))
+        pixels_BTCHW = self.reconstruct(raw_BFCHW, shifted_by_one(raw_BFCHW, first_BCHW))
+        if not self.config.border_step_levels:
+            return pixels_BTCHW
+        before_B2CHW, state.pictures_B2CHW = state.pictures_B2CHW, pixels_BTCHW[:, -FRAMES_BEFORE:].clone()
+        limit = self.config.border_step_levels / LEVELS_PER_UNIT
+        return smooth_borders(pixels_BTCHW, before_B2CHW, self.frames_per_latent, limit)
 
     def decode(self, latents_BFCHW: Tensor) -> Tensor:
         """A whole film at once; equals `decode_chunk` over any cut of it."""

@@ -1,5 +1,7 @@
 """The small codec: shapes, causality, and that a stream of chunks equals the whole film."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -15,10 +17,10 @@ SMALL = FoldedVaeConfig(
 )
 
 
-@pytest.fixture
-def codec() -> FoldedVae:
+@pytest.fixture(params=[0.0, 12.0], ids=["as decoded", "smooth borders"])
+def codec(request: pytest.FixtureRequest) -> FoldedVae:
     torch.manual_seed(0)
-    codec = FoldedVae(SMALL).eval()
+    codec = FoldedVae(replace(SMALL, border_step_levels=request.param)).eval()
     for parameter in codec.parameters():  # zero-initialised branches would hide mistakes
         parameter.data.add_(0.05 * torch.randn_like(parameter))
     codec.latent_mean.normal_()
@@ -76,6 +78,16 @@ def test_the_latent_before_reaches_the_next_one(codec: FoldedVae) -> None:
         assert not torch.allclose(codec.decode(latents)[:, 4:], codec.decode(changed)[:, 4:], atol=1e-3)
 
 
+def test_borders_are_smoothed_only_where_the_config_asks_for_it(codec: FoldedVae) -> None:
+    with torch.no_grad():
+        latents = codec.encode(film(8))
+        raw = latents * codec.latent_std[:, None, None] + codec.latent_mean[:, None, None]
+        decoded = codec.reconstruct(raw, torch.cat([raw[:, :1], raw[:, :1]], dim=1))
+    changed = (codec.decode(latents) - decoded).abs().amax(dim=(0, 2, 3, 4)) > 1e-4
+    is_asked = codec.config.border_step_levels > 0
+    assert changed.tolist() == [False] * 4 + [is_asked] * 3 + [False]
+
+
 def test_a_still_is_its_frame_four_times(codec: FoldedVae) -> None:
     picture = film(4)[:, 0]
     with torch.no_grad():
@@ -87,6 +99,14 @@ def test_a_still_is_its_frame_four_times(codec: FoldedVae) -> None:
 def test_sizes_that_do_not_fold_are_refused(codec: FoldedVae, num_frames: int, side_px: int) -> None:
     with pytest.raises(ValueError, match="groups of 4 and sides in multiples of 12"):
         codec.encode(film(num_frames, side_px))
+
+
+def test_a_step_has_a_size_and_a_border() -> None:
+    for levels in (-1.0, 256.0, float("nan")):
+        with pytest.raises(ValueError, match="0 to 255 levels"):
+            replace(SMALL, border_step_levels=levels)
+    with pytest.raises(ValueError, match="no borders"):
+        replace(SMALL, border_step_levels=4.0, frames_per_latent=1)
 
 
 def test_levels_must_agree() -> None:
