@@ -2,8 +2,8 @@
 
     noise --backbone, 2 steps, noisy history--> draft --re-noised to T_2, refiner, 1 step, clean history--> latents
 
-Used live by the session and in training by the rollouts of distillation: the same to the bit where both use the same attention
-kernel (`engine.model.attend.using`), since left to itself another is chosen where gradients are wanted. The backbone's
+Used live by the session and in training by the rollouts of distillation: the same to the bit where both use the same kernels
+(`engine.model.attend.using`, `engine.model.linear`), since others may be chosen where gradients are wanted. The backbone's
 history is written by its own last step: keys and values of latents at noise level T_1 are what "noisy history" means,
 and no further forward is spent on it. The refiner's history is written by a pass over its clean result at timestep 0.
 Both histories are written without gradients, and no tensor that a gradient needs is changed later.
