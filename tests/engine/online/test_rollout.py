@@ -8,6 +8,7 @@ from torch import Tensor
 
 from engine.errors import BadInputError
 from engine.flow.noising import add_noise
+from engine.model import linear
 from engine.model.attend import using
 from engine.model.chunk import KeysValues
 from engine.model.transformer import Transformer
@@ -123,11 +124,12 @@ def test_a_withdrawn_chunk_leaves_no_trace_even_from_its_middle(settings: Online
     assert not torch.equal(after_plain[:, :3], before[:, 5:8])  # another grid of chunks
 
 
-def test_the_same_latents_from_a_rollout_that_is_differentiated() -> None:
+def test_the_same_latents_from_a_rollout_that_is_differentiated(monkeypatch: pytest.MonkeyPatch) -> None:
     """4.3: the training rollout is the live rollout, bit for bit in float32; its gradient stays within the chunk.
 
-    With the same attention kernel, that is: left to itself, `attend` takes another where gradients are wanted.
+    With the same kernels, that is: left to themselves, `attend` and `Linear` take others where gradients are wanted.
     """
+    monkeypatch.setattr(linear, "HAS_WIDE_ONEDNN", False)
     models = (random_model(seed=1).requires_grad_(), random_model(seed=2).requires_grad_())
     made = []
     with using("math"):
