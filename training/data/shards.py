@@ -5,7 +5,7 @@ named by its number; a folder belongs to one codec, whose hash is written beside
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -16,11 +16,13 @@ from torch import Tensor
 from engine.codec.protocol import VideoCodec
 from engine.errors import BadInputError
 from training.data.clips import make_clip
+from training.data.tar_shards import TarClip, read_tar, write_tar
 
 logger = logging.getLogger(__name__)
 
 CLIPS_PER_SHARD = 16
 FINGERPRINT_NAME = "codec.sha256"
+NUMBER = "number"
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -57,19 +59,90 @@ def claim_folder(folder: Path, codec_sha256: str) -> None:
         raise BadInputError(f"the clips in {folder} were encoded by another codec; build them anew in another folder")
 
 
-def load_shards(folder: Path, names: tuple[str, ...] = ()) -> dict[str, Tensor]:
-    """All whole shards of a folder in the order of their numbers, stacked over clips, or of each only the tensors of `names`.
-
-    `number` beside them is each clip's own. `BadInputError` if there are none.
-    """
-    paths = sorted(folder.glob("clips-*.safetensors"))
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a folder, plain ones first, in the order of their names; `BadInputError` if there are none."""
+    paths = [path for kind in ("safetensors", "tar") for path in sorted(folder.glob(f"clips-*.{kind}"))]
     if not paths:
         raise BadInputError(f"{folder} holds no clips; build them with: lpm data clips -o {folder}")
+    return paths
+
+
+def load_shards(folder: Path, names: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """All whole shards of a folder in the order of their names, stacked over clips, or of each only the tensors of `names`.
+
+    Shards are safetensors, or tars (`training.data.tar_shards`). `number` beside the tensors is each clip's own. `BadInputError` if there
+    are none, or clips do not fit together.
+    """
     loaded: dict[str, list[Tensor]] = {}
-    for path in paths:
-        with safe_open(path, framework="pt") as shard:
-            for name in names or shard.keys():
-                loaded.setdefault(name, []).append(shard.get_tensor(name))
-        first = int(path.stem.removeprefix("clips-")) * CLIPS_PER_SHARD
-        loaded.setdefault("number", []).append(torch.arange(first, first + CLIPS_PER_SHARD))
+    for path in shard_paths(folder):
+        is_tar = path.suffix == ".tar"
+        tensors = _tar_shard(path, names, folder / FINGERPRINT_NAME) if is_tar else _plain_shard(path, names)
+        for name, tensor in tensors.items():
+            of_others = loaded.setdefault(name, [])
+            if of_others and (of_others[0].shape[1:] != tensor.shape[1:] or of_others[0].dtype != tensor.dtype):
+                raise BadInputError(
+                    f"{path}: {name} is {_form(tensor)}, in other shards {_form(of_others[0])}; build them anew"
+                )
+            of_others.append(tensor)
     return {name: torch.cat(tensors) for name, tensors in loaded.items()}
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape[1:])} a clip"
+
+
+def _plain_shard(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as shard:
+        tensors = {name: shard.get_tensor(name) for name in names or shard.keys()}
+    first = first_number(path)
+    return {**tensors, NUMBER: torch.arange(first, first + CLIPS_PER_SHARD)}
+
+
+def first_number(path: Path) -> int:
+    """The number of a plain shard's first clip."""
+    return int(path.stem.removeprefix("clips-")) * CLIPS_PER_SHARD
+
+
+def _tar_shard(path: Path, names: tuple[str, ...], mark: Path) -> dict[str, Tensor]:
+    """A tar's clips, stacked; `BadInputError` where they are of another codec than the folder, or unlike each other."""
+    clips = []
+    for clip in read_tar(path):
+        if mark.is_file() and mark.read_text() != clip.codec_sha256:
+            raise BadInputError(
+                f"{path}: clip {clip.number} was encoded by another codec than the folder's; keep them apart"
+            )
+        missing = set(names) - clip.tensors.keys()
+        if missing or (clips and clip.tensors.keys() != clips[0].tensors.keys()):
+            odd = missing or clip.tensors.keys() ^ clips[0].tensors.keys()
+            raise BadInputError(
+                f"{path}: clip {clip.number} lacks {', '.join(sorted(odd))}, or others do; build it anew"
+            )
+        clips.append(clip)
+    if not clips:
+        raise BadInputError(f"{path} holds no clips; delete it")
+    try:
+        stacked = {name: torch.stack([clip.tensors[name] for clip in clips]) for name in names or clips[0].tensors}
+    except RuntimeError as error:
+        raise BadInputError(f"{path} holds clips of different sizes; build it anew") from error
+    return {**stacked, NUMBER: torch.tensor([clip.number for clip in clips])}
+
+
+def write_tars(folder: Path, output: Path) -> int:
+    """The plain shards of a folder as tars, one each, with the folder's fingerprint; returns how many clips there are."""
+    paths = sorted(folder.glob("clips-*.safetensors"))
+    mark = folder / FINGERPRINT_NAME
+    if not paths or not mark.is_file():
+        raise BadInputError(
+            f"{folder} holds no clips with their {FINGERPRINT_NAME}; build them with: lpm data clips -o {folder}"
+        )
+    codec_sha256 = mark.read_text()
+    claim_folder(output, codec_sha256)
+    return sum(write_tar(output / f"{path.stem}.tar", _clips_of(path, codec_sha256)) for path in paths)
+
+
+def _clips_of(path: Path, codec_sha256: str) -> Iterator[TarClip]:
+    tensors = _plain_shard(path, ())
+    numbers = tensors.pop(NUMBER).tolist()
+    for index, number in enumerate(numbers):
+        clip = {name: tensor[index].clone() for name, tensor in tensors.items()}
+        yield TarClip(number=number, codec_sha256=codec_sha256, tensors=clip)

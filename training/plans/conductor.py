@@ -20,7 +20,7 @@ from typing import Final
 
 from engine.errors import BadInputError
 from engine.packs import file_sha256
-from training.data.shards import FINGERPRINT_NAME, claim_folder
+from training.data.shards import FINGERPRINT_NAME, claim_folder, shard_paths
 from training.parallel import run_processes
 from training.plans.plan import MadeStage, Plan, Stage, TrainedStage
 from training.plans.records import (
@@ -127,9 +127,7 @@ def _lay_out(run: PlanRun) -> None:
             raise BadInputError(f"{run.start_from} is no folder; --start-from takes the folder of a run or of a pack")
         given += sorted(run.start_from.glob("*.safetensors"))
     if run.clips is not None:
-        if not run.clips.is_dir():
-            raise BadInputError(f"{run.clips} is no folder; build clips with: lpm data clips -o {run.clips}")
-        for path in (*sorted(run.clips.glob("clips-*.safetensors")), *run.clips.glob(FINGERPRINT_NAME)):
+        for path in (*shard_paths(run.clips), *run.clips.glob(FINGERPRINT_NAME)):
             put(path, places.clips / path.name, is_linked=True)
         claim_folder(places.clips, file_sha256(run.parts / CODEC_FILE))
     for path in given:

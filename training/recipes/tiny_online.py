@@ -18,7 +18,7 @@ from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import file_sha256
-from training.data.shards import load_shards, shard_path
+from training.data.shards import load_shards, shard_paths
 from training.data.windows import ClipFeatures, WindowConfig, encode_features
 from training.distillation.causal import BatchNoise, backbone_rollout, refined
 from training.distillation.clean_history import clean_history_rollout
@@ -287,7 +287,7 @@ def _teacher_films(places: Places, features: ClipFeatures) -> TeacherFilms:
         config,
         ONLINE_SETTINGS,
         file_sha256(places.parts / parts.BASE_FILE),
-        f"{file_sha256(shard_path(places.clips, 0))} {features.num_clips}",
+        f"{file_sha256(shard_paths(places.clips)[0])} {features.num_clips}",
     )
     trained_on = features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
     return TeacherFilms(folder=folder, config=config, features=trained_on, teacher=base_teacher(places))
