@@ -1,8 +1,9 @@
-"""Weights stored as int8 with a scale for each output channel: half of bfloat16's bytes, and computed with as float32 again.
+"""Weights stored as int8 with a scale for each block of an output channel: half of bfloat16's bytes, and computed with as float32 again.
 
-    scale[o] = max |w[o]| / 127,    q[o] = round(w[o] / scale[o]),    w[o] ~ scale[o] * q[o]
+    scale[o, b] = max |w[o, b, :]| / 127,    q[o, b, i] = round(w[o, b, i] / scale[o, b]),    w ~ scale q
 
-Called by `engine.packs` where files are written and read. Vectors and small tensors stay as they are: they are few and matter most.
+`b` counts blocks of 64 along an output channel's weights in their order, the last one shorter. Called by `engine.packs` where files are
+written and read. Vectors and small tensors stay as they are: they are few and matter most.
 """
 
 import math
@@ -11,14 +12,16 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 SCALE_SUFFIX: Final = "__scale"
+BLOCK: Final = 64
 _LEAST_NUMBERS: Final = 1024
 _LARGEST: Final = 127
 
 
 def packed(tensors: Mapping[str, Tensor], kept: torch.dtype = torch.bfloat16) -> dict[str, Tensor]:
-    """Large matrices and kernels as int8 beside their scales [O]; other floats as `kept`. `ValueError` for what is not finite."""
+    """Large matrices and kernels as int8 beside their scales [O, blocks]; other floats as `kept`. `ValueError` for what is not finite."""
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
@@ -38,13 +41,14 @@ def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             if name.removesuffix(SCALE_SUFFIX) not in tensors:
                 raise ValueError(f"{name} scales nothing")
             continue
-        scale_O = tensors.get(name + SCALE_SUFFIX)
-        if scale_O is None:
+        scale_OB = tensors.get(name + SCALE_SUFFIX)
+        if scale_OB is None:
             found[name] = tensor.float()
             continue
-        if tensor.dtype != torch.int8 or scale_O.shape != tensor.shape[:1] or not scale_O.isfinite().all():
+        fits = tensor.dtype == torch.int8 and tensor.ndim > 1 and scale_OB.shape == _scales_shape(tensor)
+        if not fits or not scale_OB.isfinite().all():
             raise ValueError(f"{name} and its scales do not fit each other")
-        found[name] = tensor.float() * _along_first(scale_O.float(), tensor.ndim)
+        found[name] = tensor.float() * _spread(scale_OB.float(), tensor)
     return found
 
 
@@ -60,10 +64,19 @@ def error_db(tensors: Mapping[str, Tensor]) -> float:
 def _rounded(name: str, tensor: Tensor) -> tuple[Tensor, Tensor]:
     if not tensor.isfinite().all():
         raise ValueError(f"{name} holds numbers that are not finite")
-    scale_O = (tensor.flatten(1).abs().amax(dim=1) / _LARGEST).clamp_min(torch.finfo(torch.float32).tiny)
-    rounded = (tensor / _along_first(scale_O, tensor.ndim)).round().clamp(-_LARGEST, _LARGEST)
-    return rounded.to(torch.int8), scale_O
+    rows_OI = tensor.flatten(1)
+    blocks_OBI = functional.pad(rows_OI, (0, -rows_OI.shape[1] % BLOCK)).unflatten(1, (-1, BLOCK))
+    scale_OB = (blocks_OBI.abs().amax(dim=2) / _LARGEST).to(torch.bfloat16)
+    scale_OB = scale_OB.clamp_min(torch.finfo(torch.bfloat16).tiny)
+    rounded = (tensor / _spread(scale_OB.float(), tensor)).round().clamp(-_LARGEST, _LARGEST)
+    return rounded.to(torch.int8), scale_OB
 
 
-def _along_first(scale_O: Tensor, ndim: int) -> Tensor:
-    return scale_O.reshape(-1, *[1] * (ndim - 1))
+def _scales_shape(tensor: Tensor) -> tuple[int, int]:
+    return tensor.shape[0], -(-tensor[0].numel() // BLOCK)
+
+
+def _spread(scale_OB: Tensor, like: Tensor) -> Tensor:
+    """Each block's scale at each of its weights."""
+    spread_OI = scale_OB.repeat_interleave(BLOCK, dim=1)[:, : like[0].numel()]
+    return spread_OI.reshape(like.shape)
