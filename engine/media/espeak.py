@@ -25,6 +25,7 @@ _EVENT_PHONEME: Final = 7
 _PARAMETER_RATE: Final = 1
 _PARAMETER_PITCH: Final = 3
 _PARAMETER_RANGE: Final = 4
+_NOISE_SEED: Final = 1
 
 
 class _EventId(ctypes.Union):
@@ -118,6 +119,8 @@ class Espeak:
         self.rate_hz = int(library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data_path.encode(), options))
         if self.rate_hz <= 0:
             raise MissingDependencyError("The espeak-ng library finds no voice data; reinstall espeakng-loader.")
+        if hasattr(library, "espeak_ng_SetRandSeed"):  # else the noise in a voice is drawn by the second of the clock
+            library.espeak_ng_SetRandSeed(ctypes.c_long(_NOISE_SEED))
         library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
         library.espeak_SetSynthCallback(self.callback)
         self.library = library
