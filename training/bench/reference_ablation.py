@@ -36,6 +36,7 @@ SHOWN_EXPRESSIONS: Final = (
 )  # both bare teeth, one of them dimples; a pack may take two beside the global one
 HAPPINESS: Final = 0.97
 STRIP_FRAMES: Final = 2
+MOUTH_SHARE: Final = 0.56  # of a crop's width: a smile's mouth; what is beside it are cheeks
 
 View = Literal["without", "with", "truth", "codec"]
 Film = NDArray[np.uint8]
@@ -57,13 +58,14 @@ class AblationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TwinResult:
-    """One character. By view: the evidence for each trait [4], and the distance of the lower face to its own truth's and to its
-    twin's (root mean square in levels of 0..255)."""
+    """One character. By view: the evidence for each trait [4], the distance of the lower face to its own truth's and to its
+    twin's (root mean square in levels of 0..255), and by how much its cheeks are nearer to its own truth's (`cheek_lead`)."""
 
     levels: Levels
     evidence_K: dict[View, NDArray[np.float32]]
     to_own: dict[View, float]
     to_twin: dict[View, float]
+    cheek_lead: dict[View, float]
     strip_SHWC: dict[str, Film]  # a few pictures for a person's eyes, by what they show
 
 
@@ -111,6 +113,9 @@ class AblationJudge:
                 evidence_K={view: read_traits(self.reader.network, crops_TCHW) for view, crops_TCHW in own.items()},
                 to_own={view: distance(crops_TCHW, own["truth"]) for view, crops_TCHW in own.items()},
                 to_twin={view: distance(crops_TCHW, other["truth"]) for view, crops_TCHW in own.items()},
+                cheek_lead={
+                    view: cheek_lead(crops_TCHW, own["truth"], other["truth"]) for view, crops_TCHW in own.items()
+                },
                 strip_SHWC=strip_of(character, each),
             )
             for levels, own, other, character, each in zip(
@@ -179,6 +184,20 @@ def shown_by(identity: Identity, expressions: Sequence[str], size_px: int) -> Ch
 def distance(crops_TCHW: NDArray[np.float32], truth_TCHW: NDArray[np.float32]) -> float:
     """Root mean square between two films' lower faces, each cut where its own mouth is, in levels of 0..255."""
     return float(127.5 * np.sqrt(np.square(crops_TCHW - truth_TCHW).mean()))
+
+
+def cheek_lead(crops_TCHW: NDArray[np.float32], own_TCHW: NDArray[np.float32], twin_TCHW: NDArray[np.float32]) -> float:
+    """By how much cheeks are nearer to their own truth's than to the twin's, where these two differ: above 0 is right.
+
+    Cheeks of twins differ in dimples alone. Films are averaged over time first: a dimple stays where it is, and whatever moves
+    past it does not.
+    """
+    film_CHW, own_CHW, twin_CHW = (each_TCHW.mean(axis=0) for each_TCHW in (crops_TCHW, own_TCHW, twin_TCHW))
+    width = film_CHW.shape[2]
+    is_cheek_W = np.abs(np.arange(width) + 0.5 - width / 2) > MOUTH_SHARE * width / 2
+    telling_CHW = np.square(own_CHW - twin_CHW) * is_cheek_W
+    nearer_CHW = np.square(film_CHW - twin_CHW) - np.square(film_CHW - own_CHW)
+    return float((telling_CHW * nearer_CHW).sum() / (telling_CHW.sum() + 1e-12))
 
 
 def strip_of(character: Character, films: dict[View, Film]) -> dict[str, Film]:

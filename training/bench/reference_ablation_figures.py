@@ -42,6 +42,9 @@ def figures_of(faces: Faces, readable: Sequence[str]) -> list[Figure]:
         figures += _pair(f"{name}_auc", f"{TITLES[name]}: area under the curve", partial(_auc, index), faces)
         figures += _pair(f"{name}_twin", f"{TITLES[name]}: right twin shows more", partial(_right_twin, index), faces)
     figures += _pair("own_picture", "lower face nearer to its own than to its twin's", _nearer_to_own, faces)
+    figures += _pair(
+        "cheeks", "dimples: cheeks nearer to their own than to the twin's", _right_cheeks, faces, LEAST_ACCURACY
+    )
     figures += _pair("mouth_distance", "lower face's distance to its truth, 0..255", _mouth_distance, faces)
     gains: tuple[tuple[str, str, Measure], ...] = (
         ("traits_gain", "hidden traits: what references add", all_readable),
@@ -100,6 +103,11 @@ def _nearer_to_own(view: View, faces: Faces) -> float:
     """Half a point where a film is equally far from both."""
     leads = [twin.to_twin[view] - twin.to_own[view] for face in faces for twin in face.twins]
     return mean([0.5 * (np.sign(lead) + 1.0) for lead in leads])
+
+
+def _right_cheeks(view: View, faces: Faces) -> float:
+    """Half a point where the cheeks are equally far from both."""
+    return mean([0.5 * (np.sign(twin.cheek_lead[view]) + 1.0) for face in faces for twin in face.twins])
 
 
 def _mouth_distance(view: View, faces: Faces) -> float:

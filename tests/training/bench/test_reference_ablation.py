@@ -23,6 +23,7 @@ from training.bench.reference_ablation import (
     AblationConfig,
     AblationJudge,
     FaceResult,
+    cheek_lead,
     happy_speech,
     shown_by,
     twins_of,
@@ -194,3 +195,16 @@ def test_a_run_has_at_least_two_faces_and_outlasts_the_beginning_of_a_smile() ->
         AblationConfig(num_faces=1)
     with pytest.raises(ValueError, match="longer"):
         AblationConfig(num_frames=12)
+
+
+def test_cheeks_are_told_by_what_lies_beside_the_mouth_and_stays() -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.full((8, 3, 56, 112), 0.2, dtype=np.float32)
+    dimpled, grinning = smooth.copy(), smooth.copy()
+    dimpled[:, :, 24:32, 12:15] -= 0.3
+    dimpled[:, :, 24:32, 97:100] -= 0.3
+    grinning[:, :, 24:32, 40:72] = -0.8
+    noise = rng.normal(0, 0.1, smooth.shape).astype(np.float32)
+    assert cheek_lead(dimpled + noise, dimpled, smooth) > 0.5 * cheek_lead(dimpled, dimpled, smooth) > 0
+    assert cheek_lead(smooth + noise, dimpled, smooth) < 0
+    assert cheek_lead(grinning, dimpled, smooth) == pytest.approx(cheek_lead(smooth, dimpled, smooth))
