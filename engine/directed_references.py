@@ -8,6 +8,7 @@ Called by whoever performs, offline or live.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -19,7 +20,10 @@ from engine.loaded_pack import LoadedPack
 from engine.pixels import as_pixels
 from engine.references import ReferenceLatents
 
-KIND_ORDER = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
+LEAST_NEARNESS: Final = 0.8
+"""Cosine from which a direction calls for an expression: so near are 95 % of the captions that ask for one, and none of another's."""
+
+KIND_ORDER: Final = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,8 @@ class DirectedReferences:
         places = (others[0], *expressions, *others[1:])[: self._most]
         called = max(nearness, key=nearness.__getitem__)
         nearest = self._ordered[expressions[0]].subtype
-        has_anchor = nearest == called != "neutral" and expressions[0] in places
+        is_called = nearness[called] >= LEAST_NEARNESS and called != "neutral"
+        has_anchor = is_called and nearest == called and expressions[0] in places
         return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
 
     @torch.no_grad()

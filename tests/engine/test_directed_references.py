@@ -82,7 +82,14 @@ def test_latents_are_of_what_was_chosen_and_do_not_depend_on_what_was_shown_befo
 
 @pytest.mark.parametrize(
     ("text", "anchor"),
-    [("happy", "expression happy"), ("afraid", None), ("", None), ("neutral", None), ("angry", "expression angry")],
+    [
+        ("happy", "expression happy"),
+        ("happy, sad and angry", None),
+        ("afraid", None),
+        ("", None),
+        ("neutral", None),
+        ("angry", "expression angry"),
+    ],
 )
 def test_a_film_stays_near_the_expression_that_is_called_for_and_there(
     pack: LoadedPack, text: str, anchor: str | None
