@@ -105,7 +105,7 @@ def first_number(path: Path) -> int:
 
 def _tar_shard(path: Path, names: tuple[str, ...], mark: Path) -> dict[str, Tensor]:
     """A tar's clips, stacked; `BadInputError` where they are of another codec than the folder, or unlike each other."""
-    clips = []
+    clips: list[TarClip] = []
     for clip in read_tar(path):
         if mark.is_file() and mark.read_text() != clip.codec_sha256:
             raise BadInputError(

@@ -198,8 +198,8 @@ class ShownReferences:
     """The references that a window is shown, as a pack of few is in a film (`engine.directed_references`): the global one and one
     more. `places` are into the clip's references, `indices` into `REFERENCE_NAMES`; `anchor` is which of the two the film stays near."""
 
-    places: tuple[int, int]
-    indices: tuple[int, int]
+    places: tuple[int, ...]
+    indices: tuple[int, ...]
     anchor: int
 
     def fields(self, references_RCHW: Tensor) -> dict[str, Tensor]:
@@ -216,6 +216,8 @@ class ShownReferences:
 def shown_references(indices_R: Tensor, state_TK: Tensor, rng: np.random.Generator) -> ShownReferences:
     """The global reference and that of the expression that these frames show, if the clip has it; else any other."""
     indices = [int(index) for index in indices_R]
+    if len(indices) == 1:  # a person's clips have the global one alone, and nobody knows what their frames show
+        return ShownReferences(places=(0,), indices=(indices[0],), anchor=0)
     place, anchor = int(rng.integers(1, len(indices))), 0
     shares_E = state_TK[:, [channel(name) for name in EXPRESSION_CHANNELS]].mean(dim=0)[1:]
     wanted = REFERENCE_NAMES.index(f"expression_{EXPRESSIONS[1 + int(shares_E.argmax())]}")

@@ -97,7 +97,8 @@ def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str,
     rng = np.random.default_rng([number, 31])
     clip = int(rng.integers(features.num_clips))
     length = features.clips["latents_FCHW"].shape[1]
-    start = int(rng.integers(length - num_latents))  # of the latent before the film
+    num_rows = features.speak_NAD.shape[1]  # an encoder that hears ahead has none for a clip's end
+    start = int(rng.integers(min(length, num_rows) - num_latents))  # of the latent before the film
     stretch = slice(start, start + num_latents + 1)
     per_latent = features.clips["state_TK"].shape[1] // length
     fields = {name: tensor[clip] for name, tensor in features.clips.items()}

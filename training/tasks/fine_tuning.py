@@ -12,6 +12,7 @@ from engine.flow.guidance import GuidanceScales
 from engine.flow.noising import SigmaSampling, add_noise, sample_sigma
 from engine.model.transformer import Transformer
 from engine.packs import fill_from_file, save_weights
+from training.buckets import BucketConfig, TokenBuckets
 from training.data.windows import ClipFeatures
 from training.distillation.films import cut_film, film_of
 from training.distillation.teacher import WindowedScore
@@ -22,13 +23,23 @@ from training.tasks.preference import stacked
 
 HELD_OUT_SIGMAS = (0.5, 0.8, 0.98)
 ADAPTER_FILE = "adapter.safetensors"
+LINEAR = 2**40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A stretch of a clip, by the clip's number; where it begins is drawn anew each time."""
+
+    clip: int
+    num_latents: int
 
 
 @dataclass(kw_only=True)
 class FineTuningTask:
     """Satisfies `training.trainer.Task`. Every `held_out_each`-th clip is held out where there are at least two.
 
-    lora: how the transformer's adapters are scaled, None where all of it is trained. caption_dropout: share of windows without text.
+    lora: how the transformer's adapters are scaled, None where all of it is trained. caption_dropout: share of stretches without text.
+    longest_windows: windows side by side in a stretch at most.
     """
 
     score: WindowedScore
@@ -39,6 +50,7 @@ class FineTuningTask:
     sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=5.0))
     caption_dropout: float = 0.05
     held_out_each: int = 8
+    longest_windows: int = 8
 
     @property
     def model(self) -> nn.Module:
@@ -53,20 +65,45 @@ class FineTuningTask:
     def batches(
         self, first_sample: int, batch_samples: int, world: World, num_workers: int
     ) -> Iterator[dict[str, Tensor]]:
-        """Windows from clips drawn in proportion to their length."""
-        clips = self.trained_on
-        lengths_N = np.array([clip.clips["latents_FCHW"].shape[1] for clip in clips])
-        number, step_samples = first_sample, batch_samples * world.size
-        while True:
-            samples = []
-            for each in range(number + world.rank, number + step_samples, world.size):
-                rng = np.random.default_rng([each, 71])
-                clip = clips[int(rng.choice(len(clips), p=lengths_N / lengths_N.sum()))]
-                sample = cut_film(clip, each, self.score.window_latents)
-                keeps = float(rng.random() >= self.caption_dropout)
-                samples.append({**sample, "text_FSD": keeps * sample["text_FSD"]})
-            yield stacked(samples)
-            number += step_samples
+        """Stretches of clips in token buckets, `batch_samples` windows' worth of tokens each; every clip by its length."""
+        stretches, first_step = self.stretches, first_sample // (batch_samples * world.size)
+        tokens_N = np.array([stretch.num_latents for stretch in stretches]) * self._tokens_a_latent
+        budget = max(batch_samples * self.score.window_latents * self._tokens_a_latent, int(tokens_N.max()))
+        buckets = TokenBuckets(
+            tokens_N=tokens_N,
+            # Windows of a stretch do not see each other, so work grows with its tokens and no faster.
+            config=BucketConfig(tokens_a_batch=budget, linear_tokens=LINEAR),
+            num_slots=world.size,
+        )
+        for step, batches in enumerate(buckets.steps(first_step), start=first_step):
+            mine = batches[world.rank]
+            yield stacked(
+                [self._sample(stretches[index], (step, world.rank, place)) for place, index in enumerate(mine)]
+            )
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """What an epoch takes of each clip: its length in stretches of `longest_windows` windows, and what is left in whole windows."""
+        window = self.score.window_latents
+        found = []
+        for number, clip in enumerate(self.trained_on):
+            num_windows = (clip.clips["latents_FCHW"].shape[1] - 1) // window  # behind one latent of history
+            whole, rest = divmod(num_windows, self.longest_windows)
+            lengths = [self.longest_windows] * whole + ([rest] if rest else [])
+            found += [Stretch(clip=number, num_latents=length * window) for length in lengths]
+        return found
+
+    @property
+    def _tokens_a_latent(self) -> int:
+        rows, columns = self.clips[0].clips["latents_FCHW"].shape[-2:]
+        _, patch_rows, patch_columns = self.score.transformer.config.patch_size
+        return (rows // patch_rows) * (columns // patch_columns)
+
+    def _sample(self, stretch: Stretch, seed: tuple[int, int, int]) -> dict[str, Tensor]:
+        rng = np.random.default_rng([*seed, 71])
+        sample = cut_film(self.trained_on[stretch.clip], int(rng.integers(2**31)), stretch.num_latents)
+        keeps = float(rng.random() >= self.caption_dropout)
+        return {**sample, "text_FSD": keeps * sample["text_FSD"]}
 
     @property
     def trained_on(self) -> list[ClipFeatures]:

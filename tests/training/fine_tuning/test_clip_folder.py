@@ -79,6 +79,29 @@ def test_clips_of_different_lengths_train(tmp_path: Path, pack: LoadedPack) -> N
     assert task.measure()["held_out_flow"] < before
 
 
+def test_a_batch_has_clips_of_one_length_within_its_tokens_and_resumes(tmp_path: Path, pack: LoadedPack) -> None:
+    for name, num_frames in (("a", 60), ("b", 24), ("c", 60), ("d", 100), ("e", 24), ("f", 24)):
+        write_clip(tmp_path / "clips" / name, num_frames, seed=ord(name))
+    clips = read_folder(tmp_path / "clips", pack, least_latents=5)
+    score = WindowedScore(
+        transformer=pack.transformer,
+        precondition=preconditioning_named(pack.base.preconditioning, pack.base.residual_std),
+        window_latents=3,
+    )
+    task = FineTuningTask(
+        score=score, clips=clips, weights_file="base.safetensors", base_sha256="", held_out_each=6, longest_windows=4
+    )
+    # Of 25 latents one is history; eight windows of three are left, two stretches of four.
+    assert sorted(stretch.num_latents for stretch in task.stretches) == [3, 3, 3, 12, 12, 12]
+    world = World(rank=0, size=1)
+    steps = [batch["latents_FCHW"].shape[:2] for batch in islice(task.batches(0, 4, world, 0), 8)]
+    assert {tuple(shape) for shape in steps} == {(3, 4), (1, 13)}, "one length a batch, twelve latents' tokens at most"
+    whole = list(islice(task.batches(0, 4, world, 0), 6))
+    resumed = list(islice(task.batches(5 * 4, 4, world, 0), 1))
+    assert torch.equal(resumed[0]["latents_FCHW"], whole[5]["latents_FCHW"])
+    assert torch.isfinite(task.loss(whole[0], torch.Generator().manual_seed(0))["loss"])
+
+
 def test_bad_clips_are_named(tmp_path: Path, pack: LoadedPack) -> None:
     with pytest.raises(BadInputError, match="holds no clips"):
         read_folder(tmp_path, pack, least_latents=5)
