@@ -25,8 +25,11 @@ class WholeFile:
             raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
         try:
             self.temporary.write_bytes(b"")
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        except BaseException as error:  # an interrupt too: nobody holds this object yet who could discard it
+            self.discard()
+            if isinstance(error, OSError):
+                raise cannot_write(path, error) from None
+            raise
 
     def commit(self) -> None:
         """Put the finished file in its place; what stood there before is replaced only now."""
