@@ -4,7 +4,6 @@ One process alone is a world of one and never touches torch.distributed. Under `
 """
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -107,20 +106,24 @@ def gathered(value: Value, world: World) -> list[Value]:
 
 
 def run_processes(job: Callable[[], None], num_processes: int) -> None:
-    """Runs `job` (a picklable callable) in this process, or in `num_processes` new ones with one thread each."""
+    """Runs `job` (a picklable callable) in this process, or in `num_processes` new ones with one thread each.
+
+    They meet at a store that this process serves, as those of `torchrun` meet at their agent's. A port that is only looked up
+    here, to be opened by the first of them, could be another program's by then.
+    """
     if num_processes == 1 or "WORLD_SIZE" in os.environ:
         job()
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    spawn(_run_rank, args=(job, num_processes, port), nprocs=num_processes)  # type: ignore[no-untyped-call]
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    spawn(_run_rank, args=(job, num_processes, store.port), nprocs=num_processes)  # type: ignore[no-untyped-call]
 
 
 def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int) -> None:
     os.environ.update(
         MASTER_ADDR="127.0.0.1",
         MASTER_PORT=str(port),
+        TORCHELASTIC_USE_AGENT_STORE="True",
+        TORCHELASTIC_RESTART_COUNT="0",
         RANK=str(rank),
         WORLD_SIZE=str(num_processes),
         OMP_NUM_THREADS="1",
