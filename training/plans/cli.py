@@ -11,10 +11,10 @@ from training.plans.conductor import PACK, REPORT, PlanRun, report_of, run_stage
 from training.plans.plan import Plan
 from training.plans.proof import prove
 from training.plans.records import StageRecord, table, write_json
-from training.plans.tiny import FROM_NOTHING, TINY
+from training.plans.tiny import FROM_NOTHING, ONLINE, PREFERENCES, TINY
 from training.progress import print_json, print_text
 
-PLANS: Final[dict[str, Plan]] = {plan.name: plan for plan in (TINY, ABLATIONS)}
+PLANS: Final[dict[str, Plan]] = {plan.name: plan for plan in (TINY, ONLINE, PREFERENCES, ABLATIONS)}
 PACK_VERSION: Final = "0.1.0"
 
 

@@ -92,6 +92,11 @@ class Plan:
         shares = [stage.share for stage in self.stages[index:]]
         return max(1.0, left_s * shares[0] / sum(shares))
 
+    def only(self, names: tuple[str, ...]) -> tuple[Stage, ...]:
+        """These of its stages; `KeyError` for one that it has not."""
+        known = {stage.name: stage for stage in self.stages}
+        return tuple(known[name] for name in names)
+
     def without(self, names: tuple[str, ...]) -> "Plan":
         """The plan less some of its stages."""
         return replace(self, stages=tuple(stage for stage in self.stages if stage.name not in names))

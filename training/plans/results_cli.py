@@ -1,6 +1,7 @@
 """`python -m training results stages|ablations|dpo RUN -o FILE`: tables of what a plan's stages gave, as JSON.
 
-RUN is the folder of a finished `lpm train tiny` or `lpm train tiny-ablations`. The files name no folder of this machine.
+RUN is the folder of a finished plan: `lpm train tiny` for all but the ablations, `tiny-online` for the stages alone,
+`tiny-preferences` for dpo alone, `tiny-ablations`. The files name no folder of this machine.
 """
 
 import argparse
@@ -13,14 +14,14 @@ from engine.errors import BadInputError
 from training.bench.cli import chosen_config
 from training.bench.report import write_report
 from training.bench.terminal import show, tell
-from training.plans.ablations import ABLATIONS, compared
+from training.plans.ablations import ABLATIONS, PAIRS, compared
 from training.plans.conductor import CLIPS, PARTS, PLAN_FILE, REPORT
 from training.plans.plan import Plan
 from training.plans.preference_table import compare_bases
 from training.plans.records import StageRecord, read_json
 from training.plans.stage_table import ROWS, build_row, judged_row
 from training.plans.stage_work import START_FOLDER
-from training.plans.tiny import FROM_NOTHING, TINY
+from training.plans.tiny import FROM_NOTHING, ONLINE, PREFERENCES, TINY
 from training.recipes.places import Places
 
 SHOWN: Final = (
@@ -31,6 +32,12 @@ SHOWN: Final = (
     "motion_ratio",
     "sharpness_ratio",
 )
+
+NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "stages": ("ode", "off-policy", "on-policy", "refiner"),
+    "ablations": tuple(stage for pair in PAIRS.values() for stage in (pair.with_it, pair.without_it)),
+    "dpo": ("dpo",),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Makes one table."""
     plan, report, records = finished_run(options.run)
-    if (options.table == "ablations") is not (plan.name == ABLATIONS.name):
-        wanted = ABLATIONS.name if options.table == "ablations" else TINY.name
-        raise BadInputError(f"{options.run} is a run of {plan.name}; give the folder of a run of {wanted}")
+    lacking = [stage for stage in NEEDED[options.table] if stage not in records]
+    if lacking:
+        raise BadInputError(
+            f"{options.run} is a run of {plan.name}, without the stage {lacking[0]}; give that of another plan"
+        )
     tables: dict[str, Callable[[], dict[str, object]]] = {
         "stages": functools.partial(_stages, options, plan, records),
         "ablations": lambda: {"pairs": compared(records)},
@@ -74,7 +83,7 @@ def finished_run(folder: Path) -> tuple[Plan, dict[str, object], dict[str, Stage
             f"{folder} holds no finished plan; make one with: lpm train {TINY.name} --minutes 60 -o {folder}"
         )
     records = {found["stage"]: StageRecord(**found) for found in report["stages"]}
-    for plan in (TINY, FROM_NOTHING, ABLATIONS):
+    for plan in (TINY, FROM_NOTHING, ONLINE, PREFERENCES, ABLATIONS):
         for each in (plan, plan.without(("clips",))):
             if each.name == begun["plan"] and [stage.name for stage in each.stages] == list(records):
                 return each, report, records
@@ -115,7 +124,6 @@ def _stages(options: argparse.Namespace, plan: Plan, records: dict[str, StageRec
 def _dpo(options: argparse.Namespace, plan: Plan, records: dict[str, StageRecord]) -> dict[str, object]:
     folder = next((options.run / "stages").glob("*-dpo"), None)
     if folder is None or not records["dpo"].steps:
-        verdict = records["dpo"].verdict if "dpo" in records else "there was no such stage"
-        raise BadInputError(f"preference optimisation was not trained in {options.run}: {verdict}")
+        raise BadInputError(f"preference optimisation was not trained in {options.run}: {records['dpo'].verdict}")
     places = Places(parts=options.run / PARTS, clips=options.run / CLIPS)
     return {"compared": compare_bases(places, folder / START_FOLDER, folder, options.cases, tell)}

@@ -1,4 +1,7 @@
-"""`lpm train tiny`: the small pack, stage by stage (paper 3.2, 4.3). Shares are of the time that is given."""
+"""`lpm train tiny`: the small pack, stage by stage (paper 3.2, 4.3). Shares are of the time that is given.
+
+`tiny-online` and `tiny-preferences` are its ends alone, for the base of `--parts`.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -102,6 +105,18 @@ TINY: Final = Plan(
             gives=(REFINER_FILE,),
         ),
     ),
+)
+
+# The end of the plan alone, for a base that is there already.
+ONLINE: Final = Plan(
+    name="tiny-online",
+    given=(*COMPONENTS, BASE_FILE),
+    stages=TINY.only(("clips", "latent-reader", "teacher-films", "ode", "off-policy", "on-policy", "refiner")),
+)
+PREFERENCES: Final = Plan(
+    name="tiny-preferences",
+    given=(*COMPONENTS, BASE_FILE),
+    stages=TINY.only(("clips", "latent-reader", "preferences", "dpo")),
 )
 
 FROM_NOTHING: Final = replace(

@@ -5,11 +5,13 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.training.plans.small_plan import SMALL_PLAN, WEIGHTS
+from training.plans.conductor import PlanRun, run_stages
 from training.plans.records import read_record
 
 ROOT = Path(__file__).parents[3]
@@ -55,3 +57,14 @@ def test_a_plan_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path) 
     assert sum(record.minutes for record in kept) == pytest.approx(0.5, rel=0.2), "no kill gives time back"
     assert (tmp_path / "parts" / WEIGHTS).is_file()
     assert not [path for path in tmp_path.rglob("*.partial-*") if path.parent.name == "parts"]
+
+
+@pytest.mark.long
+def test_two_processes_share_a_stage(tmp_path: Path) -> None:
+    plan = replace(SMALL_PLAN, stages=SMALL_PLAN.stages[:2])
+    run = PlanRun(plan=plan, output=tmp_path, minutes=0.1, parts=tmp_path, num_processes=2)
+    numbers, first = run_stages(run, lambda record: None)
+    assert numbers.windows == 3
+    assert first.windows == 2 * 16 * first.steps, "each process takes a batch of its own"
+    assert first.accepted
+    assert (tmp_path / "parts" / WEIGHTS).is_file()

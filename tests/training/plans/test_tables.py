@@ -1,5 +1,6 @@
 """The tables of results: every row has the weights that it names, and pairs differ in one thing."""
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from training.plans.plan import TrainedStage
 from training.plans.preference_table import compared as compared_axis
 from training.plans.records import StageRecord, write_json
 from training.plans.stage_table import ROWS, build_row, given_by
-from training.plans.tiny import TINY
+from training.plans.tiny import PREFERENCES, TINY
 from training.recipes.tiny_ablations import one_reference
 
 
@@ -81,6 +82,20 @@ def test_an_axis_is_compared_scene_by_scene() -> None:
     assert (identity["before"], identity["after"], identity["scenes"]) == (0.6, 0.7, 2)
     assert identity["gain"] == {"value": 0.1, "interval": [0.1, 0.1]}
     assert lips["scenes"] == 1
+
+
+def test_a_table_of_stages_that_were_not_trained_is_refused(tmp_path: Path) -> None:
+    records = [record(stage.name) for stage in PREFERENCES.stages]
+    write_json(tmp_path / "plan.json", {"plan": PREFERENCES.name})
+    write_json(tmp_path / "report.json", {"stages": [vars(each) for each in records]})
+    plan, _, found = results_cli.finished_run(tmp_path)
+    assert plan == PREFERENCES
+    assert list(found) == ["clips", "latent-reader", "preferences", "dpo"]
+    parser = argparse.ArgumentParser()
+    results_cli.add_arguments(parser)
+    options = parser.parse_args(["stages", str(tmp_path), "-o", str(tmp_path / "stages.json")])
+    with pytest.raises(BadInputError, match="a run of tiny-preferences, without the stage ode"):
+        results_cli.run(options)
 
 
 def test_a_folder_without_a_finished_plan_is_refused(tmp_path: Path) -> None:
