@@ -65,7 +65,7 @@ def _rounded(name: str, tensor: Tensor) -> tuple[Tensor, Tensor]:
     if not tensor.isfinite().all():
         raise ValueError(f"{name} holds numbers that are not finite")
     rows_OI = tensor.flatten(1)
-    blocks_OBI = functional.pad(rows_OI, (0, -rows_OI.shape[1] % BLOCK)).unflatten(1, (-1, BLOCK))
+    blocks_OBI = functional.pad(rows_OI, (0, -rows_OI.shape[1] % BLOCK)).reshape(len(rows_OI), -1, BLOCK)
     scale_OB = (blocks_OBI.abs().amax(dim=2) / _LARGEST).to(torch.bfloat16)
     scale_OB = scale_OB.clamp_min(torch.finfo(torch.bfloat16).tiny)
     rounded = (tensor / _spread(scale_OB.float(), tensor)).round().clamp(-_LARGEST, _LARGEST)
