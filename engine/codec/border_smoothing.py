@@ -4,10 +4,10 @@ A codec that folds frames into latents errs alike within a latent and otherwise 
 even when the latents are true, as the blocks of video codecs do in space. With frames 0 to N-1 of a latent, -1 and -2 of the one before:
 
     step = x[0] - x[-1] - ((x[-1] - x[-2]) + (x[1] - x[0])) / 2        what the motion on both sides does not explain
-    y[n] = x[n] - (1 - (n + 1) / N) * step / sqrt(1 + (size / limit)^2)
+    y[n] = x[n] - (1 - (n + 1) / N) * step / (1 + (size / limit)^2)
 
-`size` is the step's root mean square over the colours and the pixels around. Small steps, which are noise, go altogether; of large
-ones, which are mostly true (a blink, a mouth that opens), at most about `limit` does. A latent's last frame stays as it is: only
+`size` is the step's root mean square over the colours and the pixels around. Steps well below `limit`, which are noise, are spread
+altogether; steps well above it, which are true (a blink, a mouth that opens), stay. A latent's last frame is left as it is: only
 decoded frames are carried on, never filtered ones, no frame waits for a later latent, and a film cut anywhere comes out the same.
 """
 
@@ -47,7 +47,7 @@ def _begun_softly(frames_BNCHW: Tensor, before_B2CHW: Tensor, limit: float) -> T
         padding=REACH_PX,
         count_include_pad=False,
     )
-    spread_BCHW = step_BCHW * torch.rsqrt(1 + square_B1HW / limit**2)
+    spread_BCHW = step_BCHW / (1 + square_B1HW / limit**2)
     num_frames = frames_BNCHW.shape[1]
     share_N = 1 - torch.arange(1, num_frames + 1, device=step_BCHW.device) / num_frames
     return frames_BNCHW - share_N[:, None, None, None] * spread_BCHW[:, None]

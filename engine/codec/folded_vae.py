@@ -27,8 +27,8 @@ LEVELS_PER_UNIT = 127.5  # of pixels in [-1, 1]
 class FoldedVaeConfig:
     """Shape of a folded VAE. `strides[i]` shrinks the picture on the way into level i; their product is the spatial stride.
 
-    `border_step_levels` is how large a step between the frames of two latents may be, in levels of 0..255, to be spread mostly
-    over the later latent's frames; 0 leaves all as it was decoded.
+    `border_step_levels` is how large a step between the frames of two latents may be, in levels of 0..255, to be taken for noise
+    and spread over the later latent's frames; 0 leaves all as it was decoded.
     """
 
     frames_per_latent: int = 4

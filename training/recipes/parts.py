@@ -19,7 +19,7 @@ LISTEN_FILE = "listen_encoder.safetensors"
 TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 
-CODEC = FoldedVaeConfig()
+CODEC = FoldedVaeConfig(border_step_levels=12.0)
 SPEAK_ENCODER = AudioEncoderConfig(
     dilations=(1, 1, 2, 4), lookahead_frames=(1, 1, 0, 0), frames_per_row=4, row_margin_frames=2
 )

@@ -24,10 +24,13 @@ def test_a_small_step_is_spread_evenly_over_the_later_latent() -> None:
     assert torch.allclose(smoothed, torch.tensor([0.0] * 4 + [0.002, 0.004, 0.006, 0.008]), atol=5e-5)
 
 
-def test_of_a_large_step_no_more_than_the_limit_is_spread() -> None:
-    smoothed = greys(smooth_borders(film(*[-1.0] * 4, *[1.0] * 4), None, 4, LIMIT))
-    assert smoothed[4] == pytest.approx(1.0 - 0.75 * LIMIT, abs=1e-3)
-    assert smoothed[7] == 1.0
+@pytest.mark.parametrize("step", [0.02, 0.1, 0.5, 2.0])
+def test_less_is_spread_the_further_a_step_goes_beyond_the_limit(step: float) -> None:
+    smoothed = greys(smooth_borders(film(*[-1.0] * 4, *[step - 1.0] * 4), None, 4, LIMIT))
+    spread = 0.75 * step / (1 + (step / LIMIT) ** 2)
+    assert smoothed[4] == pytest.approx(step - 1.0 - spread, abs=1e-5)
+    assert spread < 0.4 * LIMIT
+    assert smoothed[7] == step - 1.0
 
 
 def test_steady_motion_is_no_step() -> None:
