@@ -25,7 +25,9 @@ LOW_LATENCY_LATENTS: Final = 2
 
 def low_latency(pack: LoadedPack) -> int:
     """The chunk that answers soonest of those that the pack was made for."""
-    return min(pack.online.settings.chunk_choices) if pack.online else LOW_LATENCY_LATENTS
+    if pack.online is not None:
+        return min(pack.online.settings.chunk_choices)
+    return min(LOW_LATENCY_LATENTS, pack.base.window_latents - pack.base.history_latents)
 
 
 def measure_reactions(
