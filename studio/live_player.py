@@ -122,8 +122,9 @@ def play(
     if frame is None:
         raise TimeoutError(f"no frame was ready after {FIRST_FRAME_TIMEOUT_S:.0f} s")
     began_s = time.perf_counter()
-    ended = threading.Event()
-    pushing = threading.Thread(target=_push, args=(session, script, began_s, ended), name="live push", daemon=True)
+    ended, broken = threading.Event(), threading.Event()
+    words = (session, script, began_s, ended, broken)
+    pushing = threading.Thread(target=_push, args=words, name="live push", daemon=True)
     pushing.start()
     try:
         for index in range(num_frames):
@@ -135,6 +136,9 @@ def play(
             if index % FRAME_RATE_HZ == 0:
                 figures.memory_mb.append(memory_mb())
             progress(index + 1, num_frames)
+    except BaseException:
+        broken.set()
+        raise
     finally:
         ended.set()
         pushing.join()
@@ -151,10 +155,14 @@ def _frame_in_time(session: LiveSession, due_s: float, figures: PlayFigures) -> 
     return frame
 
 
-def _push(session: LiveSession, script: LiveScript, began_s: float, ended: threading.Event) -> None:
-    """Everything that comes in, each at its time, in order."""
+def _push(
+    session: LiveSession, script: LiveScript, began_s: float, ended: threading.Event, broken: threading.Event
+) -> None:
+    """Everything that comes in, each at its time, in order; what is due is done also by a thread that is late."""
     for at_s, act in sorted(_acts(session, script), key=lambda pair: pair[0]):
-        if ended.wait(max(began_s + at_s - time.perf_counter(), 0.0)):
+        due_s = began_s + at_s
+        ended.wait(max(due_s - time.perf_counter(), 0.0))
+        if broken.is_set() or time.perf_counter() < due_s:
             return
         act()
 

@@ -1,6 +1,8 @@
 """A session in real time without a screen or a sound card: the film, the report, what goes wrong in one line."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -12,7 +14,7 @@ from engine import LiveFrame
 from engine.errors import BadInputError
 from engine.media.sound import read_sound, write_wav
 from studio import cli
-from studio.live_player import FilmThread, LiveScript, play
+from studio.live_player import FilmThread, LiveScript, _push, play
 from tests.engine.online.small_online_pack import write_small_online_pack
 from tests.engine.online.stand_in import stand_in_session
 
@@ -47,6 +49,19 @@ def test_every_frame_is_shown_once_and_sound_comes_in_at_its_time() -> None:
     spoken_S = spoken_S[spoken_S != 0]
     assert np.array_equal(spoken_S, voice_S[: len(spoken_S)])
     assert sum(float(frame.listen_S.sum()) for frame in frames) <= 9600
+
+
+def test_what_is_due_comes_in_also_from_a_thread_that_is_late() -> None:
+    ended, broken = threading.Event(), threading.Event()
+    ended.set()  # the last frame was shown before this thread had its turn
+    began_s = time.perf_counter() - 5.0
+    script = LiveScript(seconds=1.0, prompt_at_s=((0.5, "nods"), (600.0, "too late")))
+    with stand_in_session(2) as session:
+        _push(session, script, began_s, ended, broken)
+        assert session._conductor.prompt == "nods"
+        broken.set()
+        _push(session, LiveScript(seconds=1.0, prompt_at_s=((0.5, "never"),)), began_s, ended, broken)
+        assert session._conductor.prompt == "nods"
 
 
 def test_a_film_that_is_not_committed_leaves_nothing(tmp_path: Path) -> None:
