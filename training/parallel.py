@@ -8,16 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
-from torch.multiprocessing.spawn import spawn
+from torch.distributed.distributed_c10d import TCPStore
+from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 
-from engine.errors import BadInputError
+from engine.errors import BadInputError, LpmError
 
 Value = TypeVar("Value")
+Complaints = SimpleQueue[LpmError]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,16 +113,22 @@ def run_processes(job: Callable[[], None], num_processes: int) -> None:
     """Runs `job` (a picklable callable) in this process, or in `num_processes` new ones with one thread each.
 
     They meet at a store that this process serves, as those of `torchrun` meet at their agent's. A port that is only looked up
-    here, to be opened by the first of them, could be another program's by then.
+    here, to be opened by the first of them, could be another program's by then. What one of them says to a person is raised here.
     """
     if num_processes == 1 or "WORLD_SIZE" in os.environ:
         job()
         return
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    spawn(_run_rank, args=(job, num_processes, store.port), nprocs=num_processes)  # type: ignore[no-untyped-call]
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+    complaints: Complaints = get_context("spawn").SimpleQueue()
+    try:
+        spawn(_run_rank, args=(job, num_processes, store.port, complaints), nprocs=num_processes)  # type: ignore[no-untyped-call]
+    except ProcessRaisedException:
+        if complaints.empty():
+            raise
+        raise complaints.get() from None
 
 
-def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int) -> None:
+def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int, complaints: Complaints) -> None:
     os.environ.update(
         MASTER_ADDR="127.0.0.1",
         MASTER_PORT=str(port),
@@ -130,7 +140,11 @@ def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int)
     )
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    job()
+    try:
+        job()
+    except LpmError as error:
+        complaints.put(error)
+        raise
 
 
 def _end_with_parent(parent: int) -> None:

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import BadInputError
 from tests.training.plans.small_plan import SMALL_PLAN, WEIGHTS
 from training.plans.conductor import PlanRun, run_stages
+from training.plans.plan import MadeStage
 from training.plans.records import read_record
+from training.recipes.places import Places
+from training.time_budget import TimeBudget
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = "from tests.training.plans.killed_plan import main; main()"
@@ -66,5 +70,19 @@ def test_two_processes_share_a_stage(tmp_path: Path) -> None:
     numbers, first = run_stages(run, lambda record: None)
     assert numbers.windows == 3
     assert first.windows == 2 * 16 * first.steps, "each process takes a batch of its own"
-    assert first.accepted
+    assert first.after is not None
     assert (tmp_path / "parts" / WEIGHTS).is_file()
+
+
+def complain(places: Places, budget: TimeBudget) -> int:
+    raise BadInputError("there is no voice here; install one")
+
+
+@pytest.mark.long
+def test_what_a_process_says_to_a_person_is_said_by_all(tmp_path: Path) -> None:
+    stage = MadeStage(name="numbers", share=1, make=complain, unit="numbers")
+    run = PlanRun(
+        plan=replace(SMALL_PLAN, stages=(stage,)), output=tmp_path, minutes=0.1, parts=tmp_path, num_processes=2
+    )
+    with pytest.raises(BadInputError, match=r"\Athere is no voice here; install one\Z"):
+        run_stages(run, lambda record: None)
