@@ -173,10 +173,10 @@ class LiveLoop:
     # ------------------------------------------------------------------ requests
 
     def _serve_until(self, due_s: float) -> None:
-        """Serve what is asked until the next frame is due."""
-        while (left_s := due_s - time.monotonic()) > 0:
+        """Serve what is asked until the next frame is due; a loop that is late serves what waits, and waits for nothing more."""
+        while True:
             try:
-                request = self._requests.get(timeout=left_s)
+                request = self._requests.get(timeout=max(due_s - time.monotonic(), 0.0))
             except queue.Empty:
                 return
             try:
