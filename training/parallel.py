@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch import distributed as dist
-from torch.distributed.distributed_c10d import TCPStore
 from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 
 from engine.errors import BadInputError, LpmError
@@ -118,7 +117,7 @@ def run_processes(job: Callable[[], None], num_processes: int) -> None:
     if num_processes == 1 or "WORLD_SIZE" in os.environ:
         job()
         return
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     complaints: Complaints = get_context("spawn").SimpleQueue()
     try:
         spawn(_run_rank, args=(job, num_processes, store.port, complaints), nprocs=num_processes)  # type: ignore[no-untyped-call]
