@@ -92,8 +92,8 @@ class Studio:
         """Put everything together around an open project."""
         self.settings = settings
         self.look = Look(application, settings.look)
-        self.session = StudioSession(store)
-        self.player = Player(lambda: playback_mix(self.session.project, self.session.sounds), machinery.open_sound)
+        self.session = session = StudioSession(store)
+        self.player = Player(lambda: playback_mix(session.project, session.sounds), machinery.open_sound)
         self.engine = EngineThread(machinery.load_pack, machinery.perform, machinery.make_job, machinery.warm_up)
         self.tasks = TaskRunner()
         self.render = RenderController(self.session, self.engine, self.tasks)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -222,4 +223,5 @@ def _stop_if_asked(should_stop: Callable[[], bool]) -> None:
 
 def _give_way() -> None:
     if sys.platform == "linux":  # there the priority is the thread's own, and threads started from it inherit it
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        with suppress(OSError):  # a container may forbid it; the engine works all the same
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -6,9 +6,10 @@ Views hand in a function and what to do with its result; results and errors come
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
 
 from engine.errors import CancelledError, LpmError
 
@@ -17,53 +18,39 @@ Report = Callable[[float], None]
 Work = Callable[[Report, Callable[[], bool]], Any]
 
 
-class Task(QObject):
+class Task:
     """One piece of work that is under way."""
 
-    progressed = Signal(float)
-    succeeded = Signal(object)
-    failed = Signal(str)
-    cancelled = Signal()
-    ended = Signal()
-
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self) -> None:
         """Nothing runs before `TaskRunner.run`."""
-        super().__init__(parent)
         self._should_stop = threading.Event()
 
     def cancel(self) -> None:
         """Ask the work to stop at its next step."""
         self._should_stop.set()
 
-    def perform(self, work: Work) -> None:
-        """Do the work on this thread and tell how it ended."""
-        try:
-            result = work(self.progressed.emit, self._should_stop.is_set)
-        except CancelledError:
-            self.cancelled.emit()
-        except (LpmError, OSError) as error:
-            self.failed.emit(str(error))
-        except Exception as error:  # as in the engine's thread: one clear line for the person, the story in the log
-            _log.exception("a background task failed")
-            self.failed.emit(f"This did not work because of an internal fault: {type(error).__name__}: {error}")
-        else:
-            self.succeeded.emit(result)
-        finally:
-            self.ended.emit()
+    def should_stop(self) -> bool:
+        """Whether it was asked to."""
+        return self._should_stop.is_set()
 
 
 class _Runnable(QRunnable):
-    def __init__(self, task: Task, work: Work) -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
         super().__init__()
-        self._task = task
         self._work = work
 
     def run(self) -> None:
-        self._task.perform(self._work)
+        self._work()
 
 
 class TaskRunner(QObject):
-    """Runs tasks on a small pool of threads. Call `close` before it is destroyed."""
+    """Runs tasks on a small pool of threads. Call `close` before it is destroyed.
+
+    Every thread tells through this one object, which outlives them all: an object of a task's own would be destroyed at its end by
+    the main thread, while the thread that told of the end may still be inside its signal.
+    """
+
+    _told = Signal(object)  # a call that the main thread makes
 
     def __init__(self, parent: QObject | None = None) -> None:
         """Make the pool; its threads start when they are needed."""
@@ -71,6 +58,7 @@ class TaskRunner(QObject):
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)
         self._tasks: set[Task] = set()
+        self._told.connect(self._call, Qt.ConnectionType.QueuedConnection)
 
     def run(
         self,
@@ -81,28 +69,54 @@ class TaskRunner(QObject):
         on_progress: Report | None = None,
         on_end: Callable[[], None] | None = None,
     ) -> Task:
-        """Start `work(report, should_stop)`; one of the first two callables is called later, on the main thread.
+        """Start `work(report, should_stop)`; all other callables are called later, on the main thread, in the order of events.
 
-        Whoever listens must be named here: work that fails at once has ended before this returns.
+        Work that was cancelled neither succeeded nor failed; `on_end` follows in every case.
         """
-        task = Task(self)
+        task = Task()
         self._tasks.add(task)
-        task.succeeded.connect(on_success)
-        task.failed.connect(on_failure)
-        if on_progress is not None:
-            task.progressed.connect(on_progress)
-        if on_end is not None:
-            task.ended.connect(on_end)
-        task.ended.connect(lambda: self._forget(task))
-        self._pool.start(_Runnable(task, work))
+
+        def perform() -> None:
+            try:
+                self._told.emit(_outcome(work, task, self._teller(on_progress), on_success, on_failure))
+            finally:
+                self._told.emit(partial(self._forget, task, on_end))
+
+        self._pool.start(_Runnable(perform))
         return task
 
     def close(self) -> None:
-        """Ask all tasks to stop and wait for them."""
+        """Ask all tasks to stop and wait for them; what they told at their end arrives with the next events."""
         for task in tuple(self._tasks):
             task.cancel()
         self._pool.waitForDone()
 
-    def _forget(self, task: Task) -> None:
+    def _teller(self, on_progress: Report | None) -> Report:
+        return lambda share: None if on_progress is None else self._told.emit(partial(on_progress, share))
+
+    def _call(self, call: Callable[[], None]) -> None:
+        call()
+
+    def _forget(self, task: Task, on_end: Callable[[], None] | None) -> None:
         self._tasks.discard(task)
-        task.deleteLater()
+        if on_end is not None:
+            on_end()
+
+
+def _outcome(
+    work: Work, task: Task, report: Report, on_success: Callable[[Any], None], on_failure: Callable[[str], None]
+) -> Callable[[], None]:
+    """Do the work on this thread; the call that tells how it went."""
+    try:
+        return partial(on_success, work(report, task.should_stop))
+    except CancelledError:
+        return _nothing
+    except (LpmError, OSError) as error:
+        return partial(on_failure, str(error))
+    except Exception as error:  # as in the engine's thread: one clear line for the person, the story in the log
+        _log.exception("a background task failed")
+        return partial(on_failure, f"This did not work because of an internal fault: {type(error).__name__}: {error}")
+
+
+def _nothing() -> None:
+    """Work that was cancelled has nothing to tell."""

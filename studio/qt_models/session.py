@@ -4,6 +4,7 @@ Made in `app.py` and handed to every view. Views read `session.project` and chan
 saving becomes one message, never an exception in a slot.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,19 +77,22 @@ class StudioSession(QObject):
 
     def do(self, label: str, edit: Edit, merge_key: str = "") -> bool:
         """Change the document by a command; a failure is told by `failed` and changes nothing."""
+        return self._tried(lambda: self.funnel.do(label, edit, merge_key))
+
+    def undo(self) -> bool:
+        """Take the last edit back; a failure is told as by `do`."""
+        return self._tried(self.funnel.undo)
+
+    def redo(self) -> bool:
+        """Do it again; a failure is told as by `do`."""
+        return self._tried(self.funnel.redo)
+
+    def _tried(self, change: Callable[[], bool]) -> bool:
         try:
-            return self.funnel.do(label, edit, merge_key)
+            return change()
         except (LpmError, ValueError) as error:
             self.failed.emit(str(error))
             return False
-
-    def undo(self) -> None:
-        """Take the last edit back."""
-        self.funnel.undo()
-
-    def redo(self) -> None:
-        """Do it again."""
-        self.funnel.redo()
 
     def select(self, kind: str = "", item_id: str = "") -> None:
         """Select a sound, a direction or a character, or nothing."""
@@ -111,11 +115,14 @@ class StudioSession(QObject):
         return takes[0] if takes else None
 
     def _changed(self) -> None:
-        selection = self.selection
-        is_gone = (selection.kind == "sound" and self.project.sound(selection.id) is None) or (
-            selection.kind == "prompt" and self.project.prompt(selection.id) is None
-        )
-        if is_gone:
+        selection, project = self.selection, self.project
+        is_there = {
+            "": True,
+            "sound": project.sound(selection.id) is not None,
+            "prompt": project.prompt(selection.id) is not None,
+            "character": any(character.id == selection.id for character in project.characters),
+        }
+        if not is_there[selection.kind]:
             self.select()
         self.project_changed.emit()
         self.takes_changed.emit()

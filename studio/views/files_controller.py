@@ -1,6 +1,6 @@
 """Opening, making, copying projects, and bringing in sounds and characters. It owns no widget but asks through file dialogs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from studio.project.imports import (
     store_character,
     store_sound,
 )
-from studio.project.store import SUFFIX, ProjectStore
+from studio.project.store import SUFFIX, ProjectStore, new_project
 from studio.qt_models.session import StudioSession
 
 MAX_FILES_AT_ONCE: Final = 20
@@ -35,11 +35,12 @@ class FilesController(QObject):
     done = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, session: StudioSession, tasks: TaskRunner, window: QWidget) -> None:
-        """`window` is the parent of the dialogs."""
+    def __init__(self, session: StudioSession, tasks: TaskRunner, is_busy: Callable[[], bool], window: QWidget) -> None:
+        """`is_busy` tells whether the project is needed as it is for now; `window` is the parent of the dialogs."""
         super().__init__(window)
         self._session = session
         self._tasks = tasks
+        self._is_busy = is_busy
         self._window = window
 
     def _filter(self) -> str:
@@ -53,17 +54,11 @@ class FilesController(QObject):
             self.make_new(_with_suffix(Path(name)))
 
     def make_new(self, path: Path) -> None:
-        """Make and open a new project with the cast of the current one; an existing file is replaced only if it is another."""
+        """Make and open an empty project; an existing file is replaced, unless it is the project that is open."""
         if path.exists() and path.resolve() == self._session.path.resolve():
             self.failed.emit(self.tr("{path} is the project that is open; choose another name.").format(path=path))
             return
-        try:
-            path.unlink(missing_ok=True)
-            store = ProjectStore.create(path, Project(title=path.stem))
-        except (LpmError, OSError) as error:
-            self.failed.emit(str(error))
-            return
-        self._switch(store)
+        self._switch(lambda: new_project(path, Project(title=path.stem)))
 
     def ask_open(self) -> None:
         """Ask for a project and open it."""
@@ -74,14 +69,8 @@ class FilesController(QObject):
 
     def open(self, path: Path) -> None:
         """Open a project; the current one stays open if that fails."""
-        if path.resolve() == self._session.path.resolve():
-            return
-        try:
-            store = ProjectStore(path)
-        except LpmError as error:
-            self.failed.emit(str(error))
-            return
-        self._switch(store)
+        if path.resolve() != self._session.path.resolve():
+            self._switch(lambda: ProjectStore(path))
 
     def ask_save_as(self) -> None:
         """Ask for a name, copy the project there and go on with the copy."""
@@ -94,18 +83,26 @@ class FilesController(QObject):
         """Copy the project, whole or not at all, and go on with the copy."""
         if path.resolve() == self._session.path.resolve():
             return
-        try:
+
+        def copy() -> ProjectStore:
             self._session.store.copy_to(path)
-            store = ProjectStore(path)
+            return ProjectStore(path)
+
+        if self._switch(copy):
+            self.done.emit(self.tr("Saved as {path}").format(path=path))
+
+    def _switch(self, open_store: Callable[[], ProjectStore]) -> bool:
+        if self._is_busy():  # a dropped project comes here too, when the actions of the menu are off
+            self.failed.emit(self.tr("A film is being made from this project: wait for its end or cancel it first."))
+            return False
+        try:
+            store = open_store()
         except LpmError as error:
             self.failed.emit(str(error))
-            return
-        self._switch(store)
-        self.done.emit(self.tr("Saved as {path}").format(path=path))
-
-    def _switch(self, store: ProjectStore) -> None:
+            return False
         self._session.switch_to(store)
         self.project_switched.emit(store.path)
+        return True
 
     def ask_import_sounds(self, frame: int) -> None:
         """Ask for sounds and put them on the speak track from `frame` on."""

@@ -79,7 +79,7 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineView(session, player, look)
         self.live = LiveWorkspace(session, live, look, self)
         self._centre, self._side = QStackedWidget(), QStackedWidget()
-        self.files = FilesController(session, tasks, self)
+        self.files = FilesController(session, tasks, lambda: render.is_busy, self)
         self.edits = EditController(session, player, self)
         action = self.actions_by_name
         self.render_bar = RenderBar(look, action["render"], action["cancel"], action["export"])

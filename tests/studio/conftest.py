@@ -20,6 +20,7 @@ from studio.project.timecode import CHUNK_FRAMES, SOUND_RATE_HZ
 
 NUM_FRAMES = 6 * CHUNK_FRAMES
 PICTURE_PX = 48
+WAIT_MS = 300_000  # until something has happened: a loaded machine may take its time, and nothing here is about speed
 
 
 def tone(seconds: float, hz: float = 220.0) -> NDArray[np.float32]:
@@ -68,6 +69,20 @@ def store(tmp_path: Path) -> Iterator[ProjectStore]:
     made.write(fill(made), "Fill")
     yield made
     made.close()
+
+
+@dataclass
+class HandClock:
+    """A clock that the test turns."""
+
+    sample: int
+    is_stopped: bool = False
+
+    def position_samples(self) -> int:
+        return self.sample
+
+    def stop(self) -> None:
+        self.is_stopped = True
 
 
 @dataclass

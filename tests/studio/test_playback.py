@@ -1,7 +1,6 @@
 """The picture shows the frame that the sound has reached; shuttling, looping and stopping do what their keys say."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,21 +14,7 @@ from studio.playback.mix import playback_mix
 from studio.playback.player import Player
 from studio.project.sound_cache import SoundCache, outline, peaks_of
 from studio.project.store import ProjectStore
-from tests.studio.conftest import tone
-
-
-@dataclass
-class HandClock:
-    """A clock that the test turns."""
-
-    sample: int
-    is_stopped: bool = False
-
-    def position_samples(self) -> int:
-        return self.sample
-
-    def stop(self) -> None:
-        self.is_stopped = True
+from tests.studio.conftest import WAIT_MS, HandClock, tone
 
 
 @pytest.fixture
@@ -52,11 +37,11 @@ def test_the_playhead_is_where_the_sound_is(qtbot: QtBot, hand: tuple[Player, li
     player.play()
     assert clocks[0].sample == 10_000
     clocks[0].sample = 25_999
-    qtbot.waitUntil(lambda: player.frame == 25)
+    qtbot.waitUntil(lambda: player.frame == 25, timeout=WAIT_MS)
     clocks[0].sample = 26_000
-    qtbot.waitUntil(lambda: player.frame == 26)
+    qtbot.waitUntil(lambda: player.frame == 26, timeout=WAIT_MS)
     clocks[0].sample = 100_000
-    qtbot.waitUntil(lambda: not player.is_playing)
+    qtbot.waitUntil(lambda: not player.is_playing, timeout=WAIT_MS)
     assert player.frame == 99
     assert clocks[0].is_stopped
     player.play()  # at the end it begins again
@@ -79,7 +64,7 @@ def test_a_loop_runs_between_in_and_out(qtbot: QtBot, hand: tuple[Player, list[H
     player.play()
     assert clocks[0].sample == 20_000
     clocks[0].sample = 40_000
-    qtbot.waitUntil(lambda: len(clocks) == 2)
+    qtbot.waitUntil(lambda: len(clocks) == 2, timeout=WAIT_MS)
     assert clocks[1].sample == 20_000
     assert player.is_playing
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QSettings, Qt, QThread, QTimer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -18,16 +19,16 @@ from engine.locations import assets_dir
 from engine.media.film_reading import probe_film
 from engine.media.sound import write_wav
 from studio.app import Machinery, Studio, open_first_project
-from studio.playback.clocks import SilentClock
+from studio.commands.project_edits import add_character
+from studio.project.document import Character, Project
 from studio.project.store import ProjectStore
 from studio.project.takes import ChunkState
 from studio.settings import Settings
 from studio.theme.look import LookChoice
+from studio.views import message_bar
 from studio.views.character.reference_grid import ReferenceButton
 from studio.views.direct.prompt_track import PromptTrack
-from tests.studio.conftest import NUM_FRAMES, StandInEngine, picture, tone
-
-WAIT_MS = 20_000
+from tests.studio.conftest import NUM_FRAMES, WAIT_MS, HandClock, StandInEngine, picture, tone
 
 
 @pytest.fixture
@@ -36,15 +37,33 @@ def engine() -> StandInEngine:
 
 
 @pytest.fixture
+def clocks() -> list[HandClock]:
+    """The clocks that playback was started with; what is played stands still until the test turns them."""
+    return []
+
+
+@pytest.fixture
 def studio(
-    qtbot: QtBot, qapp: QApplication, store: ProjectStore, engine: StandInEngine, tmp_path: Path
+    qtbot: QtBot,
+    qapp: QApplication,
+    store: ProjectStore,
+    engine: StandInEngine,
+    clocks: list[HandClock],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Studio]:
+    monkeypatch.setattr(message_bar, "SHOWN_MS", WAIT_MS)  # no message goes before a slow machine has read it
+
+    def open_sound(sound_S: NDArray[np.float32] | None, start_sample: int) -> HandClock:
+        clocks.append(HandClock(start_sample))
+        return clocks[-1]
+
     settings = Settings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     machinery = Machinery(
         load_pack=engine.load_pack,
         perform=engine.perform,
         make_job=lambda plan, media: plan,
-        open_sound=lambda sound_S, start: SilentClock(start),
+        open_sound=open_sound,
     )
     made = Studio(qapp, ProjectStore(store.path, is_checked=True), settings, machinery)
     made.window.show()
@@ -231,13 +250,14 @@ def test_waveforms_are_drawn_and_grow_pale_when_muted(qtbot: QtBot, studio: Stud
     assert track.getPlotItem().items[1].opts["brush"].color().alpha() == 90
 
 
-def test_space_plays_and_the_picture_follows(qtbot: QtBot, studio: Studio) -> None:
+def test_space_plays_and_the_picture_follows(qtbot: QtBot, studio: Studio, clocks: list[HandClock]) -> None:
     studio.window.actions_by_name["render"].trigger()
     finish(qtbot, studio)
     studio.player.seek(0)
     qtbot.keyClick(studio.window, Qt.Key.Key_Space)
     assert studio.player.is_playing
-    qtbot.waitUntil(lambda: studio.player.frame >= 3, timeout=WAIT_MS)
+    clocks[-1].sample += 3_000
+    qtbot.waitUntil(lambda: studio.player.frame == 3, timeout=WAIT_MS)
     qtbot.keyClick(studio.window, Qt.Key.Key_Space)
     assert not studio.player.is_playing
     assert abs(red_of(studio) - studio.player.frame) <= 2
@@ -296,6 +316,40 @@ def test_an_empty_project_says_what_to_do(qtbot: QtBot, studio: Studio, tmp_path
     studio.window.files.open(tmp_path / "missing.lpm")
     assert "missing.lpm" in studio.window.message.text
     assert studio.session.path.name == "test.lpm"
+
+
+def test_no_other_project_is_opened_while_one_is_rendered(
+    qtbot: QtBot, studio: Studio, engine: StandInEngine, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.lpm"
+    ProjectStore.create(other, Project()).close()
+    engine.free_chunks = 0
+    studio.window.actions_by_name["render"].trigger()
+    studio.window.files.take([other], "speak", 0)  # as when it is dropped on the timeline
+    assert "cancel it first" in studio.window.message.text
+    assert studio.session.path.name == "test.lpm"
+    studio.window.actions_by_name["cancel"].trigger()
+    finish(qtbot, studio)
+    studio.window.files.take([other], "speak", 0)
+    assert studio.session.path == other
+
+
+def test_what_cannot_be_saved_is_one_message_and_can_be_tried_again(studio: Studio) -> None:
+    studio.window.title.setText("New name")
+    studio.window.title.editingFinished.emit()
+    with ProjectStore(studio.session.path, is_checked=True) as other, other.transaction():
+        studio.session.store.database.execute("PRAGMA busy_timeout=0")
+        studio.window.actions_by_name["undo"].trigger()
+        assert "could not be saved" in studio.window.message.text
+    studio.window.actions_by_name["undo"].trigger()
+    assert studio.session.project.title == "Test"
+
+
+def test_what_an_undo_takes_away_is_no_longer_selected(studio: Studio) -> None:
+    studio.session.do("Import", lambda project: add_character(project, Character(id="bo", name="Bo")))
+    studio.session.select("character", "bo")
+    studio.session.undo()
+    assert studio.window.properties.shown is studio.window.properties.project
 
 
 def test_save_as_goes_on_with_the_copy(studio: Studio, tmp_path: Path) -> None:

@@ -77,8 +77,11 @@ class RenderController(QObject):
         except LpmError as error:
             self.failed.emit(str(error))
             return False
+        if not self._engine.submit(RenderRequest(path=self._session.path, plan=plan)):
+            self.failed.emit(self.tr("The engine has not finished what it was asked before; try again in a moment"))
+            return False
         self._set_state(RenderState.STARTING)
-        return self._engine.submit(RenderRequest(path=self._session.path, plan=plan))
+        return True
 
     def cancel(self) -> None:
         """Stop what is under way; frames that are rendered stay."""
