@@ -66,7 +66,8 @@ def test_clips_of_different_lengths_train(tmp_path: Path, pack: LoadedPack) -> N
     )
     task = FineTuningTask(score=score, clips=clips, weights_file="base.safetensors", base_sha256="")
     cost = measure_steps(task, batch_samples=2)
-    assert cost.step_s > 0
+    assert cost.num_lengths == 1
+    assert cost.slowest_s >= cost.step_s > 0
     assert cost.peak_memory_mb > 50
     assert all(parameter.grad is None for parameter in task.model.parameters())
     before = task.measure()["held_out_flow"]
@@ -84,7 +85,7 @@ def test_a_batch_has_clips_of_one_length_within_its_tokens_and_resumes(tmp_path:
         write_clip(tmp_path / "clips" / name, num_frames, seed=ord(name))
     clips = read_folder(tmp_path / "clips", pack, least_latents=5)
     score = WindowedScore(
-        transformer=pack.transformer,
+        transformer=pack.transformer.requires_grad_(True),
         precondition=preconditioning_named(pack.base.preconditioning, pack.base.residual_std),
         window_latents=3,
     )
@@ -100,6 +101,7 @@ def test_a_batch_has_clips_of_one_length_within_its_tokens_and_resumes(tmp_path:
     resumed = list(islice(task.batches(5 * 4, 4, world, 0), 1))
     assert torch.equal(resumed[0]["latents_FCHW"], whole[5]["latents_FCHW"])
     assert torch.isfinite(task.loss(whole[0], torch.Generator().manual_seed(0))["loss"])
+    assert measure_steps(task, batch_samples=4).num_lengths == 2, "what a run will cost is measured for each length"
 
 
 def test_bad_clips_are_named(tmp_path: Path, pack: LoadedPack) -> None:
