@@ -28,6 +28,7 @@ from studio.playback.clocks import SilentClock
 from studio.project.store import ProjectStore
 from studio.settings import Settings
 from studio.views.live.live_controller import LivePhase
+from tests.engine.online.small_online_pack import write_small_online_pack
 from tests.engine.small_pack import small_character, write_small_pack
 from tests.studio.conftest import StandInEngine, tone
 
@@ -51,9 +52,10 @@ class FilePorts:
         return FileLoudspeaker(self.heard)
 
 
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> engine.LoadedPack:
-    return engine.load_pack(str(write_small_pack(tmp_path_factory.mktemp("pack"))))
+@pytest.fixture(scope="module", params=["base"])
+def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> engine.LoadedPack:
+    write = {"base": write_small_pack, "online": write_small_online_pack}[request.param]
+    return engine.load_pack(str(write(tmp_path_factory.mktemp("pack") / request.param)))
 
 
 @pytest.fixture
@@ -137,6 +139,15 @@ def test_it_listens_answers_a_typed_line_and_the_film_has_both(
     assert str(film) in studio.window.message.text
     assert studio.session.funnel.undo_label == undo_label
     assert ports.asked_on and "MainThread" not in ports.asked_on
+
+
+@pytest.mark.parametrize("pack", ["online"], indirect=True)
+def test_a_pack_with_causal_models_performs_through_them(qtbot: QtBot, studio: Studio) -> None:
+    go_live(qtbot, studio)
+    live = studio.window.live
+    wait_for_state(qtbot, studio, "listening")
+    until(qtbot, lambda: "Refine " in live.controls.meters.stages.accessibleDescription())
+    assert "no causal model" not in live.controls.engine_note.text()
 
 
 def test_leaving_the_workspace_closes_the_session_and_keeps_the_film(
