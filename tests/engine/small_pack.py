@@ -23,7 +23,6 @@ CODEC = FoldedVaeConfig(
     encoder_blocks=(1, 1),
     decoder_widths=(8, 12),
     decoder_blocks=(1, 1),
-    border_step_levels=40.0,
 )
 SPEAK = AudioEncoderConfig(width=8, dilations=(1,), lookahead_frames=(1,), row_margin_frames=1)
 LISTEN = AudioEncoderConfig(width=8, dilations=(1, 2), lookahead_frames=(0, 0), frames_per_row=2)
