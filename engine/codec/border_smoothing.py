@@ -28,7 +28,7 @@ def smooth_borders(pixels_BTCHW: Tensor, before_B2CHW: Tensor | None, frames_per
     Latents have at least two frames: one alone has no motion to tell a step from. `limit` is in units of the pixels.
     """
     smoothed = []
-    for frames_BNCHW in pixels_BTCHW.float().split(frames_per_latent, dim=1):
+    for frames_BNCHW in torch.split(pixels_BTCHW.float(), frames_per_latent, dim=1):
         smoothed.append(
             frames_BNCHW if before_B2CHW is None else _begun_softly(frames_BNCHW, before_B2CHW.float(), limit)
         )

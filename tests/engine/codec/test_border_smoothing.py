@@ -53,7 +53,7 @@ def test_any_cut_of_a_film_gives_the_same_bits(cuts: tuple[int, ...], frames_per
     pixels = torch.rand(2, 3 * frames_per_latent, 3, 9, 7, generator=torch.Generator().manual_seed(0))
     whole = smooth_borders(pixels, None, frames_per_latent, LIMIT)
     before, parts = None, []
-    for part in pixels.split([latents * frames_per_latent for latents in cuts], dim=1):
+    for part in torch.split(pixels, [latents * frames_per_latent for latents in cuts], dim=1):
         parts.append(smooth_borders(part, before, frames_per_latent, LIMIT))
         before = part[:, -2:]
     assert torch.equal(torch.cat(parts, dim=1), whole)
