@@ -1,10 +1,13 @@
 """Performing offline with a small random pack: lengths, reproducibility, streaming and what drives it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from engine.base.job import FilmPiece, PerformJob, PromptSpan
 from engine.base.performer import perform
@@ -84,6 +87,23 @@ def test_guidance_of_one_everywhere_is_the_plain_model(pack: LoadedPack) -> None
     strong = replace(job(24), guidance=GuidanceScales(text=1.0, speak=3.0, listen=1.0))
     assert np.array_equal(film(pack, job(24)), film(pack, replace(job(24), guidance=GuidanceScales())))
     assert not np.array_equal(film(pack, job(24)), film(pack, strong))
+
+
+def test_guidance_leads_away_from_what_the_encoder_makes_of_no_text(pack: LoadedPack) -> None:
+    class Talkative:
+        """As UMT5: the empty text has rows of its own."""
+
+        num_tokens, width = pack.text_encoder.num_tokens, pack.text_encoder.width
+
+        def encode(self, texts: Sequence[str]) -> Tensor:
+            is_empty_B11 = torch.tensor([not text for text in texts])[:, None, None]
+            return pack.text_encoder.encode(texts) + 3.0 * is_empty_B11
+
+    told = replace(job(24), prompts=(PromptSpan(start_frame=0, end_frame=24, text="laughs"),))
+    talkative = replace(pack, text_encoder=Talkative())
+    plain, led = (replace(told, guidance=GuidanceScales(text=scale, speak=scale, listen=scale)) for scale in (1.0, 4.0))
+    assert np.array_equal(film(pack, plain), film(talkative, plain))
+    assert not np.array_equal(film(pack, led), film(talkative, led))
 
 
 def test_cancelling_ends_soon(pack: LoadedPack) -> None:
