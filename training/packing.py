@@ -28,11 +28,11 @@ BASE_SETTINGS = BaseSettings(
     history_latents=1,
     overlap_latents=0,
     num_steps=1,
-    history_keep=0.6,
+    history_keep=0.75,
     history_error=parts.HISTORY_ERROR,
     shift=5.0,
-    max_references=3,
-    guidance=GuidanceScales(text=2.0, speak=2.0, listen=3.0),
+    max_references=2,
+    guidance=GuidanceScales(text=1.0, speak=1.6, listen=3.0),
 )
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
@@ -88,6 +88,7 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
     if any((folder / REFINER_FILE).is_file() for folder in folders):
         for role, file_name in (("backbone", BACKBONE_FILE), ("refiner", REFINER_FILE)):
             modules[role] = ("transformer", file_name, Transformer(parts.BASE), parts.BASE)
+        ONLINE_SETTINGS.check_reach(parts.BASE.reference_positions.origin)
         settings["online"] = asdict(ONLINE_SETTINGS)
     entries = []
     for role, (kind, file_name, module, config) in modules.items():
