@@ -7,7 +7,8 @@ even when the latents are true, as the blocks of video codecs do in space. With 
     y[n] = x[n] - (1 - (n + 1) / N) * step / (1 + (size / limit)^2)
 
 `size` is the step's root mean square over the colours and the pixels around. Steps well below `limit`, which are noise, are spread
-altogether; steps well above it, which are true (a blink, a mouth that opens), stay. A latent's last frame is left as it is: only
+altogether; steps well above it, which are true (a blink, a mouth that opens), stay; the same is done
+to what is left of the step in the mean colour of the picture, with a much lower limit. A latent's last frame is left as it is: only
 decoded frames are carried on, never filtered ones, no frame waits for a later latent, and a film cut anywhere comes out the same.
 """
 
@@ -17,6 +18,9 @@ from torch.nn import functional
 
 FRAMES_BEFORE = 2
 """Decoded frames of the latent before that the filter looks at."""
+
+TINT_SHARE = 0.125
+"""The limit of a step of the mean colour, as a share of the limit of a pixel's."""
 
 REACH_PX = 2
 """How far around a pixel the size of a step is taken."""
@@ -48,6 +52,8 @@ def _begun_softly(frames_BNCHW: Tensor, before_B2CHW: Tensor, limit: float) -> T
         count_include_pad=False,
     )
     spread_BCHW = step_BCHW / (1 + square_B1HW / limit**2)
+    tint_BC11 = (step_BCHW - spread_BCHW).mean(dim=(2, 3), keepdim=True)
+    spread_BCHW = spread_BCHW + tint_BC11 / (1 + (tint_BC11 / (TINT_SHARE * limit)).square())
     num_frames = frames_BNCHW.shape[1]
     share_N = 1 - torch.arange(1, num_frames + 1, device=step_BCHW.device) / num_frames
     return frames_BNCHW - share_N[:, None, None, None] * spread_BCHW[:, None]
