@@ -348,7 +348,11 @@ class LiveSession:
                 if self._is_closed:
                     return
                 assert self._pipeline is not None
-                self._pipeline.submit(self._begin())
+                try:
+                    self._pipeline.submit(self._begin())
+                except Exception as error:  # whoever pulls must hear of it: this thread has nobody to tell
+                    self._failure = error
+                    self._changed.notify_all()
 
     def _may_begin(self) -> bool:
         is_able = self._failure is None and not self._is_draining

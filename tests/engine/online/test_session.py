@@ -286,6 +286,16 @@ def test_what_fails_in_a_stage_is_told_to_whoever_pulls(pack: LoadedPack, monkey
         session.push_speak(VOICE)
 
 
+def test_what_fails_before_a_chunk_begins_is_told_to_whoever_pulls(
+    pack: LoadedPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(pack, replace(CONFIG, split="pipeline")) as session:
+        pull(session, 1)
+        monkeypatch.setattr(session._conductor, "begin_chunk", lambda *_: 1 / 0)
+        with pytest.raises(RuntimeError, match="failed"):
+            pull(session, 20 * CHUNK)
+
+
 def test_the_timeline_of_a_run_is_written_for_perfetto(pack: LoadedPack, tmp_path: Path) -> None:
     with opened(pack, replace(CONFIG, split="pipeline")) as session:
         pull(session, 3 * CHUNK)
