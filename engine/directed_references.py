@@ -70,7 +70,7 @@ class DirectedReferences:
     def _choose(self, text: str) -> _Choice:
         everywhere = range(len(self._ordered))
         expressions = [place for place in everywhere if self._ordered[place].kind is ReferenceKind.EXPRESSION]
-        if not expressions or not text.strip():
+        if not expressions or not text.strip() or not self._is_choice_wanted:
             return _Choice(places=tuple(everywhere)[: self._most])
         nearness = self._nearness(text)
         expressions.sort(key=lambda place: -nearness[self._ordered[place].subtype])
@@ -81,6 +81,11 @@ class DirectedReferences:
         is_called = nearness[called] >= LEAST_NEARNESS and called != "neutral"
         has_anchor = is_called and nearest == called and expressions[0] in places
         return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
+
+    @property
+    def _is_choice_wanted(self) -> bool:
+        """Whether a direction makes a difference: a large text encoder is not asked for nothing."""
+        return len(self._ordered) > self._most or self._pack.base.preconditioning != "identity"
 
     @torch.no_grad()
     def _nearness(self, text: str) -> dict[str, float]:

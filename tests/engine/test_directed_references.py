@@ -71,6 +71,19 @@ def test_a_pack_with_room_is_shown_everything(pack: LoadedPack) -> None:
     assert references.latents("is happy") is references.latents("happy again")
 
 
+def test_a_pack_that_starts_from_nothing_and_sees_everything_reads_no_direction_for_it(pack: LoadedPack) -> None:
+    class Untouched:
+        def encode(self, texts: Sequence[str]) -> torch.Tensor:
+            raise AssertionError(f"{texts} need not be read")
+
+    plain = replace(pack, base=replace(pack.base, preconditioning="identity"), text_encoder=Untouched())  # type: ignore[arg-type]
+    references = DirectedReferences(plain, character(), 13)
+    assert len(shown(references, "happy")) == len(NAMES)
+    assert references.latents("happy") is references.latents("angry")
+    with pytest.raises(AssertionError, match="need not be read"):
+        DirectedReferences(plain, character(), 3).chosen("happy")
+
+
 def test_latents_are_of_what_was_chosen_and_do_not_depend_on_what_was_shown_before(pack: LoadedPack) -> None:
     used, fresh = DirectedReferences(pack, character(), 2), DirectedReferences(pack, character(), 2)
     used.latents("angry")

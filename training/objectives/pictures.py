@@ -40,12 +40,12 @@ def choose_latents(is_new_BF: Tensor, generator: torch.Generator) -> Tensor:
 def picture_weights(config: PictureConfig, mouth_BHW: Tensor, eyes_BHW: Tensor, size_px: int) -> Tensor:
     """How much each pixel counts, [B, 1, 1, size, size], from how much of each latent position mouth and eyes cover."""
     weight_BHW = 1 + (config.mouth_weight - 1) * mouth_BHW + (config.eyes_weight - 1) * eyes_BHW
-    return functional.interpolate(weight_BHW[:, None], (size_px, size_px), mode="bilinear")[:, :, None]
+    return covering(weight_BHW, size_px)
 
 
-def covering(mouth_BHW: Tensor, size_px: int) -> Tensor:
-    """How much each pixel is a mouth's, [B, 1, 1, size, size], 0..1, from how much of each latent position mouths cover."""
-    return functional.interpolate(mouth_BHW[:, None], (size_px, size_px), mode="bilinear")[:, :, None]
+def covering(positions_BHW: Tensor, size_px: int) -> Tensor:
+    """A number for each latent position as one for each pixel, [B, 1, 1, size, size]."""
+    return functional.interpolate(positions_BHW[:, None], (size_px, size_px), mode="bilinear")[:, :, None]
 
 
 def picture_loss(
