@@ -32,6 +32,7 @@ from studio.live.setup import (
 )
 from studio.live.sound_files import SilentLoudspeaker
 from studio.live.sound_ports import DeviceLostError, Loudspeaker, Microphone
+from studio.live.waiting_speech import WaitingSpeech
 
 if TYPE_CHECKING:
     from engine import LiveFrame, LiveSession
@@ -79,6 +80,7 @@ class LiveLoop:
         self._echo = EchoGuard(is_needed=is_open_room and not self._is_speaking_through)
         self._is_heard = not (self._is_speaking_through and is_open_room)
         self._level = LevelMeter()
+        self._speech = WaitingSpeech()
         self._unshown: deque[LiveFrame] = deque(maxlen=MOST_UNSHOWN_FRAMES)
         self._recording: Recording | None = None
         self._finished: list[Recording] = []
@@ -102,6 +104,7 @@ class LiveLoop:
                     self._watcher.metered(self._meters())
                 pace.advance(time.monotonic(), self._loudspeaker.queued_s)
                 self._serve_until(pace.due_s)
+                self._speech.give(self._session.push_speak)
                 self._hear()
                 due = self._session.pull_now()
                 assert due is not None, "nobody pauses this session"
@@ -187,7 +190,7 @@ class LiveLoop:
     def _serve(self, request: LiveRequest) -> None:
         match request:
             case Say():
-                self._session.push_speak(request.sound_S)
+                self._speech.add(request.sound_S)
             case Interrupt():
                 self._interrupt()
             case Direct():
@@ -200,6 +203,7 @@ class LiveLoop:
 
     def _interrupt(self) -> None:
         """Silent at once: what waits at the loudspeaker is forgotten too, and its place kept by silence."""
+        self._speech.forget()
         self._session.interrupt()
         queued_s = self._loudspeaker.queued_s
         self._loudspeaker.fall_silent()

@@ -22,14 +22,14 @@ from studio.live.setup import (
     LiveSetup,
     MicrophoneUse,
     Record,
-    Say,
     StopRecording,
 )
 from studio.live.sound_ports import MicrophoneChoice, SoundPorts
-from studio.live.typed_voice import TypedVoice, say
+from studio.live.typed_voice import TypedVoice
 from studio.project.export import FILM_SUFFIX
 from studio.project.render_plan import engine_character
 from studio.qt_models.session import StudioSession
+from studio.views.live.typed_lines import TypedLines
 
 
 class LivePhase(Enum):
@@ -72,6 +72,8 @@ class LiveController(QObject):
         self.setup: LiveSetup | None = None
         self._recording: Recording | None = None
         self._is_recording_wanted = False
+        self._lines = TypedLines(tasks, thread.submit, self)
+        self._lines.failed.connect(self.failed)
         thread.opened.connect(self._session_opened)
         thread.frame_waiting.connect(self._show_newest)
         thread.metered.connect(self.metered)
@@ -129,15 +131,13 @@ class LiveController(QObject):
             self._thread.stop()
 
     def say(self, text: str, voice: TypedVoice) -> None:
-        """Speak a typed line; what cannot be spoken is told by `failed`."""
-        self._tasks.run(
-            lambda report, should_stop: say(text, voice),
-            lambda sound_S: self._ask(Say(sound_S=sound_S)),
-            self.failed.emit,
-        )
+        """Speak a typed line after those typed before it; what cannot be spoken is told by `failed`."""
+        if self.phase is LivePhase.OPEN:
+            self._lines.add(text, voice)
 
     def interrupt(self) -> None:
-        """Stop speaking, now."""
+        """Stop speaking, now: what was typed and is not spoken yet is dropped."""
+        self._lines.drop()
         self._ask(Interrupt())
 
     def direct(self, text: str) -> None:
@@ -186,6 +186,8 @@ class LiveController(QObject):
 
     def _set_phase(self, phase: LivePhase) -> None:
         self.phase = phase
+        if phase is not LivePhase.OPEN:
+            self._lines.drop()
         self.phase_changed.emit()
 
     def _session_opened(self, facts: LiveFacts) -> None:
