@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.log_mel import LogMel, LogMelConfig
+from engine.encoders.periodicity import Periodicity, PeriodicityConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class AudioEncoderConfig:
     """
 
     mel: LogMelConfig = field(default_factory=LogMelConfig)
+    periodicity: PeriodicityConfig = field(default_factory=PeriodicityConfig)
     samples_per_frame: int = 1000
     width: int = 128
     dilations: tuple[int, ...] = (1, 1, 2, 4)
@@ -45,7 +47,8 @@ class AudioEncoderConfig:
     def history_frames(self) -> int:
         """Frames before a row that can change it (the mel window and the fold reach one more)."""
         reach = sum(2 * dilation - ahead for dilation, ahead in zip(self.dilations, self.lookahead_frames, strict=True))
-        return reach + 2
+        melody_frames = -(-self.periodicity.history_hops * self.mel.hop_samples // self.samples_per_frame)
+        return reach + melody_frames + 2
 
     @property
     def future_frames(self) -> int:
@@ -77,8 +80,10 @@ class AudioEncoder(nn.Module):
         super().__init__()
         self.config = config
         mels_per_frame = config.samples_per_frame // config.mel.hop_samples
-        self.mel = LogMel(config.mel)
-        self.stem = nn.Conv1d(config.mel.num_mels, config.width, 5, padding=2)
+        self.front_ends = nn.ModuleList([LogMel(config.mel)])
+        if config.periodicity.num_lags:
+            self.front_ends.append(Periodicity(config.periodicity, config.mel))
+        self.stem = nn.Conv1d(config.mel.num_mels + config.periodicity.num_rows, config.width, 5, padding=2)
         self.fold = nn.Conv1d(config.width, config.width, mels_per_frame, stride=mels_per_frame)
         self.layers = nn.ModuleList(
             DilatedLayer(config.width, dilation, lookahead)
@@ -107,7 +112,8 @@ class AudioEncoder(nn.Module):
 
     def _rows(self, sound_BS: Tensor) -> Tensor:
         """Rows of all frames; those nearer to an end than the reach of the layers are not to be used."""
-        x_BDA = self.fold(functional.gelu(self.stem(self.mel(sound_BS))))
+        heard_BDM = torch.cat([front_end(sound_BS) for front_end in self.front_ends], dim=1)
+        x_BDA = self.fold(functional.gelu(self.stem(heard_BDM)))
         for layer in self.layers:
             x_BDA = layer(x_BDA)
         return cast(Tensor, self.norm(x_BDA.transpose(1, 2)))
