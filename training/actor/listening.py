@@ -1,4 +1,4 @@
-"""How the character listens: five written rules from the partner's sound to nods, brows, smiles, leaning and gaze.
+"""How the character listens: written rules from the partner's sound to nods, brows, smiles, leaning and gaze.
 
 The rules are a deterministic, causal function of the sound (docs/listening_rules.md says them in words), so that a model's
 listening can be measured on any recording. `performance` lays them over idle life; the benchmark asks `listening_events`.
@@ -21,6 +21,7 @@ NOD_PAUSE_S: Final = 0.25  # a pause this long ...
 NOD_SPEECH_S: Final = 1.0  # ... after this much speech ...
 NOD_LATENCY_FRAMES: Final = 4  # ... makes a nod begin this many frames later
 NOD_GAP_S: Final = 1.2  # nods begin at least this far apart
+LONG_SPEECH_S: Final = 2.4  # speech that goes on for so long without a pause gets a nod at the end of its next burst
 NOD_SIZE: Final = 0.17  # radians of pitch of a nod after one second of speech
 NOD_GROWTH: Final = 0.02  # radians more per further second of speech
 LARGEST_NOD: Final = 0.23
@@ -137,13 +138,16 @@ def _decision_frame(hop: int) -> int:
 
 def _nods(heard: Heard) -> list[ListeningEvent]:
     events: list[ListeningEvent] = []
+    burst_hops = frozenset(heard.burst_hops)
     speech_s, pause_s, last_s = 0.0, 0.0, -NOD_GAP_S
     for hop, is_active in enumerate(heard.is_active.tolist()):
         if is_active:
             speech_s, pause_s = speech_s + min(pause_s, NOD_PAUSE_S) + HOP_S, 0.0
-            continue
-        pause_s += HOP_S
-        if abs(pause_s - NOD_PAUSE_S) < HOP_S / 2 and speech_s >= NOD_SPEECH_S:
+        else:
+            pause_s += HOP_S
+        is_pause = abs(pause_s - NOD_PAUSE_S) < HOP_S / 2 and speech_s >= NOD_SPEECH_S
+        is_long = hop in burst_hops and speech_s >= LONG_SPEECH_S
+        if is_pause or is_long:
             if hop * HOP_S - last_s >= NOD_GAP_S:
                 size = min(NOD_SIZE + NOD_GROWTH * (speech_s - NOD_SPEECH_S), LARGEST_NOD)
                 events.append(ListeningEvent(frame=_decision_frame(hop) + NOD_LATENCY_FRAMES, rule="nod", size=size))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from training.actor.laughter import laugh
 from training.actor.listening import (
     LARGEST_NOD,
+    LONG_SPEECH_S,
     NOD_LATENCY_FRAMES,
     NOD_PAUSE_S,
     NOD_PEAK_FRAMES,
@@ -61,6 +62,15 @@ def test_a_nod_comes_at_its_time_after_a_phrase() -> None:
 def test_short_words_and_short_gaps_bring_no_nod() -> None:
     assert "nod" not in _rules(np.concatenate([_silence(0.3), _babble(0.5), _silence(2.0)]))
     assert "nod" not in _rules(np.concatenate([_babble(1.5), _silence(0.15), _babble(1.0)]))
+
+
+def test_speech_without_a_pause_is_nodded_at_too() -> None:
+    words = [piece for _ in range(14) for piece in (_babble(0.3), _silence(0.1))]
+    sound_S = np.concatenate([_silence(0.5), *words])
+    first, second = [event.frame for event in listening_events(sound_S) if event.rule == "nod"][:2]
+    earliest = (0.5 - NOD_PAUSE_S + LONG_SPEECH_S) * 24 + NOD_LATENCY_FRAMES  # a pause before speech counts with it
+    assert earliest <= first <= earliest + 0.5 * 24
+    assert 0 <= second - first - LONG_SPEECH_S * 24 <= 0.5 * 24
 
 
 @pytest.mark.parametrize("level_db", [-90, -50, -30, -12])
