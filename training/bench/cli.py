@@ -16,7 +16,7 @@ from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
 from training.bench import long_form_cli, pictures_cli, reference_ablation_cli
 from training.bench.contact_sheet import write_contact_sheet
-from training.bench.pack_films import pack_crew
+from training.bench.pack_films import Maker, pack_crew
 from training.bench.quick import QuickConfig, QuickRun, full_config, run_quick
 from training.bench.regressor import DEFAULT_FOLDER, BenchRegressor, RegressorConfig, load_regressor, save_regressor
 from training.bench.regressor_data import draw_pictures
@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     quick.add_argument("--pack", default="lpm-tiny", help="name or folder of the model pack")
     quick.add_argument(
         "--report", type=Path, required=True, help="where the JSON report goes; a contact sheet lies beside it"
+    )
+    quick.add_argument(
+        "--live", action="store_true", help="judge the live session (backbone and refiner, where the pack has them)"
     )
     quick.add_argument("--full", action="store_true", help="more actors, longer clips, no limit of time")
     quick.add_argument("--cases", type=int, help="how many actors (default 32, with --full 96)")
@@ -74,14 +77,15 @@ def run_quick_job(options: argparse.Namespace) -> None:
     config = chosen_config(full=options.full, num_actors=options.cases)
     folder = find_pack(options.pack)
     regressor = load_regressor()
-    with pack_crew(str(folder), DEFAULT_FOLDER, config, max(1, options.workers)) as crew:
+    maker: Maker = "live" if options.live else "film"
+    with pack_crew(str(folder), DEFAULT_FOLDER, config, max(1, options.workers), maker) as crew:
         quick = run_quick(crew, config, tell)
     head = {
         "pack": {"folder": folder.name, "manifest_sha256": file_sha256(folder / MANIFEST_NAME)},
         "regressor_sha256": regressor.sha256,
         "notes": NOTES,
     }
-    write_report(options.report, {**head, **quick.as_table()})
+    write_report(options.report, {**head, **quick.as_table("live" if options.live else "base")})
     sheet = options.report.with_suffix(".png")
     write_contact_sheet(sheet, quick.results)
     show(quick_text(quick, folder, regressor.sha256))

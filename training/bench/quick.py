@@ -65,11 +65,11 @@ class QuickRun:
     wall_s: float
     stages_s: dict[str, float]
 
-    def as_table(self) -> dict[str, object]:
-        """The run's part of the JSON report."""
+    def as_table(self, performer: str = "base") -> dict[str, object]:
+        """The run's part of the JSON report; its figures stand under who performed."""
         last = HELD_OUT_SEED + self.config.num_actors - 1
         return {
-            "base": {figure.name: figure.as_table() for figure in self.figures},
+            performer: {figure.name: figure.as_table() for figure in self.figures},
             "config": asdict(self.config),
             "actors_judged": len(self.results),
             "counterfactuals_made": sum(one.muted is not None for one in self.results),

@@ -114,6 +114,7 @@ def test_the_report_says_all_that_checks_read(truth_run: QuickRun, tmp_path: Pat
         "motion_ratio",
     ):
         assert {"value", "interval", "n", "floor", "ceiling", "bar", "reached"} <= set(base[name])
+    assert truth_run.as_table("live")["live"] == base
     write_contact_sheet(tmp_path / "sheet.png", truth_run.results)
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet is not None
