@@ -5,6 +5,7 @@ delayed. Called by `performance` and by the training data; every function keeps 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class AugmentConfig:
     highest_level_db: float = 0.0
 
 
+MURMUR_SHARE: Final = 0.45
+CRACKLE_SHARE: Final = 0.12
 GENTLE = AugmentConfig(least_snr_db=22.0, most_snr_db=45.0, lowest_level_db=-8.0, clipping_share=0.03, room_share=0.3)
 
 
@@ -85,19 +88,60 @@ def microphone_colour(rng: np.random.Generator, num_bins: int) -> Sound:
 
 
 def noise(rng: np.random.Generator, num_samples: int) -> Sound:
-    """Noise of unit power: coloured from white to brown, sometimes with the hum of the mains."""
+    """Noise of unit power: coloured from white to brown, sometimes a murmur or crackling, sometimes with the hum of the mains."""
+    coloured = coloured_noise(rng, num_samples)
+    if rng.random() < MURMUR_SHARE:
+        coloured = murmur(rng, num_samples)
+    if rng.random() < CRACKLE_SHARE:
+        coloured += crackle(rng, num_samples)
+    if rng.random() < 0.2:
+        mains_hz = float(rng.choice((50.0, 60.0)))
+        time_s = np.arange(num_samples) / SOUND_RATE_HZ
+        for harmonic in (1, 2, 3):
+            coloured += rng.uniform(0.1, 0.8) * np.sin(2 * np.pi * mains_hz * harmonic * time_s)
+    coloured /= max(float(np.sqrt(np.mean(np.square(coloured)))), 1e-12)
+    return coloured.astype(np.float32)
+
+
+def murmur(rng: np.random.Generator, num_samples: int) -> Sound:
+    """A hall full of people, a street: coloured noise in three bands that swell and fall on their own, as syllables do (after the
+    ICRA noises, Dreschler et al. 2001)."""
+    bands = [coloured_noise(rng, num_samples) for _ in range(3)]
+    spectra = [np.fft.rfft(band) for band in bands]
+    frequency_hz = np.fft.rfftfreq(num_samples, 1 / SOUND_RATE_HZ)
+    edges_hz = (0.0, 850.0, 2500.0, SOUND_RATE_HZ)
+    deviation_db, rate_hz = rng.uniform(3.0, 9.0), rng.uniform(1.0, 6.0)
+    sound = np.zeros(num_samples)
+    for spectrum, low_hz, high_hz in zip(spectra, edges_hz, edges_hz[1:], strict=False):
+        spectrum[(frequency_hz < low_hz) | (frequency_hz >= high_hz)] = 0.0
+        sound += np.fft.irfft(spectrum, num_samples) * 10 ** (swell(rng, num_samples, rate_hz) * deviation_db / 20)
+    return sound.astype(np.float32)
+
+
+def swell(rng: np.random.Generator, num_samples: int, rate_hz: float) -> Sound:
+    """A slow random line of about unit deviation that turns some `rate_hz` times a second."""
+    num_points = max(int(2 * rate_hz * num_samples / SOUND_RATE_HZ), 2)
+    places = np.linspace(0, num_samples - 1, num_points)
+    return np.interp(np.arange(num_samples), places, 1.3 * rng.standard_normal(num_points)).astype(np.float32)
+
+
+def crackle(rng: np.random.Generator, num_samples: int) -> Sound:
+    """The clicks of an old record: short decaying bursts, 2 to 20 a second, of very unlike sizes."""
+    clicks = np.zeros(num_samples, dtype=np.float32)
+    count = int(rng.uniform(2, 20) * num_samples / SOUND_RATE_HZ)
+    clicks[rng.integers(0, num_samples, count)] = rng.standard_normal(count) * rng.exponential(8.0, count)
+    decay = np.exp(-np.arange(96) / rng.uniform(6.0, 40.0)) * rng.standard_normal(96)
+    return np.convolve(clicks, decay)[:num_samples].astype(np.float32)
+
+
+def coloured_noise(rng: np.random.Generator, num_samples: int) -> Sound:
+    """Steady noise of unit power, from white to brown."""
     num_fft = _fast_length(num_samples)
     num_bins = num_fft // 2 + 1
     spectrum = rng.standard_normal((num_bins, 2), dtype=np.float32).view(np.complex64)[:, 0]
     spectrum *= (np.arange(num_bins, dtype=np.float32) + num_bins / 200) ** np.float32(-rng.uniform(0.0, 1.1))
     coloured = np.fft.irfft(spectrum, num_fft)[:num_samples]
     coloured /= max(float(np.sqrt(np.mean(np.square(coloured)))), 1e-12)
-    if rng.random() < 0.2:
-        mains_hz = float(rng.choice((50.0, 60.0)))
-        time_s = np.arange(num_samples) / SOUND_RATE_HZ
-        for harmonic in (1, 2, 3):
-            coloured += rng.uniform(0.1, 0.8) * np.sin(2 * np.pi * mains_hz * harmonic * time_s)
-        coloured /= float(np.sqrt(np.mean(np.square(coloured))))
     return coloured.astype(np.float32)
 
 
