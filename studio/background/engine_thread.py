@@ -1,4 +1,4 @@
-"""The engine's one owner: a thread that loads packs and renders, and tells the window by queued signals.
+"""The engine's one owner: a thread that mixes the sound, loads packs and renders, and tells the window by queued signals.
 
 The window puts frozen requests into a bounded queue; `cancel` overtakes them all. Rendered frames are committed to the project
 from here, so that the window only reads. Knows the engine through two callables, and no widget.
@@ -20,7 +20,8 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QThread, Signal
 
 from engine.errors import CancelledError, LpmError
-from studio.project.render_plan import RenderPlan, render_job
+from studio.project.document import Project
+from studio.project.render_plan import MediaReader, RenderPlan, plan_render, render_job, samples_to_mix
 from studio.project.store import ProjectStore
 from studio.project.takes import TakeRecorder
 from studio.project.timecode import FRAME_RATE_HZ
@@ -36,10 +37,10 @@ MakeJob = Callable[[RenderPlan, Callable[[str], bytes]], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class RenderRequest:
-    """Render a plan into the project at `path`."""
+    """Render a document into the project at `path`, as it was when this was asked: what is edited meanwhile is for the next render."""
 
     path: Path
-    plan: RenderPlan
+    project: Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,7 @@ class RenderProgress:
 class EngineThread(QThread):
     """Runs requests one after the other. Call `close` before it is destroyed."""
 
+    sound_mixed = Signal(float)
     pack_loading = Signal(str)
     pack_ready = Signal(str)
     render_started = Signal(int)
@@ -173,12 +175,13 @@ class EngineThread(QThread):
 
     def _render(self, request: RenderRequest, should_stop: Callable[[], bool]) -> None:
         _stop_if_asked(should_stop)
-        pack = self._ready_pack(request.plan.pack)
-        _stop_if_asked(should_stop)
         with ProjectStore(request.path, is_checked=True) as store:
-            job = self._make_job(request.plan, store.media)
-            total = request.plan.num_frames
-            recorder = TakeRecorder(store, request.plan.chunk_hashes, total)
+            plan = self._plan(request.project, store.media, should_stop)
+            pack = self._ready_pack(plan.pack)
+            _stop_if_asked(should_stop)
+            job = self._make_job(plan, store.media)
+            total = plan.num_frames
+            recorder = TakeRecorder(store, plan.chunk_hashes, total)
             self.render_started.emit(total)
             started_s = time.monotonic()
             progress: RenderProgress | None = None
@@ -206,6 +209,19 @@ class EngineThread(QThread):
                 raise LpmError("The engine ended before the whole timeline was rendered; try again")
             recorder.finish()
         self.render_finished.emit(progress)
+
+    def _plan(self, project: Project, media: MediaReader, should_stop: Callable[[], bool]) -> RenderPlan:
+        total, done = samples_to_mix(project), 0
+
+        def mixing(num_samples: int) -> None:
+            nonlocal done
+            _stop_if_asked(should_stop)
+            done += num_samples
+            self.sound_mixed.emit(done / total)
+
+        plan = plan_render(project, media, mixing)
+        _stop_if_asked(should_stop)
+        return plan
 
     def _ready_pack(self, name: str) -> Any:
         if self._pack is None or self._pack[0] != name:

@@ -6,6 +6,8 @@ header is read before anything is decoded and the size is bounded. Knows no Qt a
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal
 
 import cv2
@@ -20,6 +22,7 @@ from studio.project.timecode import MAX_FRAMES, SAMPLES_PER_FRAME, SOUND_RATE_HZ
 
 MAX_PICTURE_PX: Final = 4096
 JPEG_QUALITY: Final = 96
+BLOCK_SAMPLES: Final = 10 * SOUND_RATE_HZ
 PictureFormat = Literal["PNG", "JPEG"]
 
 
@@ -37,6 +40,26 @@ def encode_sound(samples_S: NDArray[np.float32]) -> bytes:
 
 def decode_sound(content: bytes) -> NDArray[np.float32]:
     """Mono float32 at 24 kHz from FLAC bytes; `BadInputError` for anything else."""
+    with _opened_sound(content) as file:
+        samples_S: NDArray[np.float32] = file.read(dtype="float32")
+    return samples_S
+
+
+def sound_blocks(content: bytes, start_sample: int, end_sample: int) -> Iterator[NDArray[np.float32]]:
+    """A stretch of FLAC bytes as mono float32 at 24 kHz, in blocks of at most ten seconds; it ends where the sound does.
+
+    `BadInputError` as from `decode_sound`.
+    """
+    with _opened_sound(content) as file:
+        file.seek(min(start_sample, file.frames))
+        left = end_sample - start_sample
+        while left > 0 and len(block_S := file.read(min(left, BLOCK_SAMPLES), dtype="float32")):
+            yield block_S
+            left -= len(block_S)
+
+
+@contextmanager
+def _opened_sound(content: bytes) -> Iterator[soundfile.SoundFile]:
     if not content.startswith(b"fLaC"):
         raise BadInputError("a sound in this project is not FLAC; the project is damaged")
     try:
@@ -44,10 +67,9 @@ def decode_sound(content: bytes) -> NDArray[np.float32]:
             is_ours = file.samplerate == SOUND_RATE_HZ and file.channels == 1 and file.format == "FLAC"
             if not is_ours or file.frames > MAX_FRAMES * SAMPLES_PER_FRAME:
                 raise BadInputError("a sound in this project is not mono 24 kHz of at most two hours")
-            samples_S: NDArray[np.float32] = file.read(dtype="float32")
+            yield file
     except soundfile.LibsndfileError as error:
         raise BadInputError(f"a sound in this project cannot be read ({error})") from error
-    return samples_S
 
 
 def encode_picture(picture_HWC: NDArray[np.uint8], picture_format: PictureFormat = "PNG") -> bytes:

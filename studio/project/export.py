@@ -10,6 +10,7 @@ from typing import Final
 from engine.errors import BadInputError, CancelledError
 from engine.media.film import FilmWriter
 from engine.media.film_sound import FilmSound
+from studio.project.document import SOUND_TRACKS
 from studio.project.render_plan import mix_track
 from studio.project.store import open_project
 from studio.project.takes import read_frames
@@ -27,12 +28,17 @@ def export_film(
 ) -> Path:
     """Write frames `stretch` of a rendered project as MP4; `BadInputError` where a frame is not rendered yet."""
     start, end = stretch
+
+    def mixing(num_samples: int) -> None:
+        if should_stop():
+            raise CancelledError("cancelled")
+
     with open_project(project_path) as store:
         first = read_frames(store, start, start + 1)
         if first is None:
             raise BadInputError("There is nothing to export yet: render the timeline first")
         cut = slice(start * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
-        tracks = [mix_track(store.project, track, store.media) for track in ("speak", "listen")]
+        tracks = [mix_track(store.project, track, store.media, mixing) for track in SOUND_TRACKS]
         speak_S, listen_S = (None if track_S is None else track_S[cut] for track_S in tracks)
         sound = FilmSound(speak_S=speak_S, listen_S=listen_S)
         with FilmWriter(film_path, size_px=first.shape[1], sound=sound) as film:

@@ -3,7 +3,8 @@
     plan_render(project, media) -> RenderPlan        pure: what to perform, in arrays and numbers
     render_job(plan, media)     -> engine.PerformJob what `engine.perform` takes
 
-Called by the studio's renderer and by `lpm render`. Knows no Qt, no SQLite and no model.
+Called by the engine's thread and by `lpm render`: mixing hours of sound takes a while, so that it can be watched and stopped.
+Knows no Qt, no SQLite and no model.
 """
 
 import hashlib
@@ -17,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CharacterError
-from studio.project.blobs import decode_picture, decode_sound
-from studio.project.document import Character, Project, PromptSpan, SoundClip, SoundTrack
+from studio.project.blobs import decode_picture, sound_blocks
+from studio.project.document import SOUND_TRACKS, Character, Project, PromptSpan, SoundClip, SoundTrack
 from studio.project.timecode import CHUNK_FRAMES, SAMPLES_PER_FRAME, num_chunks
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 
 MediaReader = Callable[[str], bytes]
 """Gives the bytes of a medium by its content hash, as `ProjectStore.media` does."""
+
+Mixing = Callable[[int], None]
+"""Is told how many samples were mixed since it was told last; what it raises stops the mixing."""
+
+
+def unwatched(num_samples: int) -> None:
+    """Mixing that nobody watches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,27 +51,34 @@ class RenderPlan:
     chunk_hashes: tuple[str, ...]
 
 
-def plan_render(project: Project, media: MediaReader) -> RenderPlan:
+def plan_render(project: Project, media: MediaReader, mixing: Mixing = unwatched) -> RenderPlan:
     """Cut and mix the timeline for the engine; `CharacterError` where nobody is there to perform."""
-    character = project.character
-    if character is None:
-        raise CharacterError("no character is chosen: pick one in the library, then render")
-    if character.portrait is None:
-        raise CharacterError(f"{character.name}: has no global reference picture, and so cannot perform")
     timeline = project.timeline
     return RenderPlan(
-        character=character,
+        character=performer_of(project),
         pack=project.pack,
         seed=project.seed,
         num_frames=timeline.num_frames,
-        speak_S=mix_track(project, "speak", media),
-        listen_S=mix_track(project, "listen", media),
+        speak_S=mix_track(project, "speak", media, mixing),
+        listen_S=mix_track(project, "listen", media, mixing),
         prompts=audible_prompts(project),
         chunk_hashes=chunk_hashes(project),
     )
 
 
-def mix_track(project: Project, track: SoundTrack, media: MediaReader) -> NDArray[np.float32] | None:
+def performer_of(project: Project) -> Character:
+    """Who performs the timeline; `CharacterError` where nobody can."""
+    character = project.character
+    if character is None:
+        raise CharacterError("no character is chosen: pick one in the library, then render")
+    if character.portrait is None:
+        raise CharacterError(f"{character.name}: has no global reference picture, and so cannot perform")
+    return character
+
+
+def mix_track(
+    project: Project, track: SoundTrack, media: MediaReader, mixing: Mixing = unwatched
+) -> NDArray[np.float32] | None:
     """The sounds of one track as one array of the timeline's length; None if there is nothing to hear."""
     clips = audible_clips(project, track)
     if not clips:
@@ -71,10 +86,19 @@ def mix_track(project: Project, track: SoundTrack, media: MediaReader) -> NDArra
     mixed_S = np.zeros(project.timeline.num_frames * SAMPLES_PER_FRAME, dtype=np.float32)
     for clip in clips:
         start = clip.start_frame * SAMPLES_PER_FRAME
-        piece_S = decode_sound(media(clip.media_sha))[clip.in_sample : clip.out_sample]
-        piece_S = piece_S[: max(len(mixed_S) - start, 0)]
-        mixed_S[start : start + len(piece_S)] += piece_S * np.float32(10.0 ** (clip.gain_db / 20.0))
-    return np.clip(mixed_S, -1.0, 1.0)
+        end_sample = min(clip.out_sample, clip.in_sample + len(mixed_S) - start)
+        gain = np.float32(10.0 ** (clip.gain_db / 20.0))
+        for block_S in sound_blocks(media(clip.media_sha), clip.in_sample, end_sample):
+            mixed_S[start : start + len(block_S)] += block_S * gain
+            start += len(block_S)
+            mixing(len(block_S))
+    return np.clip(mixed_S, -1.0, 1.0, out=mixed_S)
+
+
+def samples_to_mix(project: Project) -> int:
+    """How many samples `plan_render` mixes, at most: what the counts that it tells come to."""
+    clips = [clip for track in SOUND_TRACKS for clip in audible_clips(project, track)]
+    return sum(clip.out_sample - clip.in_sample for clip in clips)
 
 
 def audible_clips(project: Project, track: SoundTrack) -> tuple[SoundClip, ...]:

@@ -244,6 +244,7 @@ class MainWindow(QMainWindow):
         self.timeline.prompt_edit_requested.connect(self.properties.edit_prompt)
         self.title.editingFinished.connect(self._rename)
         render.state_changed.connect(self._render_state_changed)
+        render.mixing_progressed.connect(lambda share: self.render_bar.show_share(self.tr("Mixing the sound"), share))
         render.progressed.connect(self.render_bar.show_render)
         render.progressed.connect(self.viewer.show_progress)
         render.progressed.connect(self.timeline.takes.show_progress)
@@ -322,6 +323,7 @@ class MainWindow(QMainWindow):
         state = self.renderer.state
         words = {
             RenderState.STARTING: self.tr("Starting"),
+            RenderState.MIXING: self.tr("Mixing the sound"),
             RenderState.LOADING: self.tr("Loading the model"),
             RenderState.RENDERING: self.tr("Rendering the first frames"),
             RenderState.CANCELLING: self.tr("Cancelling"),

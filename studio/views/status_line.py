@@ -46,6 +46,7 @@ class StatusLine(QObject):
         names = {
             RenderState.IDLE: self.tr("Engine idle"),
             RenderState.STARTING: self.tr("Engine starting"),
+            RenderState.MIXING: self.tr("Engine mixes the sound"),
             RenderState.LOADING: self.tr("Engine loads the model"),
             RenderState.RENDERING: self.tr("Engine renders"),
             RenderState.CANCELLING: self.tr("Engine stops after this step"),

@@ -1,4 +1,4 @@
-"""Renders and exports for the window: makes the plan, hands it to the engine's thread, and tells how it goes.
+"""Renders and exports for the window: hands the document to the engine's thread, and tells how it goes.
 
 It owns no widget; the main window connects its signals to the render bar, the viewer and the message.
 """
@@ -12,7 +12,7 @@ from engine.errors import LpmError
 from studio.background.engine_thread import EngineThread, RenderProgress, RenderRequest
 from studio.background.tasks import Task, TaskRunner
 from studio.project.export import export_film
-from studio.project.render_plan import plan_render
+from studio.project.render_plan import performer_of
 from studio.project.takes import ChunkState
 from studio.qt_models.session import StudioSession
 
@@ -22,6 +22,7 @@ class RenderState(Enum):
 
     IDLE = "idle"
     STARTING = "starting"
+    MIXING = "mixing"
     LOADING = "loading"
     RENDERING = "rendering"
     CANCELLING = "cancelling"
@@ -32,6 +33,7 @@ class RenderController(QObject):
     """One render or export at a time."""
 
     state_changed = Signal()
+    mixing_progressed = Signal(float)
     progressed = Signal(object)
     export_progressed = Signal(float)
     exported = Signal(object)
@@ -51,6 +53,7 @@ class RenderController(QObject):
         self.state = RenderState.IDLE
         self.seconds_per_second: float | None = None
         session.project_opened.connect(self._forget_speed)
+        engine.sound_mixed.connect(self._sound_mixed)
         engine.pack_loading.connect(lambda _: self._set_state(RenderState.LOADING))
         engine.render_started.connect(lambda _: self._set_state(RenderState.RENDERING))
         engine.render_progress.connect(self._render_progressed)
@@ -72,12 +75,13 @@ class RenderController(QObject):
         """Render the whole timeline; False where that cannot begin, which `failed` has explained."""
         if self.is_busy:
             return False
+        project = self._session.project
         try:
-            plan = plan_render(self._session.project, self._session.store.media)
+            performer_of(project)
         except LpmError as error:
             self.failed.emit(str(error))
             return False
-        if not self._engine.submit(RenderRequest(path=self._session.path, plan=plan)):
+        if not self._engine.submit(RenderRequest(path=self._session.path, project=project)):
             self.failed.emit(self.tr("The engine has not finished what it was asked before; try again in a moment"))
             return False
         self._set_state(RenderState.STARTING)
@@ -121,6 +125,12 @@ class RenderController(QObject):
             return
         self.state = state
         self.state_changed.emit()
+
+    def _sound_mixed(self, share: float) -> None:
+        if self.state is RenderState.STARTING:
+            self._set_state(RenderState.MIXING)
+        if self.state is RenderState.MIXING:
+            self.mixing_progressed.emit(share)
 
     def _render_progressed(self, progress: RenderProgress) -> None:
         self.seconds_per_second = progress.seconds_per_second or self.seconds_per_second
