@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QCoreApplication, QSettings, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
 from engine.errors import LpmError
 from engine.locations import APPLICATION, assets_dir, data_dir, windows_dir
@@ -26,11 +26,21 @@ from studio.playback.clocks import open_clock
 from studio.playback.mix import playback_mix
 from studio.playback.player import OpenClock, Player
 from studio.project.document import Project
+from studio.project.project_lock import ProjectInUseError
 from studio.project.render_plan import render_job
-from studio.project.store import SUFFIX, ProjectStore, copy_project
+from studio.project.store import (
+    SUFFIX,
+    ProjectStore,
+    copy_project,
+    edit_own_copy,
+    edit_project,
+    new_project,
+    unused_path,
+)
 from studio.qt_models.session import StudioSession
 from studio.settings import Settings
 from studio.theme.look import Look
+from studio.views.dialogs import copy_dialog
 from studio.views.live.live_controller import LiveController
 from studio.views.main_window import MainWindow
 from studio.views.render.render_controller import RenderController
@@ -118,25 +128,37 @@ def projects_dir() -> Path:
     return data_dir() / "projects"
 
 
-def open_first_project(wanted: Path | None, last: Path | None) -> ProjectStore:
+def open_first_project(
+    wanted: Path | None, last: Path | None, tell: Callable[[str], None] = _log.warning
+) -> ProjectStore:
     """The project to start with: the one asked for, else the last one, else a copy of the sample project.
 
-    `BadInputError` only for a project that was asked for; a last project that cannot be opened is left alone.
+    `BadInputError` only for a project that was asked for, `ProjectInUseError` where another studio edits that one; a last project
+    that cannot be opened is left alone, and `tell` hears why.
     """
     if wanted is not None:
-        return ProjectStore(_own_copy(wanted))
+        return edit_project(_own_copy(wanted))
     if last is not None and last.is_file():
         try:
-            return ProjectStore(last)
+            return edit_project(last)
         except LpmError as error:
-            _log.warning("the last project was not reopened: %s", error)
+            tell(str(error))
     sample = assets_dir() / "projects" / f"{SAMPLE_PROJECT}{SUFFIX}"
     if sample.is_file():
         try:
-            return ProjectStore(_own_copy(sample))
+            return edit_project(_own_copy(sample))
         except LpmError as error:
             _log.warning("the sample project was not opened: %s", error)
-    return ProjectStore.create(_unused_name(projects_dir() / f"untitled{SUFFIX}"), Project())
+    return new_project(unused_path(projects_dir() / f"untitled{SUFFIX}"), Project())
+
+
+def _open_or_offer_copy(wanted: Path | None, last: Path | None, tell: Callable[[str], None]) -> ProjectStore:
+    try:
+        return open_first_project(wanted, last, tell)
+    except ProjectInUseError as error:
+        if copy_dialog(None, error.path).exec() == QDialog.DialogCode.Accepted:
+            return edit_own_copy(error.path)
+        raise
 
 
 def _own_copy(project: Path) -> Path:
@@ -148,15 +170,6 @@ def _own_copy(project: Path) -> Path:
     return own
 
 
-def _unused_name(path: Path) -> Path:
-    number = 1
-    candidate = path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return candidate
-
-
 def run_studio(project: Path | None = None, machinery: Machinery | None = None) -> int:
     """Open the studio and stay until it is closed; the exit status. `BadInputError` for a project that cannot be opened."""
     QCoreApplication.setApplicationName(APPLICATION)
@@ -166,11 +179,19 @@ def run_studio(project: Path | None = None, machinery: Machinery | None = None) 
     application.setApplicationDisplayName("LPM Studio")
     settings = Settings(QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, APPLICATION, "studio"))
     may_reopen = settings.begin_run()
-    store = open_first_project(project, settings.last_project if may_reopen else None)
+    Look(application, settings.look)  # for what is asked before the window is there
+    notices: list[str] = []
+    try:
+        store = _open_or_offer_copy(project, settings.last_project if may_reopen else None, notices.append)
+    except LpmError:
+        settings.end_run()
+        raise
     settings.last_project = store.path
     studio = Studio(application, store, settings, machinery or engine_machinery())
     try:
         studio.window.show()
+        for notice in notices:
+            studio.window.message.show_error(notice)
         QTimer.singleShot(WARM_UP_DELAY_MS, studio.window, lambda: studio.engine.submit(WarmUpRequest()))
         return application.exec()
     finally:

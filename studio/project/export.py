@@ -12,7 +12,7 @@ from engine.media.film import FilmWriter
 from engine.media.film_sound import FilmSound
 from studio.project.document import SOUND_TRACKS
 from studio.project.render_plan import mix_track
-from studio.project.store import open_project
+from studio.project.store import ProjectStore
 from studio.project.takes import read_frames
 from studio.project.timecode import CHUNK_FRAMES, SAMPLES_PER_FRAME
 
@@ -26,14 +26,17 @@ def export_film(
     report: Callable[[float], None],
     should_stop: Callable[[], bool],
 ) -> Path:
-    """Write frames `stretch` of a rendered project as MP4; `BadInputError` where a frame is not rendered yet."""
+    """Write frames `stretch` of a rendered project, which this program has open, as MP4.
+
+    `BadInputError` where a frame is not rendered yet.
+    """
     start, end = stretch
 
     def mixing(num_samples: int) -> None:
         if should_stop():
             raise CancelledError("cancelled")
 
-    with open_project(project_path) as store:
+    with ProjectStore(project_path, is_read_only=True, is_checked=True) as store:
         first = read_frames(store, start, start + 1)
         if first is None:
             raise BadInputError("There is nothing to export yet: render the timeline first")

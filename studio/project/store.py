@@ -21,6 +21,7 @@ from engine.errors import BadInputError
 from studio.project import schema
 from studio.project.blobs import content_hash
 from studio.project.document import Project
+from studio.project.project_lock import ProjectLock
 from studio.project.rows import DOCUMENT_TABLES, Tables, changed_rows, project_of, tables_of
 
 _log = logging.getLogger(__name__)
@@ -32,13 +33,18 @@ MAX_JOURNAL_ROWS: Final = 5_000
 class ProjectStore:
     """An open project file. Use as a context manager, or call `close`."""
 
-    def __init__(self, path: Path, *, is_read_only: bool = False, is_checked: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, is_read_only: bool = False, is_checked: bool = False, lock: ProjectLock | None = None
+    ) -> None:
         """Open an existing project; `BadInputError` says what is wrong with it.
 
-        `is_checked` is for a file that this program has open already: its contents are not checked again.
+        `is_checked` is for a file that this program has open already: it is not checked again. `lock` is the right to change the
+        project; it belongs to the store from then on, whose `close` gives it back.
         """
-        schema.check_header(path)
+        if not is_checked:  # reading a file by itself and closing it would take SQLite's own locks from it
+            schema.check_header(path)
         self.path = path
+        self._lock = lock
         self.is_read_only = is_read_only
         connection = schema.connect(path, is_read_only=is_read_only)
         try:
@@ -89,8 +95,11 @@ class ProjectStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and give the right to change it back."""
         self.database.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def tidy(self) -> None:
         """Forget media that no clip uses and fold the log in, so that the project is one file with nothing beside it.
@@ -192,25 +201,60 @@ class ProjectStore:
                 self.database.execute("DELETE FROM media WHERE sha = ?", [sha])
 
 
+def edit_project(path: Path) -> ProjectStore:
+    """Open a project to edit it, as the only one; `ProjectInUseError` where another program does."""
+    schema.check_header(path)
+    with _right_to_change(path) as lock:
+        return ProjectStore(path, lock=lock)
+
+
 def new_project(path: Path, project: Project) -> ProjectStore:
-    """Make a project and open it; what lay at `path` is replaced at the end, so that it is still there where this fails."""
+    """Make a project and open it to edit it; what lay at `path` is replaced at the end, so that it is still there where this fails.
+
+    `ProjectInUseError` where another program edits what lies there.
+    """
     partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.unlink(missing_ok=True)
-        with ProjectStore.create(partial, project) as made:
-            made.tidy()
-        partial.replace(path)
-        forget_logs(path)
-    except OSError as error:
-        raise BadInputError(f"{path}: cannot be written ({error})") from error
-    finally:
-        with suppress(OSError):
+    with _right_to_change(path) as lock:
+        try:
             partial.unlink(missing_ok=True)
-    return ProjectStore(path)
+            with ProjectStore.create(partial, project) as made:
+                made.tidy()
+            partial.replace(path)
+            forget_logs(path)
+        except OSError as error:
+            raise BadInputError(f"{path}: cannot be written ({error})") from error
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        return ProjectStore(path, lock=lock)
+
+
+def edit_copy(source: ProjectStore, path: Path) -> ProjectStore:
+    """Copy an open project, whole or not at all, and open the copy to edit it; `ProjectInUseError` as from `new_project`."""
+    with _right_to_change(path) as lock:
+        source.copy_to(path)
+        return ProjectStore(path, lock=lock)
+
+
+def edit_own_copy(path: Path) -> ProjectStore:
+    """Copy a project that another program edits, as it is now, to a free name beside it, and open the copy to edit it."""
+    with open_project(path) as source:
+        return edit_copy(source, unused_path(path.with_name(f"{path.stem} copy{path.suffix}")))
+
+
+@contextmanager
+def _right_to_change(path: Path) -> Iterator[ProjectLock]:
+    """For the store that is opened inside; given back where that fails."""
+    lock = ProjectLock(path)
+    try:
+        yield lock
+    except BaseException:
+        lock.release()
+        raise
 
 
 def open_project(path: Path) -> ProjectStore:
-    """Open a project to look at or render it; the file is never written."""
+    """Open a project to look at or render it; the file is never written, and whoever edits it is not disturbed."""
     return ProjectStore(path, is_read_only=True)
 
 
@@ -229,6 +273,15 @@ def copy_project(source: Path, target: Path) -> None:
         with suppress(OSError):
             partial.unlink()
         raise BadInputError(f"{target}: cannot be written ({error})") from error
+
+
+def unused_path(path: Path) -> Path:
+    """The path itself where nothing lies there, else one with a number behind its name."""
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
 
 
 def forget_logs(path: Path) -> None:

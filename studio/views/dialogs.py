@@ -1,6 +1,8 @@
-"""The small dialogs: preferences, keys, about."""
+"""The small dialogs: preferences, keys, about, and the offer of a copy."""
 
-from PySide6.QtCore import QSize, Qt
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -19,7 +21,7 @@ from studio.views.actions import key_lines
 from studio.views.properties.form import fields, heading, note
 
 
-def _dialog(parent: QWidget, title: str) -> tuple[QDialog, QVBoxLayout]:
+def _dialog(parent: QWidget | None, title: str) -> tuple[QDialog, QVBoxLayout]:
     dialog = QDialog(parent)
     dialog.setWindowTitle(title)
     layout = QVBoxLayout(dialog)
@@ -99,4 +101,24 @@ def about_dialog(parent: QWidget) -> QDialog:
     layout.addLayout(line)
     _add_close(dialog, layout)
     dialog.setMinimumWidth(420)
+    return dialog
+
+
+def copy_dialog(parent: QWidget | None, project: Path) -> QDialog:
+    """Says that a project is open in another studio; accepted where a copy shall be opened instead."""
+    dialog, layout = _dialog(parent, QCoreApplication.translate("dialogs", "Open project"))
+    layout.addWidget(heading(dialog.tr("{name} is open in another LPM Studio").format(name=project.name)))
+    words = dialog.tr(
+        "Two windows would overwrite each other's edits. Close it there, or open a copy here:"
+        " it begins as the project is now, and goes its own way."
+    )
+    layout.addWidget(note(words))
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+    copy = buttons.addButton(dialog.tr("Open a copy"), QDialogButtonBox.ButtonRole.AcceptRole)
+    copy.setObjectName("primary")
+    copy.setDefault(True)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    layout.addWidget(buttons)
+    dialog.setMinimumWidth(440)
     return dialog

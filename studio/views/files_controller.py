@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from engine.errors import LpmError
@@ -22,8 +22,10 @@ from studio.project.imports import (
     store_character,
     store_sound,
 )
-from studio.project.store import SUFFIX, ProjectStore, new_project
+from studio.project.project_lock import ProjectInUseError
+from studio.project.store import SUFFIX, ProjectStore, edit_copy, edit_own_copy, edit_project, new_project
 from studio.qt_models.session import StudioSession
+from studio.views.dialogs import copy_dialog
 
 MAX_FILES_AT_ONCE: Final = 20
 
@@ -68,9 +70,21 @@ class FilesController(QObject):
             self.open(Path(name))
 
     def open(self, path: Path) -> None:
-        """Open a project; the current one stays open if that fails."""
-        if path.resolve() != self._session.path.resolve():
-            self._switch(lambda: ProjectStore(path))
+        """Open a project, or offer a copy where it is open elsewhere; the current one stays open if that fails."""
+        if path.resolve() == self._session.path.resolve():
+            return
+        self._switch(lambda: edit_project(path), when_in_use=lambda: self._offer_copy(path))
+
+    def _offer_copy(self, path: Path) -> None:
+        offer = copy_dialog(self._window, path)
+        offer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        offer.accepted.connect(lambda: self.open_copy(path))
+        offer.open()
+
+    def open_copy(self, path: Path) -> None:
+        """Open a copy of a project that is open elsewhere."""
+        if self._switch(lambda: edit_own_copy(path)):
+            self.done.emit(self.tr("This is a copy: {path}").format(path=self._session.path))
 
     def ask_save_as(self) -> None:
         """Ask for a name, copy the project there and go on with the copy."""
@@ -83,22 +97,20 @@ class FilesController(QObject):
         """Copy the project, whole or not at all, and go on with the copy."""
         if path.resolve() == self._session.path.resolve():
             return
-
-        def copy() -> ProjectStore:
-            self._session.store.copy_to(path)
-            return ProjectStore(path)
-
-        if self._switch(copy):
+        if self._switch(lambda: edit_copy(self._session.store, path)):
             self.done.emit(self.tr("Saved as {path}").format(path=path))
 
-    def _switch(self, open_store: Callable[[], ProjectStore]) -> bool:
+    def _switch(self, open_store: Callable[[], ProjectStore], when_in_use: Callable[[], None] | None = None) -> bool:
         if self._is_busy():  # a dropped project comes here too, when the actions of the menu are off
             self.failed.emit(self.tr("A film is being made from this project: wait for its end or cancel it first."))
             return False
         try:
             store = open_store()
         except LpmError as error:
-            self.failed.emit(str(error))
+            if isinstance(error, ProjectInUseError) and when_in_use is not None:
+                when_in_use()
+            else:
+                self.failed.emit(str(error))
             return False
         self._session.switch_to(store)
         self.project_switched.emit(store.path)
