@@ -29,6 +29,7 @@ class AugmentConfig:
     highest_level_db: float = 0.0
 
 
+HALL_SHARE: Final = 0.35  # of rooms
 MURMUR_SHARE: Final = 0.45
 CRACKLE_SHARE: Final = 0.12
 GENTLE = AugmentConfig(least_snr_db=22.0, most_snr_db=45.0, lowest_level_db=-8.0, clipping_share=0.03, room_share=0.3)
@@ -69,7 +70,21 @@ def room_response(rng: np.random.Generator) -> Sound:
         tail[int(rng.uniform(0.003, 0.03) * SOUND_RATE_HZ)] += rng.uniform(2.0, 6.0)
     tail *= 10 ** (-rng.uniform(4.0, 18.0) / 20) / max(float(np.sqrt(np.square(tail).sum())), 1e-9)
     tail[0] = 1.0
-    return tail.astype(np.float32)
+    room = tail.astype(np.float32)
+    return hall_echoes(rng, room) if rng.random() < HALL_SHARE else room
+
+
+def hall_echoes(rng: np.random.Generator, room: Sound) -> Sound:
+    """The room with loudspeakers and a far wall: up to four late, soft repetitions of its whole response, blurred by the way they went."""
+    delays_s = rng.uniform(0.1, 0.6, int(rng.integers(1, 5)))
+    hall = np.zeros(len(room) + int(0.65 * SOUND_RATE_HZ), dtype=np.float32)
+    hall[: len(room)] = room
+    for delay_s in delays_s:
+        start = int(delay_s * SOUND_RATE_HZ)
+        blur = rng.standard_normal(len(room)) * np.exp(-np.arange(len(room)) / SOUND_RATE_HZ / rng.uniform(0.005, 0.06))
+        blur /= max(float(np.sqrt(np.square(blur).sum())), 1e-9)
+        hall[start : start + len(room)] += (10 ** (-rng.uniform(14.0, 34.0) / 20) * blur).astype(np.float32)
+    return hall
 
 
 def microphone_colour(rng: np.random.Generator, num_bins: int) -> Sound:

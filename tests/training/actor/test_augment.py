@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.actor.augment import AugmentConfig, augment, coloured_noise, crackle, murmur, noise
+from training.actor.augment import AugmentConfig, augment, coloured_noise, crackle, hall_echoes, murmur, noise
 
 Sound = NDArray[np.float32]
 SECOND = 24_000
@@ -33,6 +33,16 @@ def test_a_murmur_swells_and_steady_noise_does_not() -> None:
 def test_crackling_is_mostly_silent() -> None:
     clicks_S = np.abs(crackle(np.random.default_rng(2), 6 * SECOND))
     assert clicks_S.max() > 20 * clicks_S.mean() > 0
+
+
+def test_a_hall_answers_late_and_softly() -> None:
+    room_S = np.zeros(2400, np.float32)
+    room_S[0] = 1.0
+    for seed in range(6):
+        hall_S = hall_echoes(np.random.default_rng(seed), room_S)
+        assert (hall_S[:2400] == room_S).all()
+        late = float(np.square(hall_S[2400:]).sum())
+        assert 10**-3.5 < late < 0.3
 
 
 def test_recordings_keep_length_and_range_and_silence() -> None:
