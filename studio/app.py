@@ -7,7 +7,9 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,6 +179,8 @@ def run_studio(project: Path | None = None, machinery: Machinery | None = None) 
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationDisplayName("LPM Studio")
+    with suppress(PackageNotFoundError):  # a checkout that was never installed
+        application.setApplicationVersion(version("lpm-studio"))
     settings = Settings(QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, APPLICATION, "studio"))
     may_reopen = settings.begin_run()
     Look(application, settings.look)  # for what is asked before the window is there

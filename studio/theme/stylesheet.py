@@ -12,6 +12,7 @@ _SHEET: Final = Template("""
 QMainWindow, QDialog { background: $window; }
 QWidget#panel, QWidget#topBar { background: $panel; border: none; }
 QWidget#panel { border-radius: 8px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QLabel { color: $text; background: transparent; }
 QLabel[soft="true"] { color: $text_soft; }
 QLabel[heading="true"] { color: $text_soft; font-weight: 600; letter-spacing: 0.4px; }

@@ -93,10 +93,12 @@ def about_dialog(parent: QWidget) -> QDialog:
     logo.setFixedSize(QSize(64, 64))
     line.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
     words = QVBoxLayout()
-    words.addWidget(heading("LPM Studio"))
+    words.setSpacing(8)
+    words.addWidget(heading(f"LPM Studio {QCoreApplication.applicationVersion()}".rstrip()))
     words.addWidget(
         note(parent.tr("Characters that speak and listen, performed by a model on this machine. Apache License 2.0."))
     )
+    words.addStretch(1)
     line.addLayout(words, 1)
     layout.addLayout(line)
     _add_close(dialog, layout)
@@ -120,5 +122,5 @@ def copy_dialog(parent: QWidget | None, project: Path) -> QDialog:
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     layout.addWidget(buttons)
-    dialog.setMinimumWidth(440)
+    dialog.setMinimumWidth(480)
     return dialog
