@@ -78,19 +78,18 @@ class SoundTrack:
         """
         self._taken = max(self._taken, end_frame * SAMPLES_PER_FRAME)
         oldest = self._taken if next_shown_frame is None else min(self._taken, next_shown_frame * SAMPLES_PER_FRAME)
-        surplus = min(oldest - self._kept_samples - self._base, len(self._sound_S))
-        if surplus > 0:
-            self._sound_S = self._sound_S[surplus:].copy()
-            self._base += surplus
+        self._forget_before(oldest - self._kept_samples)
 
     def give_back(self, first_frame: int) -> None:
         """Sound from `first_frame` on waits again: its frames were withdrawn."""
         self._taken = min(self._taken, first_frame * SAMPLES_PER_FRAME)
 
-    def cut(self, first_frame: int) -> None:
-        """Sound from `first_frame` on will not be heard any more."""
-        self._resampler = None
-        self._sound_S = self._sound_S[: max(first_frame * SAMPLES_PER_FRAME - self._base, 0)]
+    def cut(self, first_frame: int) -> bool:
+        """Sound from `first_frame` on will not be heard any more; whether there was any that is not silence."""
+        place = max(first_frame * SAMPLES_PER_FRAME - self._base, 0)
+        was_heard = self._resampler is not None or bool(self._sound_S[place:].any())
+        self._resampler, self._sound_S = None, self._sound_S[:place]
+        return was_heard
 
     def drop_oldest_waiting(self, most_samples: int) -> int:
         """Forget the oldest of what waits, so that no more than `most_samples` do; how many were forgotten."""
@@ -122,6 +121,15 @@ class SoundTrack:
         if not base >= 0 or taken < 0 or sound_S.ndim != 1 or not np.isfinite(sound_S).all():
             raise BadInputError("the session's sound is damaged; open a new session")
         self._base, self._taken, self._sound_S, self._resampler = base, taken, sound_S.astype(np.float32), None
+        if base + len(sound_S) < taken - self._kept_samples:  # a gap that nobody will hear: no memory for it
+            self._forget_before(taken - self._kept_samples)
+
+    def _forget_before(self, oldest: int) -> None:
+        """Nothing before this place on the clock is needed, whether there is sound or, after a long silence, none."""
+        surplus = oldest - self._base
+        if surplus > 0:
+            self._sound_S = _trimmed(self._sound_S, min(surplus, len(self._sound_S)))
+            self._base = oldest
 
     def _append(self, sound_S: NDArray[np.float32]) -> int:
         end = self._base + len(self._sound_S)
@@ -141,6 +149,15 @@ class SoundTrack:
             self._resampler = (rate_hz, soxr.ResampleStream(rate_hz, SOUND_RATE_HZ, 1, dtype="float32", quality="HQ"))
         resampled_S: NDArray[np.float32] = self._resampler[1].resample_chunk(packet_S)
         return resampled_S
+
+
+def _trimmed(sound_S: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Without the first `count` samples; copied only when half of what holds them is not needed any more, since this is done each
+    frame and minutes of sound may wait.
+    """
+    rest_S = sound_S[count:]
+    held = sound_S if sound_S.base is None else sound_S.base
+    return rest_S.copy() if 2 * len(rest_S) <= len(held) else rest_S
 
 
 def encode_window(

@@ -90,6 +90,7 @@ class Conductor:
         self.is_paced = False
         self.portrait_HWC = portrait_HWC
         self._repeats_since_chunk = 0
+        self._first_under_pace = 0  # the first chunk that was begun under the present pace
 
     @property
     def work_frames(self) -> int:
@@ -106,10 +107,16 @@ class Conductor:
         """More is never ahead: the bound of all queues together."""
         return self.config.lookahead.most_frames + self.layout.chunk_frames
 
+    @property
+    def pictures_ahead(self) -> int:
+        """The same without the holes that a machine leaves which is too slow: these cost nothing and can be filled by nobody."""
+        num_latents = self.next_latent - self.last_latent  # with the one that is being shown
+        return min(self.ahead_frames, num_latents * self.layout.frames_per_latent)
+
     def wants_chunk(self, most_in_flight: int) -> bool:
         """Whether the next chunk should begin now."""
         most = self.config.lookahead.most_frames if self.pace.has_more_lookahead else self.lookahead.target_frames
-        return not self.is_paused and self.in_flight < most_in_flight and self.ahead_frames <= most
+        return not self.is_paused and self.in_flight < most_in_flight and self.pictures_ahead <= most
 
     def begin_chunk(self, now_s: float) -> ChunkJob:
         """Freeze the conditions of the next chunk; what comes later waits for the one after (paper 5.3, boundary-aligned)."""
@@ -180,9 +187,7 @@ class Conductor:
             self.activity = after(self.activity, ChunkReady())
         self.figures.dropped_frames += num_late
         self.lookahead.observe(now_s - job.began_s)
-        if self.config.can_degrade and self.is_paced:
-            load = costs.busiest_s * FRAME_RATE_HZ / job.num_frames
-            self.pace.observe(load, was_late=bool(num_late or self._repeats_since_chunk), frame=job.first_frame)
+        self._judge(job, costs, was_late=bool(num_late or self._repeats_since_chunk))
         self._repeats_since_chunk = 0
         report = ChunkReport(
             chunk=job.number,
@@ -234,10 +239,15 @@ class Conductor:
         self.figures.withdrawn_frames += num_withdrawn
         return num_withdrawn
 
-    def stop_speaking(self) -> None:
-        """No more of the character's own sound from the next shown frame on, neither what waits nor what is being made."""
-        self.speak.cut(self.clock)
+    def stop_speaking(self) -> bool:
+        """No more of the character's own sound from the next shown frame on, neither what waits nor what is being made.
+
+        Whether there was any; where there was none, nothing changes.
+        """
+        if not self.speak.cut(self.clock):
+            return False
         self.activity = after(self.activity, Interrupted())
+        return True
 
     def _show(self, frame: ReadyFrame, is_repeat: bool, now_s: float) -> LiveFrame:
         index = self.clock
@@ -258,6 +268,15 @@ class Conductor:
         self.next_frame = max(self.next_frame, self.clock)
         self.figures.frame_shown(index, is_repeat, now_s)
         return shown
+
+    def _judge(self, job: ChunkJob, costs: ChunkCosts, was_late: bool) -> None:
+        """Let the pace follow from a chunk that was begun under it; what was under way when it changed says nothing of it."""
+        if not self.config.can_degrade or not self.is_paced or job.number < self._first_under_pace:
+            return
+        level = self.pace.level
+        self.pace.observe(costs.busiest_s * FRAME_RATE_HZ / job.num_frames, was_late, frame=job.first_frame)
+        if self.pace.level != level:
+            self._first_under_pace = self.num_chunks
 
     def _effort(self) -> int:
         """What was chosen from the start, or less where the machine cannot keep up."""

@@ -1,5 +1,6 @@
 """What a session has cost and how soon it reacted, in bounded memory. Fed by the conductor; must not know how anything is made."""
 
+import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +16,8 @@ class SessionFigures:
     """Counts, sums and the last few thousand latencies.
 
     The reaction to sound is the time from the push of a packet to the showing of the first frame that this sound belongs to;
-    to a direction, from its setting to the showing of the first frame made under it.
+    to a direction, from its setting to the showing of the first frame made under it. Sound that waits for its turn behind other
+    sound is no matter of reaction and is not to be told.
     """
 
     def __init__(self) -> None:
@@ -30,12 +32,12 @@ class SessionFigures:
         self.chunk_latencies_s: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self.reactions_s: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self.chunks: deque[ChunkReport] = deque(maxlen=_MOST_REPORTS)
-        self._waiting: deque[tuple[int, float]] = deque(maxlen=_MOST_REMEMBERED)
+        self._waiting: list[tuple[int, float]] = []  # a heap: frame that will show it, when it came
         self._prompts_s: list[float] = []
 
     def sound_pushed(self, frame: int, now_s: float) -> None:
         """Sound that begins in `frame` was pushed."""
-        self._waiting.append((frame, now_s))
+        self._await(frame, now_s)
 
     def prompt_set(self, now_s: float) -> None:
         """A direction was given; the next chunk is the first under it."""
@@ -43,7 +45,8 @@ class SessionFigures:
 
     def prompt_reaches(self, frame: int) -> None:
         """A chunk begins at `frame` under the directions given so far."""
-        self._waiting.extend((frame, set_s) for set_s in self._prompts_s)
+        for set_s in self._prompts_s:
+            self._await(frame, set_s)
         self._prompts_s = []
 
     def chunk_made(self, report: ChunkReport, busiest_s: float) -> None:
@@ -67,7 +70,11 @@ class SessionFigures:
         if self.first_frame_s is None:
             self.first_frame_s = now_s - self.opened_s
         while self._waiting and self._waiting[0][0] <= index:
-            self.reactions_s.append(now_s - self._waiting.popleft()[1])
+            self.reactions_s.append(now_s - heapq.heappop(self._waiting)[1])
+
+    def _await(self, frame: int, came_s: float) -> None:
+        if len(self._waiting) < _MOST_REMEMBERED:
+            heapq.heappush(self._waiting, (frame, came_s))
 
     @property
     def made_s(self) -> float:

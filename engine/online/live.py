@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import BadInputError
 from engine.online.lookahead import LookaheadConfig
 from engine.online.states import LiveState
 
@@ -29,6 +30,15 @@ STATE_PROMPTS: Final[Mapping[LiveState, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """What a character without a direction does; of several, each holds for `idle_prompt_s` and they come in an order of chance."""
+
+_MOST_PROMPT_LETTERS: Final = 2000
+
+
+def checked_direction(text: str) -> str:
+    """A direction on one line; `BadInputError` for one that is too long."""
+    if len(text) > _MOST_PROMPT_LETTERS:
+        raise BadInputError(f"a direction of {len(text)} letters is too long; use at most {_MOST_PROMPT_LETTERS}")
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True, kw_only=True)

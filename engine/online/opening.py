@@ -5,6 +5,7 @@ Several sessions may be open on one pack: weights are shared, each session has i
 
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from engine.model_config import AudioWindow, DitConfig
 from engine.online.base_windows import BaseWindows
 from engine.online.conductor import Conductor, ConductorLayout
 from engine.online.generator import ChunkGenerator
-from engine.online.live import LiveConfig
+from engine.online.live import LiveConfig, checked_direction
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.online.session import MOST_IN_FLIGHT, ChunkWatcher, LiveSession, SessionStages
@@ -37,10 +38,11 @@ def open_session(
     """A session that begins to perform at once, from the character's portrait.
 
     With a pack that has causal models they perform; with any other its base model does, in short windows. Errors:
-    `CharacterError` without a global reference, `BadInputError` for a chunk that the pack was not made for.
+    `CharacterError` without a global reference, `BadInputError` for a chunk that the pack was not made for or too long a direction.
     """
     opened_s = time.perf_counter()
     config = config or LiveConfig()
+    config = replace(config, prompt=checked_direction(config.prompt))
     stages, layout = session_stages(character, pack, config)
     conductor = Conductor(config, layout, square_crop(character.global_picture_HWC, pack.size_px))
     return LiveSession(conductor, stages, session_identity(character, pack), opened_s, on_chunk)

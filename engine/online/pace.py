@@ -2,7 +2,8 @@
 
 More lookahead absorbs what is only unsteady. Cheaper chunks are what the generator offers (its `efforts`). If that is not enough,
 pictures are shown again while the sound goes on, and every chunk begins where playback will be when it is ready, so that
-neither sync nor a queue is ever lost. Fed after each chunk; must not know clocks or threads.
+neither sync nor a queue is ever lost. Fed after each chunk; each level is judged by the chunks that were begun under it. Must not
+know clocks or threads.
 """
 
 from collections import deque
@@ -15,6 +16,7 @@ _TOO_SLOW = 0.95
 _COMFORTABLE = 0.6
 _CHUNKS_TO_JUDGE = 3
 _CHUNKS_TO_TRUST = 24
+_CHUNKS_IN_TIME = 12
 
 
 class Pace:
@@ -25,7 +27,7 @@ class Pace:
         self.level = 0
         self.history: deque[str] = deque(maxlen=64)
         self._load: deque[float] = deque(maxlen=_CHUNKS_TO_TRUST)
-        self._late_chunks = 0
+        self._late_chunks = self._chunks_in_time = 0
 
     @property
     def name(self) -> str:
@@ -46,10 +48,13 @@ class Pace:
         """A chunk kept the busiest worker busy for `load` of its duration, and did or did not come too late."""
         self._load.append(load)
         self._late_chunks = self._late_chunks + 1 if was_late else 0
+        self._chunks_in_time = 0 if was_late else self._chunks_in_time + 1
         lately = list(self._load)[-_CHUNKS_TO_JUDGE:]
         is_too_slow = len(lately) == _CHUNKS_TO_JUDGE and min(lately) > _TOO_SLOW
         if (is_too_slow or self._late_chunks >= _CHUNKS_TO_JUDGE) and self.level < len(self.levels) - 1:
             self._change(self.level + 1, frame)
+        elif self.name == REPEATS and self._chunks_in_time >= _CHUNKS_IN_TIME:
+            self._change(self.level - 1, frame)  # no chunk costs more for it: what is said is what is seen
         elif len(self._load) == _CHUNKS_TO_TRUST and max(self._load) < _COMFORTABLE and not was_late and self.level:
             self._change(self.level - 1, frame)
 
@@ -57,4 +62,4 @@ class Pace:
         self.level = level
         self.history.append(f"frame {frame}: {self.name}")
         self._load.clear()
-        self._late_chunks = 0
+        self._late_chunks = self._chunks_in_time = 0

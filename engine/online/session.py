@@ -27,13 +27,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.errors import BadInputError, LpmError
-from engine.online.audio_window import SoundTrack
+from engine.errors import LpmError
+from engine.online.audio_window import SAMPLES_PER_FRAME, SoundTrack
 from engine.online.conditions import ChunkConditions
 from engine.online.conductor import ChunkJob, Conductor
 from engine.online.figures import percentile
 from engine.online.generator import ChunkGenerator
-from engine.online.live import ChunkCosts, ChunkReport, LiveFrame, SessionReport
+from engine.online.live import ChunkCosts, ChunkReport, LiveFrame, SessionReport, checked_direction
 from engine.online.pipeline import ONE_WORKER, PIPELINE_WORKERS, Pipeline, PipelineEvents, StageRunner, Step, Task
 from engine.online.stages import ConditionEncoder, StreamingDecoder
 from engine.online.states import LiveState
@@ -42,9 +42,6 @@ from engine.shapes import SOUND_RATE_HZ
 
 MOST_IN_FLIGHT: Final = 3
 """Chunks under way at once: one for each stage of the paper's pipeline."""
-
-_MOST_PROMPT_LETTERS: Final = 2000
-
 
 ChunkWatcher = Callable[[ChunkJob], None]
 """Is told of every chunk as it begins, with all that the chunk is told, withdrawn later or not; must be quick."""
@@ -132,13 +129,15 @@ class LiveSession:
     def set_prompt(self, text: str, withdraw: bool = False) -> None:
         """A direction in words from the next chunk on; empty leaves the character to itself.
 
-        With `withdraw` what was made ahead is taken back, so that the direction acts as soon as it can.
+        With `withdraw` what was made ahead is taken back, so that the direction acts as soon as it can; nothing is where it is the
+        direction that holds already.
         """
-        if len(text) > _MOST_PROMPT_LETTERS:
-            raise BadInputError(f"a direction of {len(text)} letters is too long; use at most {_MOST_PROMPT_LETTERS}")
+        direction = checked_direction(text)
         with self._changed:
             self._check_open()
-            self._conductor.prompt = " ".join(text.split())
+            if direction == self._conductor.prompt:
+                return
+            self._conductor.prompt = direction
             self._conductor.figures.prompt_set(time.perf_counter())
             if withdraw:
                 self._conductor.withdraw(self._conductor.work_frames)
@@ -148,12 +147,13 @@ class LiveSession:
         """The character stops speaking: its sound at once, its mouth as soon as the next chunk can be made.
 
         What was made ahead is taken back, but for the frames that play meanwhile, so that the picture neither freezes nor
-        jumps; without `withdraw` it plays to its end first. Returns how many frames were taken back.
+        jumps; without `withdraw` it plays to its end first. Returns how many frames were taken back: none where the character
+        has nothing left to say, since they would be made again as they are.
         """
         with self._changed:
             self._check_open()
-            self._conductor.stop_speaking()
-            num_withdrawn = self._conductor.withdraw(self._conductor.work_frames) if withdraw else 0
+            is_cut = self._conductor.stop_speaking()
+            num_withdrawn = self._conductor.withdraw(self._conductor.work_frames) if withdraw and is_cut else 0
             self._changed.notify_all()
             return num_withdrawn
 
@@ -329,9 +329,13 @@ class LiveSession:
 
     # ------------------------------------------------------------------ inside
 
+    @property
+    def _chunk_samples(self) -> int:
+        return self.chunk_frames * SAMPLES_PER_FRAME
+
     def _push(self, track: SoundTrack, packet_S: NDArray[np.float32], rate_hz: int) -> None:
-        frame = max(track.end_frame, track.taken_frames)
-        if track.push(packet_S, rate_hz):
+        frame, is_next = max(track.end_frame, track.taken_frames), track.waiting_samples <= self._chunk_samples
+        if track.push(packet_S, rate_hz) and is_next:
             self._conductor.figures.sound_pushed(frame, time.perf_counter())
 
     def _steps(self) -> dict[str, Step]:

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from engine.errors import BadInputError
 from engine.media.whole_files import cannot_write
+from engine.online.audio_window import SAMPLES_PER_FRAME
 from engine.online.conductor import Conductor, ReadyFrame
-from engine.online.live import LiveConfig
+from engine.online.live import LiveConfig, checked_direction
 from engine.online.lookahead import LookaheadConfig
 from engine.online.session import LiveSession, SessionStages
 from engine.online.states import HANGOVER_FRAMES, Activity, LiveState
@@ -102,7 +103,7 @@ class Snapshot:
         activity = Activity(**outline["activity"])
         if not 0 <= min(activity.frames_since_speak, activity.frames_since_listen) <= HANGOVER_FRAMES:
             raise ValueError("activity")
-        conductor.activity, conductor.prompt = activity, str(outline["prompt"])
+        conductor.activity, conductor.prompt = activity, checked_direction(str(outline["prompt"]))
         conductor.is_paused = bool(outline["is_paused"])
         last = outline["last_shown"]
         frames = [*outline["ready"], *([last] if last else [])]
@@ -122,7 +123,10 @@ class Snapshot:
         if not conductor.clock <= conductor.next_frame <= conductor.clock + _MOST_AHEAD_FRAMES:
             raise ValueError("counters")
         for name, track in (("speak", conductor.speak), ("listen", conductor.listen)):
-            track.restore(int(outline[name]["base"]), int(outline[name]["taken"]), self.tensors[name].numpy())
+            base, taken = int(outline[name]["base"]), int(outline[name]["taken"])
+            if taken > conductor.next_frame * SAMPLES_PER_FRAME:
+                raise ValueError(name)
+            track.restore(base, taken, self.tensors[name].numpy())
 
     def _part(self, prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): x for name, x in self.tensors.items() if name.startswith(prefix)}

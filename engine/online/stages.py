@@ -100,7 +100,7 @@ class StreamingDecoder:
 
     def __init__(self, codec: VideoCodec, first_BCHW: Tensor, slack_latents: int) -> None:
         """`first_BCHW` is the portrait that stands before the session in the codec too."""
-        self.codec, self._slack_latents = codec, slack_latents
+        self.codec, self._slack_latents, self._first_BCHW = codec, slack_latents, first_BCHW
         self.state: DecoderState = codec.initial_state()
         with torch.no_grad():
             codec.decode_chunk(first_BCHW[:, None], self.state)
@@ -146,7 +146,8 @@ class StreamingDecoder:
         return tensors, outline
 
     def load(self, tensors: Mapping[str, Tensor], outline: Any) -> None:
-        """Take on what `tensors` gave; `BadInputError` unless it fits."""
+        """Take on what `tensors` gave, on this decoder's device; `BadInputError` unless it fits."""
+        tensors = {name: tensor.to(self._first_BCHW.device) for name, tensor in tensors.items()}
         try:
             now, copies = outline["now"], [(int(start), state) for start, state in outline["copies"]]
         except (KeyError, TypeError, ValueError):
@@ -154,5 +155,15 @@ class StreamingDecoder:
         if not copies:
             raise BadInputError("the session's decoder state is damaged; open a new session")
         self.tail.load({name.removeprefix("tail."): x for name, x in tensors.items() if name.startswith("tail.")})
-        self.state = restore(self.codec.initial_state(), now, tensors)
-        self._checkpoints = [(start, restore(self.codec.initial_state(), state, tensors)) for start, state in copies]
+        self.state = self._restored(now, tensors)
+        self._checkpoints = [(start, self._restored(state, tensors)) for start, state in copies]
+
+    @torch.no_grad()
+    def _restored(self, outline: Any, tensors: Mapping[str, Tensor]) -> DecoderState:
+        """A state from a file, tried out on a copy: what its tensors must be like is the codec's own matter."""
+        state: DecoderState = restore(self.codec.initial_state(), outline, tensors)
+        try:
+            self.codec.decode_chunk(self._first_BCHW[:, None], copy.deepcopy(state))
+        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
+            raise BadInputError("the session's decoder state does not fit this codec; open a new session") from None
+        return state

@@ -92,6 +92,35 @@ def test_memory_is_bounded_and_what_a_chunk_needs_is_kept() -> None:
     assert np.array_equal(track.between(24 * 600 - 48, 24 * 599), SOUND[:24_000])
 
 
+def test_an_hour_of_silence_costs_no_memory_when_somebody_speaks_again() -> None:
+    track = SoundTrack(kept_frames=48)
+    hour = 3600 * 24
+    for frame in range(0, hour, 12):
+        track.take(frame + 12, next_shown_frame=frame)
+    track.push(SOUND)
+    assert len(track._sound_S) <= len(SOUND) + 60_000
+    assert np.array_equal(track.between(hour, hour + 48), SOUND)
+    restored = SoundTrack(kept_frames=48)
+    restored.restore(0, 10**14, SOUND)  # a file may claim any gap
+    restored.push(SOUND)
+    assert len(restored._sound_S) <= len(SOUND) + 48_000
+    assert np.array_equal(restored.between(10**11, 10**11 + 48), SOUND)
+
+
+def test_minutes_of_waiting_sound_are_not_copied_for_each_frame() -> None:
+    track = SoundTrack(kept_frames=4)
+    track.push(np.tile(SOUND, 50))
+    copies, before_S = 0, track._sound_S
+    for frame in range(2390):
+        track.take(frame + 1, next_shown_frame=frame)
+        copies += not np.shares_memory(before_S, track._sound_S)
+        before_S = track._sound_S
+        held_S = before_S if before_S.base is None else before_S.base
+        assert len(held_S) <= 2 * max(len(before_S), 12_000)
+    assert copies <= 10
+    assert np.array_equal(track.between(2390, 2400), SOUND[38_000:])
+
+
 def test_heard_sound_that_waits_too_long_is_skipped_from_its_beginning() -> None:
     track = SoundTrack(kept_frames=10)
     track.push(SOUND[:30_000])

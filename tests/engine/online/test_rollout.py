@@ -174,6 +174,45 @@ def test_new_references_act_from_the_next_chunk_on_and_the_past_stays() -> None:
     assert not torch.equal(make(run, (3,), start=3), make(twin, (3,), start=3))
 
 
+@pytest.mark.parametrize("effort", [0, 1])
+def test_the_anchor_that_a_direction_calls_for_is_what_both_models_start_from(effort: int) -> None:
+    """A direction may move the anchor and leave the pictures as they are; a model around the reference must follow in that chunk."""
+    shape_CHW = (
+        CONFIG.in_channels,
+        2 * ROWS,
+        2 * COLUMNS,
+    )  # of an even grid, so that the coarser refiner can do it too
+    latents_RCHW = torch.randn(2, *shape_CHW, generator=torch.Generator().manual_seed(7))
+    names = [("global", ""), ("expression", "happy")]
+    plain, happy = (ReferenceLatents.of_names(latents_RCHW, names, anchor=anchor) for anchor in (None, 1))
+
+    def film(settings: OnlineSettings, second: ReferenceLatents) -> Tensor:
+        models = [
+            CausalModel(random_model(seed=seed), settings, plain, torch.zeros(1, *shape_CHW), slack_latents=6)
+            for seed in (1, 2)
+        ]
+        run = CausalRollout(models[0], models[1], settings, SeededNoise(0, shape_CHW, torch.device("cpu")))
+        made = []
+        for first, shown in ((0, plain), (3, second)):
+            told = replace(conditions(first, 3), references=shown, effort=effort)
+            draft_BFCHW = run.draft(first, told)
+            made += [draft_BFCHW, run.refine(first, draft_BFCHW, told)]
+        guesses = [model.open(6, replace(conditions(6, 3), references=second)).guess for model in models]
+        for model, guess in zip(models, guesses, strict=True):
+            if settings.preconditioning == "around_reference":
+                anchor_CHW, last_CHW = latents_RCHW[int(second is happy)], model.tail.last()[0, 0]
+                wanted_CHW = anchor_CHW + settings.history_share * (last_CHW - anchor_CHW)
+                torch.testing.assert_close(guess.latents_BRCHW[0, 0], wanted_CHW)
+        return torch.stack(made)
+
+    staying, moved = film(AROUND, plain), film(AROUND, happy)
+    assert torch.equal(staying[:2], moved[:2])
+    assert all((staying[place] - moved[place]).abs().mean() > 0.01 for place in (2, 3))
+    assert torch.equal(film(SETTINGS, plain), film(SETTINGS, happy)), (
+        "without a reference to start from there is no anchor"
+    )
+
+
 def test_noise_belongs_to_latents_not_to_chunks() -> None:
     noise = SeededNoise(7, SHAPE, torch.device("cpu"))
     assert torch.equal(noise.draw(0, 6, 1)[:, 2:5], noise.draw(2, 3, 1))

@@ -143,6 +143,34 @@ def test_an_interruption_takes_back_what_was_not_shown_and_waiting_for_the_bound
     assert latents == sorted(latents)
 
 
+def test_nothing_is_taken_back_for_what_changes_nothing(pack: LoadedPack) -> None:
+    """Whoever interrupts at every sound of the partner, or sends the same direction again and again, does not starve the picture."""
+
+    def film(disturbs: bool) -> NDArray[np.uint8]:
+        with opened(pack, replace(CONFIG, prompt="smiles")) as session:
+            session.push_speak(VOICE[:8000])
+            frames = pull(session, CHUNK + 2)
+            for _ in range(3 * CHUNK if disturbs else 0):
+                session.work()
+                assert session.interrupt() == 0
+                session.set_prompt(" smiles ", withdraw=True)
+            frames += pull(session, 3 * CHUNK)
+            assert session.report().withdrawn_frames == 0
+            return pictures(frames)
+
+    assert np.array_equal(film(disturbs=False), film(disturbs=True))
+
+
+def test_reactions_are_those_of_sound_that_has_its_turn(pack: LoadedPack) -> None:
+    with opened(pack) as session:
+        pull(session, 1)
+        for start in range(0, len(VOICE), 24_000):
+            session.push_speak(VOICE[start : start + 24_000])  # the rest of a long utterance waits behind its beginning
+        session.push_listen(VOICE[:480])
+        pull(session, 2 * CHUNK)
+        assert len(session._conductor.figures.reactions_s) == 2
+
+
 def test_the_states_of_a_conversation(pack: LoadedPack) -> None:
     with opened(pack) as session:
         assert session.state is LiveState.WARM_UP
@@ -228,6 +256,8 @@ def test_files_that_are_no_session_of_this_character_and_pack_are_refused_in_one
         {"counters": outline["counters"] | {"__class__": 1}},
         {"ready": outline["ready"] * 50},
         {"speak": {"base": -5, "taken": 0}},
+        {"listen": {"base": 0, "taken": 10**15}},
+        {"prompt": "x" * 5000},
         {"activity": {"is_warm": True, "frames_since_speak": -9, "frames_since_listen": 0}},
         {"decoder": {"now": {"fields": {}}, "copies": []}},
         {"config": outline["config"] | {"seed": -1}},
@@ -243,6 +273,11 @@ def test_files_that_are_no_session_of_this_character_and_pack_are_refused_in_one
         save_file({other: tensor for other, tensor in tensors.items() if other != name}, tensors_path)
         with pytest.raises(BadInputError):
             restore_session(tmp_path / "kept", small_character(), pack)
+    states = [name for name in tensors if name.startswith("decoder.state")]
+    assert states
+    save_file({name: x[..., :1].contiguous() if name in states else x for name, x in tensors.items()}, tensors_path)
+    with pytest.raises(BadInputError, match="does not fit this codec"):
+        restore_session(tmp_path / "kept", small_character(), pack)
     tensors_path.write_bytes(b"not tensors")
     with pytest.raises(BadInputError, match="damaged"):
         restore_session(tmp_path / "kept", small_character(), pack)
@@ -314,6 +349,8 @@ def test_bad_input_is_refused_and_loses_nothing(pack: LoadedPack) -> None:
         open_session(nobody, pack, CONFIG)
     with pytest.raises(BadInputError, match="choose"):
         opened(pack, replace(CONFIG, chunk_latents=9))
+    with pytest.raises(BadInputError, match="too long"):
+        opened(pack, replace(CONFIG, prompt="x" * 5000))
     with opened(pack) as session:
         session.push_speak(VOICE[:1000])
         for bad in (VOICE[None], np.full(10, np.nan, np.float32), np.zeros(10, np.int16)):
