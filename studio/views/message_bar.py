@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 from studio.theme.look import Look
 
 SHOWN_MS: Final = 9000
+WORDS_PX: Final = (320, 640)  # a long message is not squeezed into a narrow column
 
 
 class MessageBar(QFrame):
@@ -23,8 +24,6 @@ class MessageBar(QFrame):
         self._words = QLabel()
         self._words.setWordWrap(True)
         self._words.setTextFormat(Qt.TextFormat.PlainText)
-        self._words.setMinimumWidth(320)
-        self._words.setMaximumWidth(640)
         close = QToolButton()
         close.setIcon(look.icon("close", look.colors.text_soft))
         close.setIconSize(QSize(14, 14))
@@ -65,6 +64,8 @@ class MessageBar(QFrame):
         self._timer.start(SHOWN_MS)
 
     def _place(self) -> None:
+        wanted_px = self._words.fontMetrics().horizontalAdvance(self._words.text()) + 4
+        self._words.setFixedWidth(min(max(wanted_px, WORDS_PX[0]), WORDS_PX[1]))
         self.adjustSize()
         self.move((self._host.width() - self.width()) // 2, 64)
 
