@@ -78,6 +78,9 @@ class PromptTrack(QWidget):
         is_selected = self._context.session.selection.id == prompt.id
         fill = QColor(colors.prompt)
         fill.setAlpha(110 if is_selected else 78 if prompt.id == self._hovered else 56)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colors.field))  # no line of the grid runs through the words
+        painter.drawRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
         painter.setBrush(fill)
         painter.setPen(QPen(QColor(colors.text if is_selected else colors.prompt), 1.5 if is_selected else 1.0))
         painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX, _RADIUS_PX)
