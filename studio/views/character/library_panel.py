@@ -94,6 +94,7 @@ class LibraryPanel(QWidget):
         heading.setProperty("heading", True)
         self._add = QToolButton()
         self._add.setIconSize(QSize(18, 18))
+        self._add.setFixedSize(28, 28)  # as high as the headings of the other panels
         self._add.setToolTip(self.tr("Bring in a character folder"))
         self._add.setAccessibleName(self.tr("Import a character"))
         self._add.clicked.connect(self.import_requested)
