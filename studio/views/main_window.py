@@ -48,6 +48,7 @@ from studio.views.status_line import StatusLine
 
 LIBRARY_WIDTH_PX: Final = 304
 PROPERTIES_WIDTH_PX: Final = 304
+PROPERTIES_LEAST_PX: Final = 280
 DEFAULT_SIZE: Final = QSize(1440, 900)
 TIMELINE_ACTIONS: Final = (
     "add_prompt", "split", "delete", "snap", "play", "to_start", "back", "forward", "to_end", "previous_edit", "next_edit",
@@ -114,7 +115,7 @@ class MainWindow(QMainWindow):
         )
         upper.setStretchFactor(1, 1)
         self.library.setMinimumWidth(LIBRARY_WIDTH_PX)
-        self._side.setMinimumWidth(264)
+        self._side.setMinimumWidth(PROPERTIES_LEAST_PX)
         whole = QSplitter(Qt.Orientation.Vertical)
         whole.addWidget(upper)
         whole.addWidget(self.timeline)
@@ -152,7 +153,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name.fill(menu)
         self.title.setObjectName("title")
         self.title.setAccessibleName(self.tr("Project title"))
-        self.title.setMinimumWidth(160)
+        self.title.setMinimumWidth(120)
         self.title.setMaximumWidth(280)
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout = QHBoxLayout(bar)
@@ -278,8 +279,14 @@ class MainWindow(QMainWindow):
     def _rename(self) -> None:
         text = self.title.text()
         self.session.do(self.tr("Rename project"), lambda project: set_title(project, text))
-        self.title.setText(self.session.project.title)
+        self._show_title()
         self.title.clearFocus()
+
+    def _show_title(self) -> None:
+        title = self.session.project.title
+        self.title.setText(title)
+        self.title.setToolTip(title)
+        self.title.setCursorPosition(0)  # of a long one the beginning is shown
 
     def _render(self) -> None:
         self.player.pause()
@@ -297,7 +304,7 @@ class MainWindow(QMainWindow):
     def _project_changed(self) -> None:
         project = self.session.project
         if not self.title.hasFocus():
-            self.title.setText(project.title)
+            self._show_title()
         self.setWindowTitle(f"{project.title} - LPM Studio")
         self.setWindowFilePath(str(self.session.path))
         self._refresh_edit_actions()

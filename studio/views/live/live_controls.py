@@ -7,7 +7,6 @@ from typing import Final
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QFrame,
     QLabel,
@@ -23,12 +22,12 @@ from studio.live.sound_files import file_microphone
 from studio.live.sound_ports import MicrophoneChoice
 from studio.live.typed_voice import VOICES, TypedVoice
 from studio.theme.look import Look
+from studio.views.live.device_box import DeviceBox
 from studio.views.live.live_controller import LivePhase
 from studio.views.live.live_meters import MeterPanel
 from studio.views.properties.form import fields, note, page
 
 _MOST_DIRECTION: Final = 200
-_LEAST_LETTERS: Final = 10
 
 
 class LiveControls(QWidget):
@@ -46,10 +45,10 @@ class LiveControls(QWidget):
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._look = look
-        self.microphone = QComboBox()
-        self.use = QComboBox()
+        self.microphone = DeviceBox()
+        self.use = DeviceBox()
         self.headphones = QCheckBox(self.tr("I wear headphones"))
-        self.voice = QComboBox()
+        self.voice = DeviceBox()
         self.direction = QLineEdit()
         self.device_note = note()
         self.live_button = QPushButton()
@@ -68,9 +67,6 @@ class LiveControls(QWidget):
         self.use.addItem(self.tr("Its own voice"), MicrophoneUse.SPEAK)
         for voice in VOICES:
             self.voice.addItem(voice.label, voice)
-        for box in (self.microphone, self.use, self.voice):  # a long name of a device does not widen the panel
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(_LEAST_LETTERS)
         self.headphones.setToolTip(
             self.tr("Without them the microphone rests while the character speaks, so that it does not hear itself.")
         )
@@ -148,7 +144,7 @@ class LiveControls(QWidget):
         self.microphone.clear()
         for choice in (*found, *(item for item in files if _is_file(item))):
             self.microphone.addItem(choice.name, choice)
-        self.microphone.addItem(self.tr("None: it only says typed lines"), None)
+        self.microphone.addItem(self.tr("No microphone"), None)
         self.microphone.addItem(self.tr("A sound file…"), "file")
         self.microphone.addItem(self.tr("Look for microphones again"), "look")
         self.microphone.setCurrentIndex(max(self.microphone.findText(before), 0))

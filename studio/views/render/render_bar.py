@@ -20,7 +20,8 @@ class RenderBar(QWidget):
         self._look = look
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
-        self.progress.setFixedWidth(160)
+        self.progress.setMinimumWidth(48)
+        self.progress.setMaximumWidth(160)
         self.progress.setRange(0, 0)
         self.progress.setAccessibleName(self.tr("Progress"))
         self.words = QLabel()
