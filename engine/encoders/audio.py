@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.log_mel import LogMel, LogMelConfig
+from engine.encoders.noise_floor import AboveNoise, NoiseFloorConfig
 from engine.encoders.periodicity import Periodicity, PeriodicityConfig
 
 
@@ -24,6 +25,7 @@ class AudioEncoderConfig:
     """
 
     mel: LogMelConfig = field(default_factory=LogMelConfig)
+    noise_floor: NoiseFloorConfig = field(default_factory=NoiseFloorConfig)
     periodicity: PeriodicityConfig = field(default_factory=PeriodicityConfig)
     samples_per_frame: int = 1000
     width: int = 128
@@ -39,6 +41,11 @@ class AudioEncoderConfig:
             raise ValueError("a picture frame must hold a whole number of mel hops")
 
     @property
+    def num_heard(self) -> int:
+        """Numbers that the front ends together give for a mel hop."""
+        return self.mel.num_mels * (2 if self.noise_floor.num_hops else 1) + self.periodicity.num_rows
+
+    @property
     def row_width(self) -> int:
         """Numbers in a row."""
         return self.width * (self.frames_per_row + 2 * self.row_margin_frames)
@@ -47,8 +54,8 @@ class AudioEncoderConfig:
     def history_frames(self) -> int:
         """Frames before a row that can change it (the mel window and the fold reach one more)."""
         reach = sum(2 * dilation - ahead for dilation, ahead in zip(self.dilations, self.lookahead_frames, strict=True))
-        melody_frames = -(-self.periodicity.history_hops * self.mel.hop_samples // self.samples_per_frame)
-        return reach + melody_frames + 2
+        longest_hops = max(self.noise_floor.history_hops, self.periodicity.history_hops)
+        return reach - (-longest_hops * self.mel.hop_samples // self.samples_per_frame) + 2
 
     @property
     def future_frames(self) -> int:
@@ -81,9 +88,11 @@ class AudioEncoder(nn.Module):
         self.config = config
         mels_per_frame = config.samples_per_frame // config.mel.hop_samples
         self.front_ends = nn.ModuleList([LogMel(config.mel)])
+        if config.noise_floor.num_hops:
+            self.front_ends.append(AboveNoise(config.noise_floor, config.mel))
         if config.periodicity.num_lags:
             self.front_ends.append(Periodicity(config.periodicity, config.mel))
-        self.stem = nn.Conv1d(config.mel.num_mels + config.periodicity.num_rows, config.width, 5, padding=2)
+        self.stem = nn.Conv1d(config.num_heard, config.width, 5, padding=2)
         self.fold = nn.Conv1d(config.width, config.width, mels_per_frame, stride=mels_per_frame)
         self.layers = nn.ModuleList(
             DilatedLayer(config.width, dilation, lookahead)
