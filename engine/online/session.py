@@ -330,12 +330,14 @@ class LiveSession:
     # ------------------------------------------------------------------ inside
 
     @property
-    def _chunk_samples(self) -> int:
-        return self.chunk_frames * SAMPLES_PER_FRAME
+    def _turn_samples(self) -> int:
+        """As much speech waits for its chunk at most when it is spoken live; behind more it waits for other words."""
+        return 2 * self.chunk_frames * SAMPLES_PER_FRAME
 
     def _push(self, track: SoundTrack, packet_S: NDArray[np.float32], rate_hz: int) -> None:
-        frame, is_next = max(track.end_frame, track.taken_frames), track.waiting_samples <= self._chunk_samples
-        if track.push(packet_S, rate_hz) and is_next:
+        frame = max(track.end_frame, track.taken_frames)
+        has_its_turn = track is self._conductor.listen or track.waiting_samples <= self._turn_samples
+        if track.push(packet_S, rate_hz) and has_its_turn:
             self._conductor.figures.sound_pushed(frame, time.perf_counter())
 
     def _steps(self) -> dict[str, Step]:

@@ -164,8 +164,8 @@ def test_nothing_is_taken_back_for_what_changes_nothing(pack: LoadedPack) -> Non
 def test_reactions_are_those_of_sound_that_has_its_turn(pack: LoadedPack) -> None:
     with opened(pack) as session:
         pull(session, 1)
-        for start in range(0, len(VOICE), 24_000):
-            session.push_speak(VOICE[start : start + 24_000])  # the rest of a long utterance waits behind its beginning
+        for start in range(0, len(VOICE), 32_000):
+            session.push_speak(VOICE[start : start + 32_000])  # the rest of a long utterance waits behind its beginning
         session.push_listen(VOICE[:480])
         pull(session, 2 * CHUNK)
         assert len(session._conductor.figures.reactions_s) == 2
