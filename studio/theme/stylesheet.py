@@ -43,6 +43,10 @@ QPushButton#primary:disabled { background: $raised; color: $text_faint; }
 QPushButton#chip { border-radius: 12px; padding: 3px 10px; color: $text_soft; }
 QPushButton#chip:hover { color: $text; }
 QToolButton { padding: 5px; background: transparent; }
+QToolButton::menu-indicator { image: none; }
+QPushButton::menu-indicator { image: url("$icons/down_$shade.svg"); width: 14px; height: 14px;
+  subcontrol-origin: padding; subcontrol-position: right center; right: 8px; }
+QPushButton#menu { padding-right: 30px; }
 QToolButton:checked { background: $selection; }
 QToolButton#tab { padding: 5px 14px; color: $text_soft; }
 QToolButton#tab:checked { color: $text; background: $raised; }

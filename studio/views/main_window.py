@@ -239,7 +239,7 @@ class MainWindow(QMainWindow):
         self.live.done.connect(self.message.show_done)
         self.files.project_switched.connect(self._project_switched)
         self.library.import_requested.connect(self.files.ask_import_character)
-        self.library.characters_dropped.connect(lambda paths: self.files.take(paths, "speak", 0))
+        self.library.characters_wanted.connect(lambda paths: self.files.take(paths, "speak", 0))
         self.library.reference_chosen.connect(self.viewer.show_still)
         self.timeline.sounds_dropped.connect(self.files.take)
         self.timeline.prompt_edit_requested.connect(self.properties.edit_prompt)

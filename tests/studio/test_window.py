@@ -318,6 +318,21 @@ def test_an_empty_project_says_what_to_do(qtbot: QtBot, studio: Studio, tmp_path
     assert studio.session.path.name == "test.lpm"
 
 
+def test_a_new_project_gets_a_character_that_comes_with_the_studio(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    studio.window.files.make_new(tmp_path / "new.lpm")
+    buttons = [button for button in studio.window.library.findChildren(QPushButton) if button.menu() is not None]
+    menu = buttons[0].menu()
+    menu.aboutToShow.emit()
+    by_name = {action.text(): action for action in menu.actions() if action.text()}
+    assert list(by_name)[-1] == "From a folder…" and len(by_name) > 2
+    by_name["Omar"].trigger()
+    qtbot.waitUntil(lambda: not studio.window.library.is_empty, timeout=WAIT_MS)
+    character = studio.session.project.character
+    assert character is not None and character.name == "Omar" and character.portrait is not None
+
+
 def test_no_other_project_is_opened_while_one_is_rendered(
     qtbot: QtBot, studio: Studio, engine: StandInEngine, tmp_path: Path
 ) -> None:

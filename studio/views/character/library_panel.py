@@ -22,6 +22,7 @@ from studio.project.document import Character
 from studio.qt_models.character_list import CHARACTER_ROLE, CharacterListModel
 from studio.qt_models.session import StudioSession
 from studio.theme.look import Look
+from studio.views.character.cast_menu import CastMenu
 from studio.views.character.character_delegate import ROW_HEIGHT_PX, CharacterDelegate
 from studio.views.character.reference_grid import ReferenceGrid
 
@@ -30,7 +31,7 @@ class LibraryPanel(QWidget):
     """Lists the characters; selecting one shows its references, activating one lets it perform."""
 
     import_requested = Signal()
-    characters_dropped = Signal(list)
+    characters_wanted = Signal(list)
     reference_chosen = Signal(QImage, str)
 
     def __init__(self, session: StudioSession, look: Look, parent: QWidget | None = None) -> None:
@@ -48,6 +49,9 @@ class LibraryPanel(QWidget):
         self.references.chosen.connect(self.reference_chosen)
         self.perform = QPushButton(self.tr("Let this character perform"))
         self.perform.clicked.connect(self._choose_selected)
+        self._cast = CastMenu(self)
+        self._cast.picked.connect(lambda folder: self.characters_wanted.emit([folder]))
+        self._cast.folder_wanted.connect(self.import_requested)
         self._compose()
         session.project_changed.connect(self._refresh)
         session.project_opened.connect(self._select_performer)
@@ -95,9 +99,10 @@ class LibraryPanel(QWidget):
         self._add = QToolButton()
         self._add.setIconSize(QSize(18, 18))
         self._add.setFixedSize(28, 28)  # as high as the headings of the other panels
-        self._add.setToolTip(self.tr("Bring in a character folder"))
-        self._add.setAccessibleName(self.tr("Import a character"))
-        self._add.clicked.connect(self.import_requested)
+        self._add.setToolTip(self.tr("Add a character"))
+        self._add.setAccessibleName(self.tr("Add a character"))
+        self._add.setMenu(self._cast)
+        self._add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         line.addWidget(heading, 1)
         line.addWidget(self._add)
         return line
@@ -109,11 +114,12 @@ class LibraryPanel(QWidget):
         self._empty_sign = QLabel()
         title = QLabel(self.tr("No characters yet"))
         title.setProperty("title", True)
-        hint = QLabel(self.tr("A character is a folder with character.toml and its reference pictures. Drop one here."))
+        hint = QLabel(self.tr("Take one that comes with the studio, or drop a character folder of your own here."))
         hint.setProperty("soft", True)
         hint.setWordWrap(True)
-        button = QPushButton(self.tr("Import a character…"))
-        button.clicked.connect(self.import_requested)
+        button = QPushButton(self.tr("Add a character"))
+        button.setObjectName("menu")
+        button.setMenu(self._cast)
         layout.addStretch(1)
         for widget in (self._empty_sign, title, hint):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -183,4 +189,4 @@ class LibraryPanel(QWidget):
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.characters_dropped.emit(paths)
+            self.characters_wanted.emit(paths)
