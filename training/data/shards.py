@@ -5,7 +5,7 @@ named by its number; a folder belongs to one codec, whose hash is written beside
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -73,10 +73,21 @@ def load_shards(folder: Path, names: tuple[str, ...] = ()) -> dict[str, Tensor]:
     Shards are safetensors, or tars (`training.data.tar_shards`). `number` beside the tensors is each clip's own. `BadInputError` if there
     are none, or clips do not fit together.
     """
+    return stacked({path: load_shard(path, names) for path in shard_paths(folder)})
+
+
+def load_shard(path: Path, names: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """One shard's clips, stacked, with their `number`: the tensors of `names`, or all but those of `without`."""
+    if path.suffix == ".tar":
+        tensors = _tar_shard(path, names, path.parent / FINGERPRINT_NAME)
+        return {name: tensor for name, tensor in tensors.items() if name not in without}
+    return _plain_shard(path, names, without)
+
+
+def stacked(shards: Mapping[Path, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The clips of several shards after each other; `BadInputError` where they do not fit together."""
     loaded: dict[str, list[Tensor]] = {}
-    for path in shard_paths(folder):
-        is_tar = path.suffix == ".tar"
-        tensors = _tar_shard(path, names, folder / FINGERPRINT_NAME) if is_tar else _plain_shard(path, names)
+    for path, tensors in shards.items():
         for name, tensor in tensors.items():
             of_others = loaded.setdefault(name, [])
             if of_others and (of_others[0].shape[1:] != tensor.shape[1:] or of_others[0].dtype != tensor.dtype):
@@ -91,9 +102,9 @@ def _form(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape[1:])} a clip"
 
 
-def _plain_shard(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
+def _plain_shard(path: Path, names: tuple[str, ...], without: tuple[str, ...]) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as shard:
-        tensors = {name: shard.get_tensor(name) for name in names or shard.keys()}
+        tensors = {name: shard.get_tensor(name) for name in names or shard.keys() if name not in without}
     first = first_number(path)
     return {**tensors, NUMBER: torch.arange(first, first + CLIPS_PER_SHARD)}
 
@@ -141,7 +152,7 @@ def write_tars(folder: Path, output: Path) -> int:
 
 
 def _clips_of(path: Path, codec_sha256: str) -> Iterator[TarClip]:
-    tensors = _plain_shard(path, ())
+    tensors = _plain_shard(path, (), ())
     numbers = tensors.pop(NUMBER).tolist()
     for index, number in enumerate(numbers):
         clip = {name: tensor[index].clone() for name, tensor in tensors.items()}

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from einops import rearrange
 from torch import Tensor
 
-from engine.encoders.audio import AudioEncoder
-from engine.encoders.text import TextEncoder
 from engine.references import ReferenceKind
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
-from training.data.clips import LEAD_FRAMES, REFERENCE_NAMES
+from training.data.clips import REFERENCE_NAMES
 from training.parallel import World
 
-ENCODE_BATCH = 16
+LISTEN_HISTORY_ROWS = 2  # heard before a window's first latent, as the tiny preset listens
 LEAST_EXPRESSION = 0.25  # of its greatest strength: less is no expression that a film stays near
 
 
@@ -38,7 +35,6 @@ class WindowConfig:
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
     extra_references_share: float = 0.3
-    listen_history_rows: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.max_history_latents < self.num_latents:
@@ -63,27 +59,6 @@ class ClipFeatures:
     def num_clips(self) -> int:
         """Clips to cut windows from."""
         return len(self.clips["latents_FCHW"])
-
-
-@torch.inference_mode()
-def encode_features(
-    clips: dict[str, Tensor], speak: AudioEncoder, listen: AudioEncoder, text: TextEncoder, config: WindowConfig
-) -> ClipFeatures:
-    """Runs the frozen encoders over every clip; sounds are let go of afterwards."""
-    speak_rows, listen_rows, text_rows = [], [], []
-    for start in range(0, len(clips["speak_S"]), ENCODE_BATCH):
-        part = slice(start, start + ENCODE_BATCH)
-        speak_BTD = speak(clips["speak_S"][part].float() / 32767.0)
-        speak_rows.append(speak.stack(speak_BTD[:, LEAD_FRAMES - speak.config.row_margin_frames :]).half())
-        listen_BTD = listen(clips["listen_S"][part].float() / 32767.0)
-        first_frame = LEAD_FRAMES - config.listen_history_rows * listen.config.frames_per_row
-        listen_rows.append(listen.stack(listen_BTD[:, first_frame - listen.config.row_margin_frames :]).half())
-        captions_BL = rearrange(clips["text_NL"][part], "b n l -> (b n) l").long()
-        text_rows.append(rearrange(text(captions_BL), "(b n) l d -> b n l d", n=clips["text_NL"].shape[1]).half())
-    kept = {name: tensor for name, tensor in clips.items() if name not in ("speak_S", "listen_S", "text_NL")}
-    return ClipFeatures(
-        clips=kept, speak_NAD=torch.cat(speak_rows), listen_NAD=torch.cat(listen_rows), text_NCLD=torch.cat(text_rows)
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +147,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
     conditions = {
         "text_SD": features.text_NCLD[clip, text_index].float(),
         "speak_AD": features.speak_NAD[clip, start : start + length].float(),
-        "listen_AD": features.listen_NAD[clip, start : start + length + config.listen_history_rows].float(),
+        "listen_AD": features.listen_NAD[clip, start : start + length + LISTEN_HISTORY_ROWS].float(),
     }
     drops = (config.text_drop_share, config.speak_drop_share, config.listen_drop_share)
     for (name, rows), share in zip(conditions.items(), drops, strict=True):

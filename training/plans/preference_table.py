@@ -13,9 +13,9 @@ from training.bench.statistics import Estimate, bootstrap, mean
 from training.distillation.films import cut_film
 from training.dpo.candidates import CandidateMaker
 from training.recipes.places import Places
-from training.recipes.tiny import NUM_HELD_OUT_CLIPS, features_slice
+from training.recipes.tiny import NUM_HELD_OUT_CLIPS, clip_features, features_slice
 from training.recipes.tiny_dpo import candidate_maker
-from training.recipes.tiny_online import base_teacher, clip_features
+from training.recipes.tiny_online import base_teacher
 
 NUM_SEEDS = 2
 Scored = list[dict[str, float]]

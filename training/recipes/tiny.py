@@ -10,10 +10,11 @@ from engine.model.transformer import Transformer
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
 from training.data.caption_samples import CaptionSamples
+from training.data.encoded import ClipEncoders, encoded_clips
 from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
 from training.data.shards import load_shards
-from training.data.windows import ClipFeatures, WindowConfig, encode_features
+from training.data.windows import ClipFeatures, WindowConfig
 from training.objectives.codec import CodecLossConfig
 from training.objectives.flow_matching import FlowMatchingConfig, StateReadout
 from training.objectives.perceived_state import LatentReader
@@ -172,10 +173,7 @@ def tiny_film_decoder(places: Places) -> Run:
 
 
 def _base_task(places: Places, window: WindowConfig) -> BaseModelTask:
-    speak = parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER))
-    listen = parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER))
-    text = parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER))
-    features = encode_features(load_shards(places.clips), speak, listen, text, window)
+    features = clip_features(places)
     readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
     return BaseModelTask(
         base=BaseModel(Transformer(parts.BASE), readout),
@@ -187,6 +185,16 @@ def _base_task(places: Places, window: WindowConfig) -> BaseModelTask:
         codec=parts.trained_codec(places.parts),
         weights_file=parts.BASE_FILE,
     )
+
+
+def clip_features(places: Places) -> ClipFeatures:
+    """All clips behind the frozen encoders of the parts."""
+    encoders = ClipEncoders.of(
+        speak=parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER)),
+        listen=parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER)),
+        text=parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER)),
+    )
+    return encoded_clips(places.clips, encoders)
 
 
 def features_slice(features: ClipFeatures, part: slice) -> ClipFeatures:

@@ -21,8 +21,8 @@ from training.packing import BASE_SETTINGS, ONLINE_SETTINGS
 from training.recipes import parts
 from training.recipes.places import Places
 from training.recipes.run import NothingToLearn, Run
-from training.recipes.tiny import NUM_HELD_OUT_CLIPS, features_slice
-from training.recipes.tiny_online import base_in_training, base_teacher, clip_features, held_out_films
+from training.recipes.tiny import NUM_HELD_OUT_CLIPS, clip_features, features_slice
+from training.recipes.tiny_online import base_in_training, base_teacher, held_out_films
 from training.tasks.preference import Pairs, PreferenceTask
 from training.time_budget import TimeBudget
 from training.trainer import TrainerConfig

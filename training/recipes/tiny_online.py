@@ -12,14 +12,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.encoders.audio import AudioEncoder
-from engine.encoders.text import TextEncoder
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import file_sha256
-from training.data.shards import load_shards, shard_paths
-from training.data.windows import ClipFeatures, WindowConfig, encode_features
+from training.data.shards import shard_paths
+from training.data.windows import ClipFeatures
 from training.distillation.causal import BatchNoise, backbone_rollout, refined
 from training.distillation.clean_history import clean_history_rollout
 from training.distillation.films import Film, cut_film, film_of
@@ -44,7 +42,7 @@ from training.packing import BACKBONE_FILE, BASE_SETTINGS, ONLINE_SETTINGS, REFI
 from training.recipes import parts
 from training.recipes.places import Places
 from training.recipes.run import Run
-from training.recipes.tiny import NUM_HELD_OUT_CLIPS, features_slice, latent_reader
+from training.recipes.tiny import NUM_HELD_OUT_CLIPS, clip_features, features_slice, latent_reader
 from training.tasks.distillation import (
     CRITIC_FILE,
     DistillationTask,
@@ -237,14 +235,6 @@ def base_teacher(places: Places) -> WindowedScore:
         history_keep=BASE_SETTINGS.history_keep,
         history_error=BASE_SETTINGS.history_error,
     )
-
-
-def clip_features(places: Places) -> ClipFeatures:
-    """All clips behind the frozen encoders."""
-    speak = parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER))
-    listen = parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER))
-    text = parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER))
-    return encode_features(load_shards(places.clips), speak, listen, text, WindowConfig())
 
 
 def held_out_films(places: Places, features: ClipFeatures, settings: OnlineSettings) -> HeldOutFilms:
