@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -34,6 +34,8 @@ class FilesController(QObject):
     """Everything of the window that touches files."""
 
     project_switched = Signal(Path)
+    reading = Signal(str)
+    read = Signal()
     done = Signal(str)
     failed = Signal(str)
 
@@ -44,6 +46,7 @@ class FilesController(QObject):
         self._tasks = tasks
         self._is_busy = is_busy
         self._window = window
+        self._num_reading = 0
 
     def _filter(self) -> str:
         return self.tr("LPM Studio projects") + f" (*{SUFFIX})"
@@ -156,7 +159,7 @@ class FilesController(QObject):
             if session.do(label, lambda project: add_sound(project, clip)):
                 session.select("sound", clip.id)
 
-        self._tasks.run(lambda report, should_stop: read_sound_import(path), keep, self.failed.emit)
+        self._read(path, read_sound_import, keep)
 
     def _take_character(self, folder: Path) -> None:
         session, store = self._session, self._session.store
@@ -178,7 +181,19 @@ class FilesController(QObject):
             if session.do(label, lambda project: add_character(project, character)):
                 session.select("character", character.id)
 
-        self._tasks.run(lambda report, should_stop: read_character_import(folder), keep, self.failed.emit)
+        self._read(folder, read_character_import, keep)
+
+    def _read(self, path: Path, read: Callable[[Path], Any], keep: Callable[[Any], None]) -> None:
+        """Read on a task; `reading` tells the name, and `read` follows when nothing is read any more."""
+
+        def ended() -> None:
+            self._num_reading -= 1
+            if not self._num_reading:
+                self.read.emit()
+
+        self._num_reading += 1
+        self.reading.emit(path.name)
+        self._tasks.run(lambda report, should_stop: read(path), keep, self.failed.emit, on_end=ended)
 
 
 def _with_suffix(path: Path) -> Path:

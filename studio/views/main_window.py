@@ -235,6 +235,8 @@ class MainWindow(QMainWindow):
         for source in (session.failed, render.failed, self.files.failed):
             source.connect(self.message.show_error)
         self.files.done.connect(self.message.show_done)
+        self.files.reading.connect(lambda name: self.message.show_busy(self.tr("Reading {name}").format(name=name)))
+        self.files.read.connect(self.message.end_busy)
         self.live.failed.connect(self.message.show_error)
         self.live.done.connect(self.message.show_done)
         self.files.project_switched.connect(self._project_switched)

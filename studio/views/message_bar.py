@@ -20,6 +20,7 @@ class MessageBar(QFrame):
         self.setObjectName("message")
         self._look = look
         self._host = parent
+        self._is_busy = False
         self._sign = QLabel()
         self._words = QLabel()
         self._words.setWordWrap(True)
@@ -54,7 +55,19 @@ class MessageBar(QFrame):
         """Say what was done."""
         self._show(text, "check", self._look.colors.fresh)
 
+    def show_busy(self, text: str) -> None:
+        """Say what is being done, until `end_busy`."""
+        self._show(text, "import", self._look.colors.text_soft)
+        self._timer.stop()
+        self._is_busy = True
+
+    def end_busy(self) -> None:
+        """It is done; anything that was said since stays."""
+        if self._is_busy:
+            self.hide()
+
     def _show(self, text: str, sign: str, color: str) -> None:
+        self._is_busy = False
         self._sign.setPixmap(self._look.icon(sign, color).pixmap(QSize(20, 20)))
         self._words.setText(text)
         self.setAccessibleName(text)

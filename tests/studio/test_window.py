@@ -328,9 +328,11 @@ def test_a_new_project_gets_a_character_that_comes_with_the_studio(
     by_name = {action.text(): action for action in menu.actions() if action.text()}
     assert list(by_name)[-1] == "From a folder…" and len(by_name) > 2
     by_name["Omar"].trigger()
+    assert studio.window.message.text == "Reading omar"
     qtbot.waitUntil(lambda: not studio.window.library.is_empty, timeout=WAIT_MS)
     character = studio.session.project.character
     assert character is not None and character.name == "Omar" and character.portrait is not None
+    qtbot.waitUntil(lambda: studio.window.message.text == "", timeout=WAIT_MS)
 
 
 def test_no_other_project_is_opened_while_one_is_rendered(
