@@ -1,4 +1,4 @@
-"""How long after an interruption the mouth is closed and stays so.
+"""How long after an interruption the mouth is closed and stays so, and whether the picture jumps where it goes on.
 
 Called by `lpm bench stream` with what was played around each cut and how far the mouth is open in it, as the benchmark's eye reads it.
 """
@@ -86,6 +86,27 @@ def closing_figures(cuts: Sequence[Cut], opening_by_frame: Mapping[int, float]) 
         "closed_p95_s": _finite(percentile(met, 0.95)),
         "never_closed": sum(map(math.isinf, met)),
     }
+
+
+def join_figures(recording: Recording, pictures: Mapping[int, NDArray[np.uint8]]) -> dict[str, float | None]:
+    """How far the picture steps where the first chunk after a cut begins, as a multiple of what frames of that speech differ by."""
+    jobs = sorted(recording.jobs, key=lambda job: job.began_s)
+    ratios = []
+    for at_s in recording.changes_s:
+        join = next((job.first_frame for job in jobs if job.began_s >= at_s), -1)
+        before = [
+            index
+            for index in range(join - round(BEFORE_S * FRAME_RATE_HZ), join)
+            if {index - 1, index} <= pictures.keys()
+        ]
+        if {join - 1, join} <= pictures.keys() and before:
+            usual = float(np.mean([_step(pictures, index) for index in before]))
+            ratios.append(_step(pictures, join) / max(usual, 1e-6))
+    return {"join_step_p50": _finite(percentile(ratios, 0.5)), "join_step_p95": _finite(percentile(ratios, 0.95))}
+
+
+def _step(pictures: Mapping[int, NDArray[np.uint8]], index: int) -> float:
+    return float(np.abs(pictures[index].astype(np.int16) - pictures[index - 1]).mean())
 
 
 def _closed_after_s(cut: Cut, opening_by_frame: Mapping[int, float], limit: float) -> float | None:

@@ -74,16 +74,22 @@ def record_changes(
 
 
 def record_interruptions(
-    session: LiveSession, recording: Recording, voice_S: NDArray[np.float32], moments: int, seed: int, look: Look
+    session: LiveSession,
+    recording: Recording,
+    voice_S: NDArray[np.float32],
+    moments: int,
+    seed: int,
+    cut: Callable[[], object],
+    look: Look,
 ) -> None:
-    """Plays utterances that are cut at random; `look` is shown every frame, and must be quick."""
+    """Plays utterances that are `cut` at random; `look` is shown every frame, and must be quick."""
     rng = np.random.default_rng(seed)
     acts: list[tuple[float, Callable[[], object]]] = []
     utterance_S, start_s = voice_S[: round(_UTTERANCE_S * SOUND_RATE_HZ)], _SETTLING_S
     for _ in range(moments):
         start_s += float(rng.uniform(*_APART_S))
         acts.append((start_s, lambda: session.push_speak(utterance_S)))
-        acts.append((start_s + float(rng.uniform(*_CUT_AFTER_S)), lambda: _noted(recording, session.interrupt)))
+        acts.append((start_s + float(rng.uniform(*_CUT_AFTER_S)), lambda: _noted(recording, cut)))
     _play(session, recording, acts, [], voice_S, start_s + _APART_S[0], look)
 
 

@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.benchmarks.reaction import CALM_PROMPT, Recording, Shown
+from engine.benchmarks.reaction import Recording, Shown
 from engine.online.conductor import ChunkJob
 from engine.online.figures import percentile
+from engine.online.live import LiveConfig, suggested_text
 from engine.online.session import SessionStages
 from engine.online.stages import ChunkTold
+from engine.online.states import LiveState
 from engine.precision import fast_autocast
 
 CHANGED_LEVELS: Final = 1.0
@@ -65,8 +67,8 @@ class Reactions:
         }
 
 
-def reactions_of(recording: Recording, stages: SessionStages) -> Reactions:
-    """Each change of a recording against its twin; `stages` are fresh ones of the same session."""
+def reactions_of(recording: Recording, stages: SessionStages, config: LiveConfig) -> Reactions:
+    """Each change of a recording against its twin; `stages` are fresh ones of the same session, opened with `config`."""
     shown_by_chunk: dict[int, list[Shown]] = {}
     for one in recording.shown:
         if not one.is_repeat:
@@ -83,7 +85,7 @@ def reactions_of(recording: Recording, stages: SessionStages) -> Reactions:
             (place for place in range(first, len(jobs)) if jobs[place].began_s > change_s + _WATCHED_S), len(jobs)
         )
         exact += [_exact(job, make(job, job.told), shown_by_chunk) for job in jobs[done:first]]
-        without = [make(job, _without(job.told, recording.kind)) for job in jobs[first:end]]
+        without = [make(job, _without(job, recording.kind, config)) for job in jobs[first:end]]
         having = [make(job, job.told) for job in jobs[first:end]]
         exact += [_exact(job, frames, shown_by_chunk) for job, frames in zip(jobs[first:end], having, strict=True)]
         reactions.append(_reaction(change_s, jobs[first:end], having, without, shown_by_chunk))
@@ -103,15 +105,16 @@ def _make(stages: SessionStages, job: ChunkJob, told: ChunkTold) -> NDArray[np.u
         return stages.decoder.decode(job.first_latent, latents_BFCHW)
 
 
-def _without(told: ChunkTold, kind: str) -> ChunkTold:
-    """The same as if the change had not come: nothing else was heard, said or directed in the recording."""
+def _without(job: ChunkJob, kind: str, config: LiveConfig) -> ChunkTold:
+    """The same as if the change had not come: nothing else was heard, said or directed, and the character waits."""
+    text = config.prompt or suggested_text(config, LiveState.IDLE, job.first_frame)
     match kind:
         case "listen":
-            return replace(told, listen_S=np.zeros_like(told.listen_S))
+            return replace(job.told, listen_S=np.zeros_like(job.told.listen_S), text=text)
         case "speak":
-            return replace(told, speak_S=np.zeros_like(told.speak_S))
+            return replace(job.told, speak_S=np.zeros_like(job.told.speak_S), text=text)
         case "prompt":
-            return replace(told, text=CALM_PROMPT)
+            return replace(job.told, text=text)
     raise ValueError(f"there is no change of kind {kind!r}")
 
 

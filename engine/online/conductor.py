@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.online.audio_window import SoundTrack
 from engine.online.figures import SessionFigures
-from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame
+from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame, suggested_text
 from engine.online.lookahead import Lookahead
 from engine.online.pace import Pace
 from engine.online.stages import ChunkTold, SoundReach
@@ -142,7 +142,7 @@ class Conductor:
             num_frames=layout.chunk_frames,
             told=ChunkTold(
                 num_latents=layout.chunk_latents,
-                text=self._text(first_frame),
+                text=self.prompt or suggested_text(self.config, self.activity.state, first_frame),
                 speak_S=_around(self.speak, first_frame, end_frame, layout.speak_reach),
                 listen_S=_around(self.listen, first_frame, end_frame, layout.listen_reach),
                 effort=self._effort(),
@@ -282,14 +282,6 @@ class Conductor:
         """What was chosen from the start, or less where the machine cannot keep up."""
         chosen = min(self.config.effort, len(self.layout.efforts) - 1)
         return max(chosen, self.pace.effort) if self.config.can_degrade else chosen
-
-    def _text(self, frame: int) -> str:
-        """The direction that was given, or what the state suggests."""
-        choices = self.config.state_prompts.get(self.activity.state, ())
-        if self.prompt or not choices:
-            return self.prompt
-        turn = frame // max(round(self.config.idle_prompt_s * FRAME_RATE_HZ), 1)
-        return choices[int(np.random.SeedSequence((self.config.seed, turn)).generate_state(1)[0]) % len(choices)]
 
 
 def _around(track: SoundTrack, first_frame: int, end_frame: int, reach: SoundReach) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.errors import BadInputError
 from engine.online.lookahead import LookaheadConfig
 from engine.online.states import LiveState
+from engine.shapes import FRAME_RATE_HZ
 
 SPLITS: Final = ("pipeline", "one worker", "caller")
 
@@ -150,3 +151,12 @@ class SessionReport:
     generator: str
     pace: str
     paces: tuple[str, ...]
+
+
+def suggested_text(config: LiveConfig, state: LiveState, frame: int) -> str:
+    """What a state suggests to a character without a direction; empty where it suggests nothing."""
+    choices = config.state_prompts.get(state, ())
+    if not choices:
+        return ""
+    turn = frame // max(round(config.idle_prompt_s * FRAME_RATE_HZ), 1)
+    return choices[int(np.random.SeedSequence((config.seed, turn)).generate_state(1)[0]) % len(choices)]

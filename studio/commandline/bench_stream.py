@@ -14,6 +14,8 @@ from studio.commandline.console import say
 if TYPE_CHECKING:
     from engine import Character, LoadedPack
     from engine.benchmarks.conversation import Voices
+    from engine.benchmarks.mouth_closing import CutPictures
+    from engine.benchmarks.reaction import Recording
 
 LISTEN_LAG_S: Final = 0.25
 _UNREAD: Final = "the pictures could not be read; lpm evaluate pictures says why"
@@ -123,9 +125,7 @@ def _reactions(
     folder: Path,
 ) -> dict[str, Any]:
     """From change to changed frame and from cut to closed mouth, in real time with the chunk that answers soonest."""
-    from engine.benchmarks.answering import low_latency, measure_reactions, play_interruptions
-    from engine.benchmarks.mouth_closing import closing_figures, cuts_of
-    from engine.media.pictures import write_picture
+    from engine.benchmarks.answering import WAYS_TO_CUT, low_latency, measure_reactions, play_interruptions
     from engine.online.live import LiveConfig
 
     chunk_latents = options.chunk or low_latency(pack)
@@ -134,16 +134,25 @@ def _reactions(
         "chunk_frames": chunk_latents * pack.codec.frames_per_latent,
         **measure_reactions(pack, character, config, voices, options.reactions),
     }
-    recording, pictures = play_interruptions(pack, character, config, voices, options.reactions)
-    place = folder / "cuts"
+    for way in WAYS_TO_CUT:
+        recording, pictures = play_interruptions(pack, character, config, voices, options.reactions, way)
+        found[way] = _closing(recording, pictures, options.character, folder / way)
+    return found
+
+
+def _closing(recording: "Recording", pictures: "CutPictures", character: str, place: Path) -> dict[str, Any]:
+    """When mouths were closed and how the pictures went on; those around the cuts are kept in the new folder `place`."""
+    from engine.benchmarks.mouth_closing import closing_figures, cuts_of, join_figures
+    from engine.media.pictures import write_picture
+
     place.mkdir()
     for index, picture_HWC in pictures.by_frame.items():
         write_picture(place / f"{index:08d}.png", picture_HWC)
-    table = _read_pictures(place, options.character)
+    table = _read_pictures(place, character)
     if table is None:
-        return found | {"interruption": {"not_measured": _UNREAD}}
+        return {"not_measured": _UNREAD}
     openings = {int(row["name"][:8]): float(row["mouth_open"]) for row in table["pictures"]}
-    return found | {"interruption": closing_figures(cuts_of(recording, openings), openings)}
+    return closing_figures(cuts_of(recording, openings), openings) | join_figures(recording, pictures.by_frame)
 
 
 def _drift(folder: Path, character: str, minutes: float) -> dict[str, Any]:
@@ -194,8 +203,9 @@ def tell(figures: dict[str, Any]) -> None:
     for kind, found in figures.get("reaction", {}).items():
         if kind == "chunk_frames":
             say(f"answers with chunks of {found} frames:")
-        elif kind == "interruption" and "cuts" in found:
-            say(f"  from cut to closed mouth {found['closed_p50_s']} s, 95 % within {found['closed_p95_s']} s")
+        elif "cuts" in found:
+            way = "" if kind == "interruption" else ", waiting for the boundary,"
+            say(f"  from cut to closed mouth{way} {found['closed_p50_s']} s, 95 % within {found['closed_p95_s']} s")
         elif "moments" in found:
             say(
                 f"  {kind}: first changed frame after {found['changed_p50_s']} s, 95 % within {found['changed_p95_s']} s, "

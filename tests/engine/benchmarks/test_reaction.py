@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.benchmarks.mouth_closing import Cut, CutPictures, closing_figures, cuts_of
+from engine.benchmarks.mouth_closing import Cut, CutPictures, closing_figures, cuts_of, join_figures
 from engine.benchmarks.reaction import CALM_PROMPT, OTHER_PROMPT, Recording, Shown
 from engine.benchmarks.twins import change_in, reactions_of
 from engine.loaded_pack import LoadedPack, load_pack
-from engine.online.live import LiveConfig, LiveFrame
+from engine.online.live import STATE_PROMPTS, LiveConfig, LiveFrame
 from engine.online.opening import open_session, session_stages
 from engine.online.states import LiveState
 from tests.engine.online.small_online_pack import write_small_online_pack
@@ -56,7 +56,7 @@ def shown(frame: LiveFrame) -> Shown:
 @pytest.mark.parametrize("kind", ["speak", "listen", "prompt"])
 def test_a_reaction_is_seen_in_the_first_chunk_that_began_after_the_change(pack: LoadedPack, kind: str) -> None:
     recording, reached = recorded(pack, kind)
-    found = reactions_of(recording, session_stages(small_character(), pack, CONFIG)[0])
+    found = reactions_of(recording, session_stages(small_character(), pack, CONFIG)[0], CONFIG)
     (reaction,) = found.reactions
     assert found.exact_share == 1.0
     assert reaction.in_first_chunk
@@ -68,7 +68,7 @@ def test_a_reaction_is_seen_in_the_first_chunk_that_began_after_the_change(pack:
 def test_without_a_change_nothing_is_seen(pack: LoadedPack) -> None:
     recording, _ = recorded(pack, "none")
     recording.kind = "speak"
-    found = reactions_of(recording, session_stages(small_character(), pack, CONFIG)[0])
+    found = reactions_of(recording, session_stages(small_character(), pack, CONFIG)[0], CONFIG)
     assert found.exact_share == 1.0
     assert found.as_table()["changed_p50_s"] is None
     assert not found.reactions[0].in_first_chunk
@@ -78,7 +78,28 @@ def test_a_session_that_was_made_otherwise_is_noticed(pack: LoadedPack) -> None:
     recording, _ = recorded(pack, "none")
     recording.kind = "speak"
     other = replace(CONFIG, seed=1)
-    assert reactions_of(recording, session_stages(small_character(), pack, other)[0]).exact_share < 0.5
+    assert reactions_of(recording, session_stages(small_character(), pack, other)[0], other).exact_share < 0.5
+
+
+def test_who_is_left_to_itself_and_spoken_to_is_held_against_one_who_waits(pack: LoadedPack) -> None:
+    """The state that hearing a voice leads to is part of the reaction; where nothing is heard the twin is the same to the last bit."""
+    config = replace(CONFIG, prompt="")
+    for kind, is_seen in (("listen", True), ("none", False)):
+        recording = Recording(kind=kind)
+        with open_session(small_character(), pack, config, on_chunk=recording.jobs.append) as session:
+            for number in range(8 * session.chunk_frames):
+                if number == 2 * session.chunk_frames:
+                    recording.changes_s.append(time.perf_counter())
+                    session.push_listen(VOICE_S if is_seen else np.zeros_like(VOICE_S))
+                frame = session.pull()
+                assert frame is not None
+                recording.shown.append(shown(frame))
+        texts = {job.told.text for job in recording.jobs}
+        assert (STATE_PROMPTS[LiveState.LISTENING][0] in texts) == is_seen
+        recording.kind = "listen"
+        found = reactions_of(recording, session_stages(small_character(), pack, config)[0], config)
+        assert found.exact_share == 1.0
+        assert found.reactions[0].in_first_chunk == is_seen
 
 
 def test_a_change_of_a_small_place_counts() -> None:
@@ -107,6 +128,16 @@ def test_the_mouth_is_closed_when_it_stays_closed() -> None:
     talking = speech | {index: 0.5 + 0.4 * np.cos(index) for index in range(5, 48)}
     silent_later = {index: opening if index < 24 else 0.0 for index, opening in talking.items()}
     assert closing_figures([played(10.0, silent_later)], silent_later)["closed_p95_s"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_jump_where_the_picture_goes_on_is_a_step_among_steps(pack: LoadedPack) -> None:
+    recording, reached = recorded(pack, "speak")
+    join = recording.jobs[reached].first_frame
+    even = {index: np.full((4, 4, 3), 3 * (index - join + 20), np.uint8) for index in range(join - 20, join + 20)}
+    assert join_figures(recording, even)["join_step_p95"] == pytest.approx(1.0)
+    jumping = {index: picture + 9 * (index >= join) for index, picture in even.items()}
+    assert join_figures(recording, jumping)["join_step_p95"] == pytest.approx(4.0)
+    assert join_figures(recording, {})["join_step_p95"] is None
 
 
 def test_only_pictures_around_a_cut_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
