@@ -9,10 +9,10 @@ Knows no Qt, no SQLite and no model.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ MediaReader = Callable[[str], bytes]
 
 Mixing = Callable[[int], None]
 """Is told how many samples were mixed since it was told last; what it raises stops the mixing."""
+
+
+Span = TypeVar("Span", SoundClip, PromptSpan)
 
 
 def unwatched(num_samples: int) -> None:
@@ -131,18 +134,21 @@ def chunk_hashes(project: Project) -> tuple[str, ...]:
     cast = [[ref.kind, ref.subtype, ref.media_sha] for ref in character.references] if character else []
     chain = _digest([cast, project.pack, project.seed])
     hashes: list[str] = []
-    prompts = audible_prompts(project)
-    for chunk in range(num_chunks(project.timeline.num_frames)):
+    num_frames = project.timeline.num_frames
+    clips = [_near_chunks(audible_clips(project, track), num_frames) for track in SOUND_TRACKS]
+    prompts = _near_chunks(audible_prompts(project), num_frames)
+    for chunk in range(num_chunks(num_frames)):
         start = chunk * CHUNK_FRAMES
-        end = min(start + CHUNK_FRAMES, project.timeline.num_frames)
+        end = min(start + CHUNK_FRAMES, num_frames)
+        heard_end = min(end + CHUNK_FRAMES, num_frames)
         chain = _digest(
             [
                 chain,
                 end - start,
-                [_sound_conditions(project, track, start, end + CHUNK_FRAMES) for track in ("speak", "listen")],
+                [_sound_conditions(near[chunk], start, heard_end) for near in clips],
                 [
                     [max(p.start_frame, start), min(p.end_frame, end), p.text]
-                    for p in prompts
+                    for p in prompts[chunk]
                     if p.start_frame < end and p.end_frame > start
                 ],
             ]
@@ -151,10 +157,19 @@ def chunk_hashes(project: Project) -> tuple[str, ...]:
     return tuple(hashes)
 
 
-def _sound_conditions(project: Project, track: SoundTrack, start_frame: int, end_frame: int) -> list[list[object]]:
-    end_frame = min(end_frame, project.timeline.num_frames)
+def _near_chunks(spans: Sequence[Span], num_frames: int) -> list[list[Span]]:
+    """For each chunk the spans that touch it or the next one, and perhaps a few more: with all of them for each, hours would be slow."""
+    near: list[list[Span]] = [[] for _ in range(num_chunks(num_frames))]
+    for span in spans:
+        first, last = span.start_frame // CHUNK_FRAMES - 1, span.end_frame // CHUNK_FRAMES
+        for chunk in range(max(first, 0), min(last + 1, len(near))):
+            near[chunk].append(span)
+    return near
+
+
+def _sound_conditions(clips: Sequence[SoundClip], start_frame: int, end_frame: int) -> list[list[object]]:
     conditions: list[list[object]] = []
-    for clip in audible_clips(project, track):
+    for clip in clips:
         first = max(start_frame, clip.start_frame)
         last = min(end_frame, clip.end_frame)
         if first < last:

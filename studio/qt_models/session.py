@@ -47,6 +47,7 @@ class StudioSession(QObject):
         self.funnel = CommandFunnel(store)
         self.funnel.add_listener(self._changed)
         self.sounds = SoundCache(store.media)
+        self._hashed = (store.project, chunk_hashes(store.project))
 
     @property
     def project(self) -> Project:
@@ -107,7 +108,9 @@ class StudioSession(QObject):
 
     def chunk_states(self) -> tuple[ChunkState, ...]:
         """What of the timeline is rendered, and what has changed since."""
-        return chunk_states(self.store, chunk_hashes(self.project))
+        if self._hashed[0] is not self.project:  # asked for at each edit and each rendered piece, by every panel
+            self._hashed = (self.project, chunk_hashes(self.project))
+        return chunk_states(self.store, self._hashed[1])
 
     def newest_take(self) -> Take | None:
         """The last render."""

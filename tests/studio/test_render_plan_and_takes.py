@@ -1,16 +1,19 @@
 """The plan hears what the timeline says, hashes tell what changed, and takes keep what was rendered."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.errors import CharacterError
 from studio.commands import project_edits, prompt_edits, sound_edits
+from studio.project import render_plan
 from studio.project.document import Project
 from studio.project.render_plan import chunk_hashes, plan_render
 from studio.project.store import ProjectStore
 from studio.project.takes import ChunkState, TakeRecorder, chunk_states, frame_picture, list_takes, read_frames
+from studio.project.timecode import num_chunks
 from tests.studio.conftest import NUM_FRAMES, picture, tone
 
 
@@ -67,6 +70,25 @@ def test_an_edit_makes_stale_what_it_touches_and_what_follows(
 ) -> None:
     before, after = chunk_hashes(store.project), chunk_hashes(edit(store.project))
     assert [a == b for a, b in zip(before, after, strict=True)] == [i < first_changed for i in range(len(before))]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_far_from_a_chunk_need_not_be_looked_at(
+    store: ProjectStore, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, timeline = np.random.default_rng(seed), store.project.timeline
+    num_frames = int(rng.integers(1, 200))
+    sounds = tuple(
+        replace(
+            clip, id=f"{clip.id}{number}", start_frame=int(rng.integers(0, 220)), in_sample=int(rng.integers(0, 9999))
+        )
+        for number in range(3)
+        for clip in timeline.sounds
+    )
+    project = replace(store.project, timeline=replace(timeline, num_frames=num_frames, sounds=sounds))
+    hashes = chunk_hashes(project)
+    monkeypatch.setattr(render_plan, "_near_chunks", lambda spans, num_frames: [spans] * num_chunks(num_frames))
+    assert chunk_hashes(project) == hashes
 
 
 def test_a_take_fills_chunk_by_chunk_and_grows_stale(store: ProjectStore) -> None:
