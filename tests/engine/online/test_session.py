@@ -15,6 +15,7 @@ from engine.errors import BadInputError, BadPackError, CharacterError
 from engine.flow.guidance import GuidanceScales
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online.live import LiveConfig, LiveFrame
+from engine.online.lookahead import LookaheadConfig
 from engine.online.opening import open_session, restore_session
 from engine.online.session import LiveSession
 from engine.online.snapshots import OUTLINE_NAME, TENSORS_NAME
@@ -24,7 +25,9 @@ from tests.engine.online.small_online_pack import rewrite, write_small_online_pa
 from tests.engine.small_pack import small_character, write_small_pack
 
 CHUNK = 12
-CONFIG = LiveConfig(split="caller", state_prompts={})
+CONFIG = LiveConfig(  # never far ahead, also where others use the machine and chunks take long
+    split="caller", state_prompts={}, lookahead=LookaheadConfig(most_frames=CHUNK)
+)
 VOICE = 0.3 * np.random.default_rng(0).standard_normal(96_000).astype(np.float32)
 
 
