@@ -6,6 +6,7 @@ The partner's voice arrives at the pace of a microphone, frames are taken at the
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interrupt-at", type=float, action="append", default=[], metavar="S", help="cut it short; may be repeated"
     )
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="a direction for the whole session")
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="a direction from the beginning")
+    parser.add_argument(
+        "--direct-at",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("S", "TEXT"),
+        help='another direction from here on, such as 4 "happy, smiles"; may be repeated',
+    )
     parser.add_argument("--seconds", type=float, metavar="S", help="how long (default: the longer sound, else 5)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
     parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
@@ -103,6 +112,7 @@ def run(options: argparse.Namespace) -> int:
         speak_S=speak_S,
         speak_at_s=options.speak_at,
         interrupt_at_s=tuple(options.interrupt_at),
+        prompt_at_s=directions(options.direct_at),
     )
     film = FilmThread(options.output, pack.size_px, has_partner=listen_S is not None)
     progress = ProgressLine(f"{character.name} live")
@@ -157,9 +167,23 @@ def _check(options: argparse.Namespace) -> None:
         raise BadInputError(f"--seed {options.seed}: choose a number from 0 up")
     if options.seconds is not None and not 1 / FRAME_RATE_HZ <= options.seconds <= MOST_SECONDS:  # NaN fails too
         raise BadInputError(f"--seconds {options.seconds:g}: choose more than 0 and at most {MOST_SECONDS:.0f}")
-    for name, times in (("--speak-at", [options.speak_at]), ("--interrupt-at", options.interrupt_at)):
+    directed_s = [at_s for at_s, _ in directions(options.direct_at)]
+    timed = {"--speak-at": [options.speak_at], "--interrupt-at": options.interrupt_at, "--direct-at": directed_s}
+    for name, times in timed.items():
         if any(not (math.isfinite(at_s) and 0 <= at_s <= MOST_SECONDS) for at_s in times):
             raise BadInputError(f"{name}: choose seconds from 0 to {MOST_SECONDS:.0f}")
+
+
+def directions(words: Sequence[Sequence[str]]) -> tuple[tuple[float, str], ...]:
+    """Seconds and directions from pairs of words; `BadInputError` for what is no number or too long a direction."""
+    from engine.online.live import checked_direction
+
+    try:
+        return tuple((float(at_s), checked_direction(text)) for at_s, text in words)
+    except ValueError:
+        raise BadInputError(
+            '--direct-at takes seconds and a direction, such as --direct-at 4 "happy, smiles"'
+        ) from None
 
 
 def _report(session: "LiveSession", figures: "PlayFigures", pack: "LoadedPack", load_s: float) -> dict[str, Any]:

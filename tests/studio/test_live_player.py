@@ -14,6 +14,7 @@ from engine import LiveFrame
 from engine.errors import BadInputError
 from engine.media.sound import read_sound, write_wav
 from studio import cli
+from studio.commandline.live import directions
 from studio.live_player import FilmThread, LiveScript, _push, play
 from tests.engine.online.small_online_pack import write_small_online_pack
 from tests.engine.online.stand_in import stand_in_session
@@ -85,7 +86,8 @@ def test_a_film_that_is_not_committed_leaves_nothing(tmp_path: Path) -> None:
 def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["live", "--character", "maya", "--pack", "small-online", "--split", "pipeline", "--chunk", "2"]
     words += ["--mic", str(home / "voice.wav"), "--speak", str(home / "voice.wav"), "--speak-at", "0.3"]
-    words += ["--interrupt-at", "0.6", "--seconds", "1", "-o", str(home / "out.mp4")]
+    words += ["--interrupt-at", "0.6", "--direct-at", "0.4", "happy,  smiles", "--direct-at", "0.5", ""]
+    words += ["--seconds", "1", "-o", str(home / "out.mp4")]
     words += ["--report", str(home / "out.json"), "--trace", str(home / "trace.json")]
     words += ["--speak-track", str(home / "said.wav"), "--light"]
     assert cli.main(words) == 0
@@ -103,6 +105,10 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
     assert "first frame after" in capsys.readouterr().out
 
 
+def test_directions_come_at_their_times() -> None:
+    assert directions([["0.5", "happy,  smiles"], ["2", ""]]) == ((0.5, "happy, smiles"), (2.0, ""))
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -110,6 +116,9 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
         (["-o", "nowhere/out.mp4"], "does not exist"),
         (["-o", "out.mp4", "--seconds", "nan"], "--seconds"),
         (["-o", "out.mp4", "--speak-at", "-1"], "--speak-at"),
+        (["-o", "out.mp4", "--direct-at", "soon", "smiles"], "--direct-at takes seconds"),
+        (["-o", "out.mp4", "--direct-at", "nan", "smiles"], "--direct-at: choose seconds"),
+        (["-o", "out.mp4", "--direct-at", "1", "x" * 5000], "too long"),
         (["-o", "out.mp4", "--mic", "no.wav"], "no.wav"),
         (["-o", "out.mp4", "--say", "hello", "--speak", "voice.wav"], "choose one"),
         (["-o", "out.mp4", "--say", " "], "nothing to say"),
