@@ -34,6 +34,7 @@ from tests.engine.small_pack import small_character, write_small_pack
 from tests.studio.conftest import WAIT_MS, StandInEngine, tone
 
 LINE = "Hello, how are you?"
+LONG_LINE = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen."
 
 
 @dataclass
@@ -170,9 +171,8 @@ def test_interrupt_cuts_the_line_short(qtbot: QtBot, studio: Studio, ports: File
     ports.microphone = ports.microphone and write_silence(ports.microphone)
     go_live(qtbot, studio)
     live = studio.window.live
-    line = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen."
-    whole_S = say(line, live.controls.chosen_voice)
-    live.stage.said.emit(line)
+    whole_S = say(LONG_LINE, live.controls.chosen_voice)
+    live.stage.said.emit(LONG_LINE)
     wait_for_state(qtbot, studio, "responding")
     live.stage.interrupt_button.click()
     until(qtbot, lambda: live.stage.ribbon.state == "idle")
@@ -214,7 +214,7 @@ def test_without_a_microphone_it_says_so_and_still_speaks(qtbot: QtBot, studio: 
     until(qtbot, lambda: studio.live.phase is LivePhase.OPEN)
     live.stage.said.emit("  ")
     until(qtbot, lambda: "nothing" in studio.window.message.text)
-    live.stage.said.emit("Yes.")
+    live.stage.said.emit(LONG_LINE)  # a short one may be over before a busy machine draws it
     wait_for_state(qtbot, studio, "responding")
 
 
