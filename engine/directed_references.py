@@ -47,6 +47,11 @@ class DirectedReferences:
         self._latents_1CHW: dict[int, Tensor] = {}
         self._shown: dict[_Choice, ReferenceLatents] = {}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the latents are."""
+        return self._pack.device
+
     def chosen(self, text: str) -> tuple[Reference, ...]:
         """What is shown under a direction, the global picture first; without words the first expressions of the card."""
         return tuple(self._ordered[place] for place in self._choice(text).places)
@@ -90,7 +95,7 @@ class DirectedReferences:
     @torch.no_grad()
     def _nearness(self, text: str) -> dict[str, float]:
         """How near in meaning a direction is to the name of each expression there is, as the cosine of their mean rows."""
-        rows_BSD = self._pack.text_encoder.encode([text, *EXPRESSIONS]).float()
+        rows_BSD = self._pack.text_encoder.encode([text, *EXPRESSIONS]).float().cpu()
         direction_D, *meanings_D = rows_BSD.mean(dim=1)
         return {
             name: float(functional.cosine_similarity(direction_D, meaning_D, dim=0))
@@ -101,7 +106,6 @@ class DirectedReferences:
     def _encoded(self, place: int) -> Tensor:
         """A reference's latent [1, C, h, w], always encoded by itself, so that it never depends on what else is shown."""
         if place not in self._latents_1CHW:
-            device = next(self._pack.transformer.parameters()).device
-            pixels_1CHW = as_pixels(self._ordered[place].picture_HWC, self._pack.size_px)
-            self._latents_1CHW[place] = self._pack.codec.encode_still(pixels_1CHW.to(device)).float()
+            pixels_1CHW = as_pixels(self._ordered[place].picture_HWC, self._pack.size_px).to(self.device)
+            self._latents_1CHW[place] = self._pack.codec.encode_still(pixels_1CHW).float()
         return self._latents_1CHW[place]

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from engine.base.settings import BaseSettings
 from engine.codec.protocol import VideoCodec
+from engine.devices import chosen_device
 from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadPackError
 from engine.filled_components import filled_component
@@ -21,7 +24,10 @@ ROLES = ("codec", "base", "speak_encoder", "listen_encoder", "text_encoder")
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedPack:
-    """The components of a pack. They are shared: nobody changes them, and state travels as arguments."""
+    """The components of a pack, on one device. They are shared: nobody changes them, and state travels as arguments.
+
+    Only a text encoder that would fill a graphics card may be elsewhere; whoever asks it moves its rows to `device`.
+    """
 
     manifest: Manifest
     folder: Path
@@ -33,6 +39,11 @@ class LoadedPack:
     text_encoder: TextRows
     base: BaseSettings
     online: OnlineModels | None = None  # None where the pack has no causal models
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pack computes: latents, rows and noise belong there."""
+        return next(self.transformer.parameters()).device
 
 
 def find_pack(name_or_folder: str | Path) -> Path:
@@ -47,8 +58,13 @@ def find_pack(name_or_folder: str | Path) -> Path:
     raise BadPackError(f"there is no model pack {str(name_or_folder)!r}; known packs: {', '.join(known) or 'none'}")
 
 
-def load_pack(name_or_folder: str | Path) -> LoadedPack:
-    """Reads, checks and builds a pack; `BadPackError` in one line for whatever is wrong with it."""
+def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPack:
+    """Reads, checks and builds a pack; `BadPackError` in one line for whatever is wrong with it.
+
+    `device` is auto, cpu, cuda, cuda:1 or mps; None is what LPM_DEVICE says, else auto (`engine.devices`). `BadInputError` where
+    that device is not here.
+    """
+    place = chosen_device(device)
     folder = find_pack(name_or_folder)
     manifest = read_manifest(folder)
     where = str(folder)
@@ -58,7 +74,7 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
         preconditioning_named(base.preconditioning, base.residual_std, base.history_share)
     except ValueError as error:
         raise BadPackError(f"{where}: {error}") from error
-    networks = {role: filled_component(folder, manifest.component(role)) for role in ROLES}
+    networks = {role: filled_component(folder, manifest.component(role), device=place) for role in ROLES}
     transformer = networks["base"]
     if not isinstance(transformer, Transformer):
         raise BadPackError(f"{where}: base is no transformer; fetch the pack again")
@@ -78,7 +94,7 @@ def load_pack(name_or_folder: str | Path) -> LoadedPack:
         listen_encoder=listen_encoder,
         text_encoder=text_rows_of(networks["text_encoder"], folder),
         base=base,
-        online=load_online_models(folder, manifest),
+        online=load_online_models(folder, manifest, place),
     )
 
 

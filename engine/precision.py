@@ -1,7 +1,8 @@
 """Which number format is fast on a device, and the context that computes in it.
 
-Called by whoever runs a model. bfloat16 pays on GPUs and on processors with bf16 instructions (AMX, or AVX-512 BF16); other
-processors compute in float32, and any does where the environment says LPM_NUMBER_FORMAT=float32. Never set by a model itself.
+Called by whoever runs a model. bfloat16 pays on NVIDIA cards that have units for it (from compute capability 8.0 on) and on processors
+with bf16 instructions (AMX, or AVX-512 BF16); other devices compute in float32, and any does where the environment says
+LPM_NUMBER_FORMAT=float32. Never set by a model itself.
 """
 
 import os
@@ -18,7 +19,9 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if os.environ.get(FORMAT_VARIABLE) == "float32":
         return False
     if device.type == "cuda":
-        return True
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu":
+        return False
     capabilities = torch.backends.cpu.get_cpu_capability()
     if "AVX512" not in capabilities and "AMX" not in capabilities:
         return False

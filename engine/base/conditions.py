@@ -73,7 +73,7 @@ class JobConditions:
     def encode(self, plan: WindowPlan, told: WindowTold) -> WindowConditions:
         """The same for the transformer."""
         if told.text not in self._texts:
-            self._texts = {told.text: self.pack.text_encoder.encode([told.text])}
+            self._texts = {told.text: self.pack.text_encoder.encode([told.text]).to(self.pack.device)}
         speak_AD = self._rows(self.pack.speak_encoder, told.speak, plan, self._windows[0])
         listen_AD = self._rows(self.pack.listen_encoder, told.listen, plan, self._windows[1])
         return WindowConditions(text_BSD=self._texts[told.text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
@@ -81,7 +81,7 @@ class JobConditions:
     @cached_property
     def no_text_BSD(self) -> Tensor:
         """What guidance tells the branch without text."""
-        return self.pack.text_encoder.encode([""])
+        return self.pack.text_encoder.encode([""]).to(self.pack.device)
 
     @property
     def _windows(self) -> tuple[AudioWindow, AudioWindow]:

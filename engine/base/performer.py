@@ -21,6 +21,7 @@ from engine.base.fingerprints import film_fingerprint, noise_seed, window_finger
 from engine.base.job import FilmPiece, PerformJob
 from engine.base.settings import BaseSettings
 from engine.base.window_store import WindowStore
+from engine.devices import wait_for
 from engine.errors import CancelledError
 from engine.flow.guidance import GuidanceInterval, branches_that_fit, guide
 from engine.flow.history import recalled
@@ -67,7 +68,7 @@ class Performer:
     ) -> None:
         self.pack, self.job, self.settings, self.should_stop = pack, job, settings, should_stop
         self.keep, self.reuse = keep, reuse
-        self.device = torch.device("cpu")
+        self.device = pack.device
         self.precondition = preconditioning_named(
             settings.preconditioning, settings.residual_std, settings.history_share
         )
@@ -111,7 +112,8 @@ class Performer:
             tail_FCHW, tail_start, final_end = window_FCHW, plan.start, plan.final_end
 
     def _recall(self, fingerprint: str, shape: tuple[int, ...]) -> Tensor | None:
-        return None if self.reuse is None else self.reuse.recall(fingerprint, shape)
+        found_FCHW = None if self.reuse is None else self.reuse.recall(fingerprint, shape)
+        return None if found_FCHW is None else found_FCHW.to(self.device)
 
     def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail_FCHW: Tensor, tail_start: int) -> Tensor:
         """A window's latents [F, C, h, w]: made from noise behind the tail, blended with it where they overlap."""
@@ -121,8 +123,7 @@ class Performer:
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
             history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], references)
-            generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window))
-            noise_FCHW = torch.randn(plan.num_latents - plan.history, *history_FCHW.shape[1:], generator=generator)
+            noise_FCHW = self._noise(window, (plan.num_latents - plan.history, *history_FCHW.shape[1:]))
             window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW)
         if plan.overlap:
             overlap = slice(plan.history, plan.history + plan.overlap)
@@ -131,6 +132,11 @@ class Performer:
         self._count("denoise")
         return window_FCHW
 
+    def _noise(self, window: int, shape: tuple[int, ...]) -> Tensor:
+        """A window's noise: drawn on the processor, so that it is the same whatever the device."""
+        generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window))
+        return torch.randn(shape, generator=generator).to(self.device)
+
     def _first_frame_latent(self) -> Tensor:
         """Latent -1 [1, C, h, w], before the film (paper 3.3: a performance begins with a portrait), also before the first in the decoder.
 
@@ -138,7 +144,8 @@ class Performer:
         """
         own_HWC = self.job.first_frame_HWC
         picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
-        latent_BCHW = self.pack.codec.encode_still(as_pixels(picture_HWC, self.pack.size_px)).float()
+        pixels_BCHW = as_pixels(picture_HWC, self.pack.size_px).to(self.device)
+        latent_BCHW = self.pack.codec.encode_still(pixels_BCHW).float()
         self.pack.codec.decode_chunk(latent_BCHW[None], self.decoder_state)
         return latent_BCHW
 
@@ -163,15 +170,15 @@ class Performer:
         """The window's latents [F, C, h, w] from noise, behind clean history."""
         config = self.pack.transformer.config
         history_BFCHW = history_FCHW[None]
-        clean_BF = torch.zeros(1, plan.history)
+        clean_BF = torch.zeros(1, plan.history, device=self.device)
 
         def velocity_at(new_BFCHW: Tensor, timestep: float) -> Tensor:
             if self.should_stop():
                 raise CancelledError("stopped")
-            timestep_BF = torch.cat([clean_BF, torch.full((1, new_BFCHW.shape[1]), timestep)], dim=1)
+            noisy_BF = torch.full((1, new_BFCHW.shape[1]), timestep, device=self.device)
             inputs = DitInputs(
                 latents_BFCHW=torch.cat([history_BFCHW, new_BFCHW], dim=1),
-                timestep_BF=timestep_BF,
+                timestep_BF=torch.cat([clean_BF, noisy_BF], dim=1),
                 references=references,
                 text_BSD=told.text_BSD,
                 speak_BAD=told.speak_BAD,
@@ -203,11 +210,12 @@ class Performer:
         with fast_autocast(self.device):
             pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state)
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
-        frames = frames_THWC.round().to(torch.uint8).contiguous().numpy()
+        frames = frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
         self._count("decode")
         return frames
 
     def _count(self, stage: str) -> None:
+        wait_for(self.device)
         now_s = time.perf_counter()
         self.stages_s[stage] += now_s - self._mark_s
         self._mark_s = now_s

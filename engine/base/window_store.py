@@ -44,7 +44,7 @@ class WindowStore:
         self._num_bytes = sum(size for _, _, size in self._files())
 
     def recall(self, fingerprint: str, shape: tuple[int, ...]) -> Tensor | None:
-        """The latents [F, C, h, w] that were made from these inputs; None where they are not here, or damaged."""
+        """The latents [F, C, h, w] that were made from these inputs, on the processor; None where they are not here, or damaged."""
         path = self._path(fingerprint)
         if not path.is_file():
             return None
@@ -65,7 +65,7 @@ class WindowStore:
         path = self._path(fingerprint)
         partial = path.with_name(f".{path.stem}.partial-{os.getpid()}")
         try:
-            save_file({NAME: latents_FCHW.float().contiguous()}, partial)
+            save_file({NAME: latents_FCHW.float().cpu().contiguous()}, partial)
             size = partial.stat().st_size
             os.replace(partial, path)
         except (OSError, SafetensorError) as error:

@@ -131,11 +131,14 @@ class KvCache:
         return {"keys": self._keys_LBFPNK.clone(), "values": self._values_LBFPNK.clone(), "counts": counts}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take on a history from a file; `BadInputError` unless it has this cache's sizes and sane counts."""
+        """Take on a history from a file, perhaps of a device with another number format; `BadInputError` unless it has this cache's
+        sizes and sane counts.
+        """
         wanted = {"keys": self._keys_LBFPNK, "values": self._values_LBFPNK, "counts": torch.zeros(2, dtype=torch.long)}
         for name, like in wanted.items():
             given = tensors.get(name)
-            if given is None or given.shape != like.shape or given.dtype != like.dtype:
+            fits = given is not None and given.shape == like.shape
+            if given is None or not fits or given.is_floating_point() != like.is_floating_point():
                 raise BadInputError(f"the session's history does not fit this model ({name}); open a new session")
         length, longest = (int(count) for count in tensors["counts"])
         if not 0 <= length <= longest or not self._holds(length, longest):

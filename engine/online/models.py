@@ -6,6 +6,8 @@ Read by `load_pack`; a pack without them performs live through the windows of it
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from engine.errors import BadPackError
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
@@ -25,8 +27,8 @@ class OnlineModels:
     settings: OnlineSettings
 
 
-def load_online_models(folder: Path, manifest: Manifest) -> OnlineModels | None:
-    """Both models of a pack, or None where it has none; `BadPackError` for half of them or settings that cannot work."""
+def load_online_models(folder: Path, manifest: Manifest, device: torch.device) -> OnlineModels | None:
+    """Both models of a pack on a device, or None where it has none; `BadPackError` for half of them or settings that cannot work."""
     roles = {entry.role for entry in manifest.components} & set(ONLINE_ROLES)
     if not roles:
         return None
@@ -45,5 +47,5 @@ def load_online_models(folder: Path, manifest: Manifest) -> OnlineModels | None:
         except ValueError as error:
             raise BadPackError(f"{where}: {error} ({role})") from error
         load_weights(folder, entry, model)
-        models.append(model.eval().requires_grad_(False))
+        models.append(model.eval().requires_grad_(False).to(device))
     return OnlineModels(backbone=models[0], refiner=models[1], settings=settings)

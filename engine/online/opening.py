@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.characters import Character
+from engine.devices import wait_for
 from engine.directed_references import DirectedReferences
 from engine.encoders.protocol import AudioRows
 from engine.errors import BadInputError
@@ -42,7 +43,7 @@ def open_session(
     """
     opened_s = time.perf_counter()
     config = config or LiveConfig()
-    config = replace(config, prompt=checked_direction(config.prompt))
+    config = replace(config, prompt=checked_direction(config.prompt), split=_possible_split(pack, config.split))
     stages, layout = session_stages(character, pack, config)
     conductor = Conductor(config, layout, square_crop(character.global_picture_HWC, pack.size_px))
     return LiveSession(conductor, stages, session_identity(character, pack), opened_s, on_chunk)
@@ -50,7 +51,7 @@ def open_session(
 
 def session_stages(character: Character, pack: LoadedPack, config: LiveConfig) -> tuple[SessionStages, ConductorLayout]:
     """All of a session that computes, as it is before the first chunk, and what the session's rules must know of it."""
-    device = next(pack.transformer.parameters()).device
+    device = pack.device
     chunk_latents = _chunk_latents(pack, config)
     chunk_frames = chunk_latents * pack.codec.frames_per_latent
     most_ahead_frames = config.lookahead.most_frames + chunk_frames
@@ -83,6 +84,7 @@ def session_stages(character: Character, pack: LoadedPack, config: LiveConfig) -
         slack_latents=slack_latents,
         efforts=generator.efforts,
     )
+    wait_for(device)  # workers have streams of their own, which know nothing of what this thread began
     return SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device), layout
 
 
@@ -95,7 +97,12 @@ def restore_session(folder: Path, character: Character, pack: LoadedPack, split:
 
     snapshot = read_snapshot(folder, session_identity(character, pack))
     session = open_session(character, pack, snapshot.config("caller"))
-    return snapshot.fill(session, split)
+    return snapshot.fill(session, _possible_split(pack, split))
+
+
+def _possible_split(pack: LoadedPack, split: str) -> str:
+    """The split that is wanted, but where a device (mps) takes work from one thread at a time."""
+    return "one worker" if split == "pipeline" and pack.device.type == "mps" else split
 
 
 def session_identity(character: Character, pack: LoadedPack) -> dict[str, str]:
@@ -132,7 +139,7 @@ def _generator(
     device = portrait_BCHW.device
     noise = SeededNoise(config.seed, (channels, rows, columns), device)
     if pack.online is None:
-        no_text_BSD = pack.text_encoder.encode([""])
+        no_text_BSD = pack.text_encoder.encode([""]).to(device)
         return BaseWindows(pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents, no_text_BSD)
     dtype = torch.bfloat16 if has_fast_bfloat16(device) else None
     settings = pack.online.settings

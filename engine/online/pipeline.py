@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import torch
 
+from engine.devices import wait_for
 from engine.online.trace import Span, Trace
 from engine.precision import fast_autocast
 
@@ -70,8 +71,7 @@ class StageRunner:
         began_s, cpu_began_s = time.perf_counter(), time.thread_time()
         with torch.no_grad(), fast_autocast(self._device):
             task.payload = self._steps[name](task.payload)
-        if self._device.type == "cuda":
-            torch.cuda.current_stream(self._device).synchronize()  # the next stage may read it on a stream of its own
+        wait_for(self._device)  # the next stage may read it on a stream of its own
         ended_s = time.perf_counter()
         self._trace.add(Span(stage=name, worker=worker, chunk=task.number, began_s=began_s, ended_s=ended_s))
         task.stages_s[name] = ended_s - began_s

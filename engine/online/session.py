@@ -59,10 +59,11 @@ class SessionStages:
 
 @dataclass(kw_only=True)
 class ChunkWork:
-    """A chunk in the pipeline."""
+    """A chunk in the pipeline. The draft is kept to its end: on a graphics card what a worker lets go of may be filled anew at once."""
 
     job: ChunkJob
     conditions: ChunkConditions | None = None
+    draft_BFCHW: Tensor | None = None
     latents_BFCHW: Tensor | None = None
     frames_THWC: NDArray[np.uint8] | None = None
 
@@ -420,13 +421,13 @@ def _encode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
 
 def _draft(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     assert work.conditions is not None
-    work.latents_BFCHW = stages.generator.draft(work.job.first_latent, work.conditions)
+    work.draft_BFCHW = work.latents_BFCHW = stages.generator.draft(work.job.first_latent, work.conditions)
     return work
 
 
 def _refine(stages: SessionStages, work: ChunkWork) -> ChunkWork:
-    assert work.conditions is not None and work.latents_BFCHW is not None
-    work.latents_BFCHW = stages.generator.refine(work.job.first_latent, work.latents_BFCHW, work.conditions)
+    assert work.conditions is not None and work.draft_BFCHW is not None
+    work.latents_BFCHW = stages.generator.refine(work.job.first_latent, work.draft_BFCHW, work.conditions)
     return work
 
 

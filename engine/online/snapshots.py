@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.devices import wait_for
 from engine.errors import BadInputError
 from engine.media.whole_files import cannot_write
 from engine.online.audio_window import SAMPLES_PER_FRAME
@@ -90,6 +91,7 @@ class Snapshot:
             self._fill_conductor(conductor)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._damaged() from None
+        wait_for(stages.device)
         session.close()
         conductor.config = replace(conductor.config, split=split)
         return LiveSession(conductor, stages, session.identity)

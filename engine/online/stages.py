@@ -91,7 +91,7 @@ class ConditionEncoder:
 
     def _encode_text(self, text: str) -> Tensor:
         if self._text is None or self._text[0] != text:
-            self._text = (text, self.text_encoder.encode([text]))
+            self._text = (text, self.text_encoder.encode([text]).to(self.references.device))
         return self._text[1]
 
 
