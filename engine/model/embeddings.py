@@ -7,6 +7,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from engine.devices import exact
 from engine.model.linear import Linear
 from engine.model.modulation import modulated_norm, modulation_table
 from engine.model_config import DitConfig
@@ -25,10 +26,10 @@ def unpatchify(tokens_BLC: Tensor, patch_size: tuple[int, int, int], frames: int
 
 
 def sinusoid(timestep_BG: Tensor, frequency_dim: int) -> Tensor:
-    """Sinusoidal embedding of timesteps on the 0..1000 scale, cosines first, in float64 (float32 costs 1e-5)."""
-    half = frequency_dim // 2
-    exponents = torch.arange(half, dtype=torch.float64, device=timestep_BG.device) / half
-    angles = timestep_BG.to(torch.float64)[..., None] * 10_000.0**-exponents
+    """Sinusoidal embedding of timesteps on the 0..1000 scale, cosines first, in float64 (float32 costs 1e-5), where that is computed."""
+    half, place = frequency_dim // 2, exact(timestep_BG.device)
+    exponents = torch.arange(half, dtype=torch.float64, device=place) / half
+    angles = timestep_BG.to(place).to(torch.float64)[..., None] * 10_000.0**-exponents
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 

@@ -15,6 +15,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from engine.devices import exact
 from engine.model_config import DitConfig
 
 
@@ -31,10 +32,11 @@ class Rotation:
 
 
 def grid_angles(times_BF: Tensor, num_rows: int, num_columns: int, config: DitConfig, step: int = 1) -> Tensor:
-    """Angles in float64 [B, F*rows*columns, K/2] of frames at `times_BF`, rows and columns counted from 0.
+    """Angles in float64 [B, F*rows*columns, K/2] of frames at `times_BF`, rows and columns counted from 0, where float64 is computed.
 
     A coarser grid has a `step`: each token stands in the middle of the step x step tokens that it stands for.
     """
+    times_BF = times_BF.to(exact(times_BF.device))
     rows, columns = (
         step * torch.arange(count, dtype=torch.float64, device=times_BF.device) + (step - 1) / 2
         for count in (num_rows, num_columns)
@@ -60,9 +62,9 @@ def _axis_angles(positions: Tensor, num_pairs: int, theta: float) -> Tensor:
     return positions.to(torch.float64)[..., None] * theta**-exponents
 
 
-def rotation_of(angles_BLK: Tensor, dtype: torch.dtype) -> Rotation:
-    """The rotation by these float64 angles, rounded once to the working precision."""
-    cos, sin = angles_BLK.cos().to(dtype), angles_BLK.sin().to(dtype)
+def rotation_of(angles_BLK: Tensor, dtype: torch.dtype, device: torch.device | None = None) -> Rotation:
+    """The rotation by these float64 angles, rounded once to the working precision, on a device (None is where the angles are)."""
+    cos, sin = (x.to(dtype).to(device or x.device) for x in (angles_BLK.cos(), angles_BLK.sin()))
     cos_BLK, sin_BLK = torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
     return Rotation(cos_BLNK=cos_BLK.unsqueeze(2), sin_BLNK=sin_BLK.unsqueeze(2))
 
@@ -70,8 +72,8 @@ def rotation_of(angles_BLK: Tensor, dtype: torch.dtype) -> Rotation:
 def window_rotation(like_XWNK: Tensor, theta: float) -> Rotation:
     """The rotation of sound rows by how far they stand before the end of their window, so that attention can tell them apart."""
     num_rows, head_dim = like_XWNK.shape[1], like_XWNK.shape[3]
-    ages_W = torch.arange(num_rows - 1, -1, -1, device=like_XWNK.device)
-    return rotation_of(_axis_angles(ages_W[None], head_dim // 2, theta), like_XWNK.dtype)
+    ages_W = torch.arange(num_rows - 1, -1, -1, device=exact(like_XWNK.device))
+    return rotation_of(_axis_angles(ages_W[None], head_dim // 2, theta), like_XWNK.dtype, like_XWNK.device)
 
 
 def rotate(x_BLNK: Tensor, rotation: Rotation) -> Tensor:

@@ -136,7 +136,7 @@ class Transformer(nn.Module):
         speak, listen = self._both_windows(inputs)
         times_F = context.first_time + torch.arange(frames, device=tokens_BLD.device)
         angles_BLK = grid_angles(times_F[None], rows, columns, self.config, inputs.grid_step)
-        rotation = rotation_of(angles_BLK, tokens_BLD.dtype)
+        rotation = rotation_of(angles_BLK, tokens_BLD.dtype, tokens_BLD.device)
 
         x_BLD, layers = tokens_BLD.float(), []
         for layer, block in enumerate(self.blocks):
@@ -171,7 +171,7 @@ class Transformer(nn.Module):
             nothing = KeysValues(k_BSNK=empty_BSNK, v_BSNK=empty_BSNK)
             return ReferenceContext(layers=(nothing,) * len(self.blocks), allowed_BS=None)
         _, time_BRMD = self._embed_timesteps(tokens_BLD.new_zeros(batch, num_references, dtype=torch.float32))
-        rotation = rotation_of(self._reference_angles(references), tokens_BLD.dtype)
+        rotation = rotation_of(self._reference_angles(references), tokens_BLD.dtype, tokens_BLD.device)
         present_BR = references.present_BR
         allowed_BS = None if present_BR is None else repeat(present_BR, "b r -> b (r p)", p=rows * columns)
         # A sample without any reference attends among the absent ones instead of to nothing; nobody reads the result.
@@ -208,8 +208,8 @@ class Transformer(nn.Module):
     def _embed_timesteps(self, timestep_BG: Tensor) -> tuple[Tensor, Tensor]:
         """Timesteps to the embedding that the head takes and the six vectors that the blocks take, whatever autocast says."""
         sinusoid_BGK = sinusoid(timestep_BG, self.config.frequency_dim)
-        with torch.autocast(device_type=sinusoid_BGK.device.type, enabled=False):
-            time_BGD = self.time_embedding(sinusoid_BGK.to(self.patch_embedding.weight.dtype))
+        with torch.autocast(device_type=timestep_BG.device.type, enabled=False):
+            time_BGD = self.time_embedding(sinusoid_BGK.to(self.patch_embedding.weight.dtype).to(timestep_BG.device))
             time_BGMD = rearrange(self.time_projection(time_BGD), "b g (m d) -> b g m d", m=6).float()
         return time_BGD, time_BGMD
 
@@ -221,7 +221,7 @@ class Transformer(nn.Module):
         angles = [grid_angles(times_BF, rows, columns, self.config)]
         if references:
             angles.append(self._reference_angles(inputs.references))
-        return rotation_of(torch.cat(angles, dim=1), dtype)
+        return rotation_of(torch.cat(angles, dim=1), dtype, inputs.latents_BFCHW.device)
 
     def _reference_angles(self, references: ReferenceLatents) -> Tensor:
         _, rows, columns = self._grid(references.latents_BRCHW)

@@ -103,7 +103,7 @@ class KvCache:
         slots_F = torch.tensor([self._slot(latent) for latent in latents], dtype=torch.long, device=device)
         times_F = torch.tensor(list(times), dtype=torch.long, device=device)
         angles_BLK = grid_angles(times_F[None], *self.layout.grid_HW, self.layout.model)
-        rotation = rotation_of(angles_BLK, self._keys_LBFPNK.dtype)
+        rotation = rotation_of(angles_BLK, self._keys_LBFPNK.dtype, device)
         layers = []
         for layer, reference in enumerate(references.layers):
             keys_BSNK, values_BSNK = (
