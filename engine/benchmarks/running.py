@@ -28,7 +28,7 @@ def run_bench(kind: str, pack_name: str, device: str, shape: EngineShape | None)
     place = _device(kind, device)
     result: dict[str, Any] = {"benchmark": kind, **machine(place)}
     if place.type == "cpu":
-        pack = load_pack(pack_name)
+        pack = load_pack(pack_name, "cpu")
         with torch.inference_mode():
             timings: list[Timing] = bench_codec(pack) if kind == "vae" else bench_base(pack)
         result |= {"pack": pack.manifest.name, "version": pack.manifest.version}

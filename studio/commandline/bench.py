@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pack", default=DEFAULT_PACK, metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})"
     )
-    parser.add_argument("--device", default="cpu", metavar="D", help="cpu or cuda (default cpu)")
+    parser.add_argument(
+        "--device",
+        metavar="D",
+        help="cpu or cuda for engine, cpu for vae (default cpu); stream takes what lpm live does: auto, cpu, cuda, cuda:1 or mps "
+        "(default: what the environment says as LPM_DEVICE, else auto)",
+    )
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="OUT.json", help="figures as JSON, into a file or to standard output"
     )
@@ -43,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if options.kind == "stream":
         result = bench_stream.measure(options)
     else:
-        result = run_bench(options.kind, options.pack, options.device, _shape(options))
+        result = run_bench(options.kind, options.pack, options.device or "cpu", _shape(options))
     if options.json == "-":
         say(json.dumps(result, indent=1))
         return 0

@@ -58,8 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """The figures; `BadInputError` for what cannot be measured."""
-    if options.device != "cpu":
-        raise BadInputError(f"stream is measured on the processor, not on {options.device!r}; use --device cpu")
     character = load_character(find_character(options.character))
 
     import torch
@@ -68,6 +66,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from engine.benchmarks.conversation import keep_pictures
     from engine.benchmarks.running import machine
     from engine.benchmarks.stream import StreamShape, measure_stream
+    from engine.devices import chosen_device
     from engine.precision import FORMAT_VARIABLE
 
     if options.float32:
@@ -82,10 +81,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         )
     except ValueError as error:
         raise BadInputError(str(error)) from error
-    facts = machine(torch.device("cpu"))
+    device = chosen_device(options.device)
+    facts = machine(device) | {"device": str(device)}
     if options.reactions < 0:
         raise BadInputError(f"--reactions {options.reactions}: choose 0 or more moments")
-    pack, voices = load_pack(options.pack), _voices()
+    pack, voices = load_pack(options.pack, options.device), _voices()
     with tempfile.TemporaryDirectory(prefix="lpm-bench-") as name:
         folders = [Path(name) / str(number) for number in range(len(shape.minutes))]
         for folder in folders:
@@ -97,6 +97,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         if options.reactions:
             found["reaction"] = _reactions(pack, character, voices, options, found["split"], Path(name))
     found["drift"] = {key: value for key, value in found["lengths"][-1]["drift"].items() if key != "curve"}
+    if device.type == "cuda":
+        found["peak_card_memory_mb"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     if options.curves is not None:
         from engine.benchmarks.curve_sheet import write_curves
 

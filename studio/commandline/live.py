@@ -18,7 +18,7 @@ from engine.media.whole_files import whole_file
 from engine.memory import peak_memory_mb
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
 from studio.commandline.console import ProgressLine, say
-from studio.commandline.perform import DEFAULT_PACK, DEFAULT_SECONDS, load_pack_timed
+from studio.commandline.perform import DEFAULT_PACK, DEFAULT_SECONDS, add_device_argument, load_pack_timed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, metavar="S", help="how long (default: the longer sound, else 5)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
     parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
+    add_device_argument(parser)
     parser.add_argument(
         "--chunk", type=int, metavar="LATENTS", help="latents a chunk; fewer answer sooner (default: the pack's)"
     )
@@ -93,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     from engine.online.split import choose_split
     from studio.live_player import FilmThread, LiveScript, play
 
-    pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK)
+    pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
     config = LiveConfig(
         seed=options.seed,
         prompt=options.prompt,
@@ -195,6 +196,7 @@ def _report(session: "LiveSession", figures: "PlayFigures", pack: "LoadedPack", 
         "engine": "online" if pack.online is not None else "base, in windows (the pack has no online model)",
         "pack": pack.manifest.name,
         "pack_version": pack.manifest.version,
+        "device": str(pack.device),
         "size_px": pack.size_px,
         "chunk_frames": session.chunk_frames,
         "seconds": round(found.shown_frames / FRAME_RATE_HZ, 4),

@@ -86,7 +86,7 @@ def _verify(options: argparse.Namespace) -> int:
             raise BadPackError(f"{path} is missing; fetch the pack again")
         if file_sha256(path) != entry.sha256:
             raise BadPackError(f"{path} is damaged (its hash is not the manifest's); fetch the pack again")
-    load_pack(folder)  # every tensor is there with its shape
+    load_pack(folder, "cpu")  # every tensor is there with its shape
     if options.json:
         say(json.dumps({"pack": manifest.name, "version": manifest.version, "is_whole": True}))
     else:

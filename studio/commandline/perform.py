@@ -89,6 +89,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=("base", "online"), default="base", help="which model of the pack (default base)"
     )
     parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
+    add_device_argument(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the film to write")
     parser.add_argument(
         "--report",
@@ -107,6 +108,16 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_device_argument(parser: argparse.ArgumentParser) -> None:
+    """`--device`, which every verb has that performs."""
+    parser.add_argument(
+        "--device",
+        metavar="D",
+        help="what computes: auto, cpu, cuda, cuda:1 or mps (default: what the environment says as LPM_DEVICE, else auto: an NVIDIA "
+        "card where one is, else the processor)",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Perform and write the film; any `LpmError` is one line for the person."""
     check_targets(options)
@@ -121,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
         prompts = read_prompts(options.prompts, inputs.num_frames)
     else:
         prompts = prompts_of_words(options.prompt or (), inputs.num_frames, "--prompt")
-    pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK)
+    pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
     job = PerformJob(
         character=inputs.character,
         num_frames=inputs.num_frames,
@@ -247,12 +258,12 @@ def _mute(track: "Track", words: str) -> "MuteSpan":
     return MuteSpan(track=track, start_frame=start, end_frame=end)
 
 
-def load_pack_timed(name: str) -> tuple["LoadedPack", float]:
-    """The pack and the seconds that loading it took."""
+def load_pack_timed(name: str, device: str | None = None) -> tuple["LoadedPack", float]:
+    """The pack on the device asked for, and the seconds that loading it took."""
     from engine import load_pack
 
     began_s = time.perf_counter()
-    pack = load_pack(name)
+    pack = load_pack(name, device)
     return pack, time.perf_counter() - began_s
 
 
@@ -273,6 +284,7 @@ def report_details(pack: "LoadedPack", job: "PerformJob") -> dict[str, Any]:
         "engine": "base",
         "pack": pack.manifest.name,
         "pack_version": pack.manifest.version,
+        "device": str(pack.device),
         "character": job.character.name,
         "size_px": pack.size_px,
         "seed": job.seed,

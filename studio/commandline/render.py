@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         job = render_job(plan, store.media)
         timeline = store.project.timeline
     frames = _stretch(options, timeline.in_frame, timeline.out_frame, plan.num_frames)
-    pack, load_s = load_pack_timed(options.pack or plan.pack)
+    pack, load_s = load_pack_timed(options.pack or plan.pack, options.device)
     details = report_details(pack, job) | {"project": str(options.project), "from": frames[0], "to": frames[1]}
     target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details, frames=frames)
     progress = ProgressLine(f"Rendering {options.project.name}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from engine.errors import BadInputError
 from engine.locations import data_dir
 from studio.doctor.findings import Finding, Status, found
 
@@ -17,10 +18,11 @@ _LEAST_DISK_GB: Final = 2.0
 
 
 def examine() -> Iterator[Finding]:
-    """Processor, memory, graphics card and disk."""
+    """Processor, memory, graphics card, which of them computes, and disk."""
     yield _processor()
     yield _memory()
     yield _graphics()
+    yield _device()
     yield _disk()
 
 
@@ -80,6 +82,23 @@ def _graphics() -> Finding:
             mend="pip install torch --index-url https://download.pytorch.org/whl/cu128",
         )
     return found("Graphics card", "no NVIDIA card; the small model runs on the processor")
+
+
+def _device() -> Finding:
+    from engine.devices import DEVICE_NAMES, DEVICE_VARIABLE, chosen_device, device_title
+    from engine.precision import has_fast_bfloat16
+
+    try:
+        device = chosen_device()
+    except BadInputError as error:
+        return Finding(
+            name="Computes on", status=Status.WARN, detail=str(error), mend=f"set {DEVICE_VARIABLE} to {DEVICE_NAMES}"
+        )
+    numbers = "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return found(
+        "Computes on",
+        f"{device_title(device)} in {numbers}; --device or {DEVICE_VARIABLE} chooses another: {DEVICE_NAMES}",
+    )
 
 
 def _disk() -> Finding:

@@ -41,6 +41,7 @@ def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     """The arguments of both jobs."""
     drift = jobs.add_parser("drift", help="a long conversation: identity over time, joins, memory, price")
     drift.add_argument("--pack", default="lpm-tiny", help="name or folder of the model pack")
+    drift.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps (default: LPM_DEVICE, else auto)")
     drift.add_argument("--seconds", type=float, default=120.0, help="how long (default 120)")
     drift.add_argument("--character", default="maya", help="who performs: a name or a folder")
     drift.add_argument("--seed", type=int, default=0, help="another conversation and another take")
@@ -81,7 +82,7 @@ def run_drift_job(options: argparse.Namespace) -> None:
     folder = find_character(options.character)
     character = load_character(folder)
     others = tuple(load_character(card.folder) for card in list_characters() if card.folder != folder)
-    pack, regressor = load_pack(options.pack), load_regressor()
+    pack, regressor = load_pack(options.pack, options.device), load_regressor()
     tell(f"writing a conversation of {options.seconds:.0f} s")
     num_frames = round(options.seconds * FRAME_RATE_HZ)
     job = conversation_job(character, num_frames, options.seed, VoicePool.discover().for_evaluation())

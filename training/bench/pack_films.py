@@ -66,11 +66,11 @@ def codec_round_trip(pack: LoadedPack, frames_THWC: NDArray[np.uint8]) -> NDArra
         piece_THWC = frames_THWC[start : start + ROUND_TRIP_FRAMES]
         whole_frames = codec.num_frames(codec.num_latents(len(piece_THWC)))
         padded_THWC = np.concatenate([piece_THWC, np.repeat(piece_THWC[-1:], whole_frames - len(piece_THWC), axis=0)])
-        with torch.no_grad(), fast_autocast(torch.device("cpu")):
-            latents_BFCHW = codec.encode(pixels_of(padded_THWC)[None])
+        with torch.no_grad(), fast_autocast(pack.device):
+            latents_BFCHW = codec.encode(pixels_of(padded_THWC)[None].to(pack.device))
             pixels_BTCHW = codec.decode_chunk(latents_BFCHW, state)
         bytes_TCHW = ((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        decoded.append(bytes_TCHW.permute(0, 2, 3, 1).contiguous().numpy()[: len(piece_THWC)])
+        decoded.append(bytes_TCHW.permute(0, 2, 3, 1).contiguous().cpu().numpy()[: len(piece_THWC)])
     return np.concatenate(decoded)
 
 

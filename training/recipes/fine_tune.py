@@ -34,7 +34,7 @@ def fine_tune_lora(places: Places) -> Run:
 
 
 def _run(places: Places, lora: LoraConfig | None, *, learning_rate: float) -> Run:
-    pack = load_pack(places.parts)
+    pack = load_pack(places.parts, "cpu")
     base = pack.base
     transformer = pack.transformer.requires_grad_(True)
     if lora is not None:
