@@ -8,6 +8,8 @@ from torch import nn
 
 from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
 from engine.encoders.audio import AudioEncoderConfig
+from engine.encoders.noise_floor import NoiseFloorConfig
+from engine.encoders.periodicity import PeriodicityConfig
 from engine.encoders.text import TextEncoderConfig
 from engine.model_config import AudioWindow, DitConfig
 from engine.packs import fill_from_file
@@ -21,9 +23,18 @@ BASE_FILE = "base.safetensors"
 
 CODEC = FoldedVaeConfig(border_step_levels=12.0)
 SPEAK_ENCODER = AudioEncoderConfig(
-    dilations=(1, 1, 2, 4), lookahead_frames=(1, 1, 0, 0), frames_per_row=4, row_margin_frames=2
+    noise_floor=NoiseFloorConfig(num_hops=144),
+    dilations=(1, 1, 2, 4),
+    lookahead_frames=(1, 1, 0, 0),
+    frames_per_row=4,
+    row_margin_frames=2,
 )
-LISTEN_ENCODER = AudioEncoderConfig(dilations=(1, 2, 4, 8, 16, 32), lookahead_frames=(0,) * 6, frames_per_row=4)
+LISTEN_ENCODER = AudioEncoderConfig(
+    periodicity=PeriodicityConfig(num_lags=48),
+    dilations=(1, 2, 4, 8, 16, 32),
+    lookahead_frames=(0,) * 6,
+    frames_per_row=4,
+)
 TEXT_ENCODER = TextEncoderConfig()
 BASE = DitConfig(
     dim=256,

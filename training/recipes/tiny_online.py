@@ -55,7 +55,7 @@ from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 from training.time_budget import TimeBudget
 from training.trainer import TrainerConfig
 
-FILM_LATENTS = 12
+FILM_LATENTS = 18  # so that chunks of every length meet keys that have left the window, as in a long session
 MOST_FILMS = 4096
 OdeLoss = Callable[[Transformer, OnlineSettings, Film, Tensor, int, torch.Generator], dict[str, Tensor]]
 Rollout = Callable[[Transformer, OnlineSettings, Film, BatchNoise, int], Tensor]
