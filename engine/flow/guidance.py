@@ -94,8 +94,9 @@ def guide(
     if no_text_BSD is None:
         no_text_BSD = torch.zeros_like(inputs.text_BSD)
     no_text_BSD = no_text_BSD.to(inputs.text_BSD).expand_as(inputs.text_BSD)
-    weights = _counting_branches(inputs, no_text_BSD, scales)
-    conditional = _same_branch(inputs, no_text_BSD, NUM_CONDITIONS)
+    adds = _adding(inputs, no_text_BSD)
+    weights = _counting_branches(adds, scales)
+    conditional = _same_branch(adds, NUM_CONDITIONS)
     needed = sorted(weights.keys() | ({conditional} if rescale and weights.keys() != {conditional} else set()))
     branches = _predict_branches(predict, inputs, no_text_BSD, needed, branches_at_once)
     first, *others = weights
@@ -124,22 +125,26 @@ def _memory_bytes(device: torch.device) -> int:
         return 2**32
 
 
-def _counting_branches(inputs: DitInputs, no_text_BSD: Tensor, scales: GuidanceScales) -> dict[int, float]:
-    """Weight of each branch that differs from the others and counts; a branch is named by the number of its conditions."""
-    weights: dict[int, float] = {}
-    for index, weight in enumerate(scales.branch_weights):
-        same = _same_branch(inputs, no_text_BSD, index)
-        weights[same] = weights.get(same, 0.0) + weight
-    return {index: weight for index, weight in weights.items() if abs(weight) > NEGLIGIBLE_WEIGHT}
-
-
-def _same_branch(inputs: DitInputs, no_text_BSD: Tensor, num_conditions: int) -> int:
-    """The branch with fewest conditions that is told the same: a sound of zeros adds nothing, nor the text that is none."""
-    adds = (
+def _adding(inputs: DitInputs, no_text_BSD: Tensor) -> tuple[bool, bool, bool]:
+    """Which of text, speak and listen say anything: a sound of zeros adds nothing, nor the text that is none."""
+    return (
         not torch.equal(inputs.text_BSD, no_text_BSD),
         bool(inputs.speak_BAD.any()),
         bool(inputs.listen_BAD.any()),
     )
+
+
+def _counting_branches(adds: tuple[bool, bool, bool], scales: GuidanceScales) -> dict[int, float]:
+    """Weight of each branch that differs from the others and counts; a branch is named by the number of its conditions."""
+    weights: dict[int, float] = {}
+    for index, weight in enumerate(scales.branch_weights):
+        same = _same_branch(adds, index)
+        weights[same] = weights.get(same, 0.0) + weight
+    return {index: weight for index, weight in weights.items() if abs(weight) > NEGLIGIBLE_WEIGHT}
+
+
+def _same_branch(adds: tuple[bool, bool, bool], num_conditions: int) -> int:
+    """The branch with fewest conditions that is told the same."""
     while num_conditions and not adds[num_conditions - 1]:
         num_conditions -= 1
     return num_conditions

@@ -190,12 +190,15 @@ def test_a_large_transformer_lies_on_the_card_or_comes_to_it_block_by_block(
 
 
 def test_only_a_few_numbers_are_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each makes the processor wait for the card: none in a layer of a network, and as many for a film of any length a window."""
+    """Each makes the processor wait for the card: six a step, for the branches of guidance and the global reference."""
     with pretended("cuda:0", monkeypatch) as waits:
         pack = load_pack(folder, device="cuda")
         waits.clear()
-        live(pack)
-        assert sum(waits.values()) < 200, waits
+        film(pack)
+        num_steps = 2 * pack.base.num_steps  # of two windows
+        assert waits["equal"] == num_steps
+        assert waits["__bool__"] <= (2 + 3) * num_steps + 2
+        assert waits.keys() == {"equal", "__bool__"}
 
 
 @pytest.mark.parametrize(
