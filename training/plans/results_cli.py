@@ -113,7 +113,7 @@ def _stages(options: argparse.Namespace, plan: Plan, records: dict[str, StageRec
     for row in ROWS:
         tell(row.name)
         rows[row.name] = judged_row(
-            row, build_row(row, plan, options.run, records), config, max(1, options.workers), tell
+            row, build_row(row, plan, options.run, records), records, config, max(1, options.workers), tell
         )
         figures = rows[row.name]["figures"]
         assert isinstance(figures, dict)

@@ -66,13 +66,23 @@ def given_by(plan: Plan, output: Path, record: StageRecord) -> Path:
     return folder if record.accepted else folder / START_FOLDER
 
 
-def judged_row(row: Row, pack: Path, config: QuickConfig, num_workers: int, tell: Tell) -> dict[str, object]:
+def refines(row: Row, records: dict[str, StageRecord]) -> str | None:
+    """Who refines in a row; None where films are made by the base model."""
+    if row.backbone_of is None:
+        return None
+    is_trained = row.refiner_of is not None and bool(records[row.refiner_of].accepted)
+    return "a refiner of its own" if is_trained else "the backbone in its place"
+
+
+def judged_row(
+    row: Row, pack: Path, records: dict[str, StageRecord], config: QuickConfig, num_workers: int, tell: Tell
+) -> dict[str, object]:
     """A row's figures."""
     with pack_crew(str(pack), DEFAULT_FOLDER, config, num_workers, row.maker) as crew:
         quick = run_quick(crew, config, tell)
     return {
         "performed": {"film": "films by the base model", "live": "in the live session"}[row.maker],
-        "refiner": "trained" if row.refiner_of else None if row.backbone_of is None else "the backbone in its place",
+        "refiner": refines(row, records),
         "actors": len(quick.results),
         "figures": {figure.name: figure.as_table() for figure in quick.figures},
         "seconds": round(quick.wall_s, 1),

@@ -13,7 +13,7 @@ from training.plans.ablations import ABLATIONS, PAIRS, compared
 from training.plans.plan import TrainedStage
 from training.plans.preference_table import compared as compared_axis
 from training.plans.records import StageRecord, write_json
-from training.plans.stage_table import ROWS, build_row, given_by
+from training.plans.stage_table import ROWS, build_row, given_by, refines
 from training.plans.tiny import PREFERENCES, TINY
 from training.recipes.tiny_ablations import one_reference
 
@@ -51,6 +51,13 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
     assert packed["+ on-policy"]["backbone"] == "of 10-on-policy/start", "a rejected stage gives what it began with"
     assert packed["+ refiner"]["backbone"] == "of 10-on-policy/start"
     assert packed["+ refiner"]["refiner"] == "of 11-refiner"
+    assert [refines(row, records) for row in (ROWS[0], ROWS[1], ROWS[-1])] == [
+        None,
+        "the backbone in its place",
+        "a refiner of its own",
+    ]
+    rejected = {**records, "refiner": record("refiner", accepted=False)}
+    assert refines(ROWS[-1], rejected) == "the backbone in its place"
 
 
 def test_pairs_are_of_equal_time() -> None:
