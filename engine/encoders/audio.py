@@ -87,11 +87,9 @@ class AudioEncoder(nn.Module):
         super().__init__()
         self.config = config
         mels_per_frame = config.samples_per_frame // config.mel.hop_samples
-        self.front_ends = nn.ModuleList([LogMel(config.mel)])
-        if config.noise_floor.num_hops:
-            self.front_ends.append(AboveNoise(config.noise_floor, config.mel))
-        if config.periodicity.num_lags:
-            self.front_ends.append(Periodicity(config.periodicity, config.mel))
+        self.mel = LogMel(config.mel)
+        self.above_noise = AboveNoise(config.noise_floor)
+        self.periodicity = Periodicity(config.periodicity, config.mel)
         self.stem = nn.Conv1d(config.num_heard, config.width, 5, padding=2)
         self.fold = nn.Conv1d(config.width, config.width, mels_per_frame, stride=mels_per_frame)
         self.layers = nn.ModuleList(
@@ -121,11 +119,20 @@ class AudioEncoder(nn.Module):
 
     def _rows(self, sound_BS: Tensor) -> Tensor:
         """Rows of all frames; those nearer to an end than the reach of the layers are not to be used."""
-        heard_BDM = torch.cat([front_end(sound_BS) for front_end in self.front_ends], dim=1)
-        x_BDA = self.fold(functional.gelu(self.stem(heard_BDM)))
+        x_BDA = self.fold(functional.gelu(self.stem(self._heard(sound_BS))))
         for layer in self.layers:
             x_BDA = layer(x_BDA)
         return cast(Tensor, self.norm(x_BDA.transpose(1, 2)))
+
+    def _heard(self, sound_BS: Tensor) -> Tensor:
+        """What the front ends that this encoder has give for each mel hop, [B, num_heard, M]."""
+        mel_BNM = self.mel(sound_BS)
+        heard = [mel_BNM]
+        if self.config.noise_floor.num_hops:
+            heard.append(self.above_noise(mel_BNM))
+        if self.config.periodicity.num_lags:
+            heard.append(self.periodicity(sound_BS))
+        return torch.cat(heard, dim=1)
 
     @torch.no_grad()
     def encode_window(self, sound_S: Tensor, start_frame: int, end_frame: int) -> Tensor:

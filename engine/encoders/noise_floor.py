@@ -1,7 +1,7 @@
 """How far a sound stands above the noise it is heard in, band by band: what a room or a microphone adds all the time is taken off.
 
-A front end beside `log_mel`, at its frames. The floor is the least that a band has fallen to lately (minimum statistics, Martin 2001), so
-hiss, hum and a murmuring hall are near 0 however loud they are, and speech is not, for no band of it stays up for so long.
+Made of the rows of `log_mel`, to stand beside them. The floor is the least that a band has fallen to lately (minimum statistics,
+Martin 2001), so hiss, hum and a murmuring hall are near 0 however loud they are, and speech is not, for no band of it stays up for so long.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,6 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from engine.encoders.log_mel import LogMel, LogMelConfig
 
 LOG_SPREAD: Final = 4.0  # as `LogMel` divides by
 
@@ -34,17 +32,16 @@ class NoiseFloorConfig:
 
 
 class AboveNoise(nn.Module):
-    """Sound [B, S] to how far each mel band is above its floor [B, num_mels, M], in units of `LogMel`; about 0 in noise."""
+    """Rows of `LogMel` [B, num_mels, M] to how far each band is above its floor, of the same shape and units; about 0 in noise."""
 
-    def __init__(self, config: NoiseFloorConfig, mel: LogMelConfig) -> None:
+    def __init__(self, config: NoiseFloorConfig) -> None:
         super().__init__()
         self.config = config
-        self.mel = LogMel(mel)
 
-    def forward(self, sound_BS: Tensor) -> Tensor:
-        """Causal but for the mel window. Before the sound there is nothing, which is no floor."""
+    def forward(self, mel_BNM: Tensor) -> Tensor:
+        """Causal. Before the sound there is nothing, which is no floor."""
         config = self.config
-        logs_BNM: Tensor = self.mel(sound_BS) * LOG_SPREAD
+        logs_BNM = mel_BNM * LOG_SPREAD
         powers_BNM = functional.pad(torch.exp(logs_BNM), (config.smooth_hops - 1, 0), mode="replicate")
         smooth_BNM = torch.log(functional.avg_pool1d(powers_BNM, config.smooth_hops, stride=1))
         lately_BNM = functional.pad(-smooth_BNM, (config.num_hops - 1, 0), value=-torch.inf)

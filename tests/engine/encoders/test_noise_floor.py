@@ -12,7 +12,7 @@ FLOOR = NoiseFloorConfig(num_hops=96)
 
 
 def _above(sound_S: Tensor) -> Tensor:
-    above_NM: Tensor = AboveNoise(FLOOR, LogMelConfig())(sound_S[None])[0]
+    above_NM: Tensor = AboveNoise(FLOOR)(LogMel(LogMelConfig())(sound_S[None]))[0]
     return above_NM
 
 

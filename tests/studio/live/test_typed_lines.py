@@ -142,13 +142,19 @@ def test_a_session_that_takes_no_more_gets_the_rest_later(
     until(qtbot, lambda: thread.said == [1, 2, 3])
 
 
-def test_an_interrupt_drops_what_waits_and_not_what_comes_after(
-    qtbot: QtBot, live: LiveController, thread: NotingThread, speech: SlowSpeech
-) -> None:
+def one_begun_and_one_waiting(qtbot: QtBot, live: LiveController, speech: SlowSpeech) -> threading.Event:
+    """Two typed lines; the first is held until the event is set."""
     gate = speech.hold("1")
     for text in ("1", "2"):
         live.say(text, VOICES[0])
     until(qtbot, lambda: speech.begun == ["1"])
+    return gate
+
+
+def test_an_interrupt_drops_what_waits_and_not_what_comes_after(
+    qtbot: QtBot, live: LiveController, thread: NotingThread, speech: SlowSpeech
+) -> None:
+    gate = one_begun_and_one_waiting(qtbot, live, speech)
     live.interrupt()
     live.say("3", VOICES[0])
     gate.set()
@@ -161,10 +167,7 @@ def test_an_interrupt_drops_what_waits_and_not_what_comes_after(
 def test_what_waits_when_a_session_ends_is_not_said_in_the_next(
     qtbot: QtBot, live: LiveController, thread: NotingThread, speech: SlowSpeech
 ) -> None:
-    gate = speech.hold("1")
-    for text in ("1", "2"):
-        live.say(text, VOICES[0])
-    until(qtbot, lambda: speech.begun == ["1"])
+    gate = one_begun_and_one_waiting(qtbot, live, speech)
     live.end()
     thread.finished.emit()
     assert live.phase is LivePhase.CLOSED
