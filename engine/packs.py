@@ -81,6 +81,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise BadPackError(f"{path} has format {table.get('format')}, this release reads format {FORMAT_VERSION}")
     try:
         components = tuple(_read_entry(path, entry) for entry in table["component"])
+        if not all(isinstance(values, dict) for values in table["settings"].values()):
+            raise ValueError("settings, which are tables")
         return Manifest(
             name=str(table["name"]),
             version=str(table["version"]),
@@ -90,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest:
             components=components,
             settings=table["settings"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadPackError(f"{path} lacks or garbles {error}; fetch the pack again") from error
 
 
@@ -118,7 +120,9 @@ def build_config(config_class: type[Config], table: Mapping[str, Any], where: st
 
 
 def _as_field(value: Any, hint: Any, where: str) -> Any:
-    if isinstance(value, dict) and is_dataclass(hint) and isinstance(hint, type):
+    if is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise BadPackError(f"{where} is {value!s:.40}, not a table of settings; fetch the pack again")
         return build_config(hint, value, where)
     return tuple(value) if isinstance(value, list) else value
 
