@@ -11,10 +11,13 @@ from engine.devices import chosen_device
 from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadPackError
 from engine.filled_components import filled_component
+from engine.flow.guidance import GuidanceScales
 from engine.flow.preconditioning import preconditioning_named
 from engine.locations import pack_dirs
 from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow
+from engine.motion.loading import load_motion
+from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
 from engine.packs import Manifest, build_config, read_manifest
 from engine.ready_components import audio_rows_of, codec_of, text_rows_of
@@ -38,12 +41,18 @@ class LoadedPack:
     listen_encoder: AudioRows
     text_encoder: TextRows
     base: BaseSettings
+    motion: MotionModel | None = None  # None where the pack draws without a plan
     online: OnlineModels | None = None  # None where the pack has no causal models
 
     @property
     def device(self) -> torch.device:
         """Where the pack computes: latents, rows and noise belong there."""
         return next(self.transformer.parameters()).device
+
+    @property
+    def guidance(self) -> GuidanceScales:
+        """How strongly a film follows what it is told, unless a job says otherwise: in its plan of motion where there is one."""
+        return self.motion.settings.guidance if self.motion else self.base.guidance
 
 
 def find_pack(name_or_folder: str | Path) -> Path:
@@ -94,6 +103,7 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         listen_encoder=listen_encoder,
         text_encoder=text_rows_of(networks["text_encoder"], folder),
         base=base,
+        motion=load_motion(folder, manifest, transformer.config, place),
         online=load_online_models(folder, manifest, place),
     )
 

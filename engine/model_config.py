@@ -51,7 +51,10 @@ class ReferencePositions:
 
 @dataclass(frozen=True, kw_only=True)
 class DitConfig:
-    """Sizes of one diffusion transformer; the mathematics is the same for every preset."""
+    """Sizes of one diffusion transformer; the mathematics is the same for every preset.
+
+    `motion_dim` is the width of a latent's motion row, where the pack plans motion before it draws (`engine.motion`); 0 for none.
+    """
 
     dim: int
     ffn_dim: int
@@ -63,6 +66,7 @@ class DitConfig:
     text_dim: int
     speak_dim: int
     listen_dim: int
+    motion_dim: int = 0
     frequency_dim: int = 256
     speak_window: AudioWindow = field(
         default_factory=lambda: AudioWindow(rows_per_latent=4, rows_before=2, rows_after=2)

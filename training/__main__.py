@@ -1,4 +1,4 @@
-"""`python -m training train|actor|evaluate|data|results ...`: what `lpm` hands its heavy verbs to.
+"""`python -m training train|actor|evaluate|data|results|films-to-judge|pack ...`: what `lpm` hands its heavy verbs to.
 
 Each verb's module adds its own arguments and runs them; errors of a person's making end in one line and exit status 1.
 """
@@ -16,6 +16,7 @@ VERBS = {
     "actor": ("training.actor.cli", "draw clips and characters of the procedural actor"),
     "data": ("training.data.cli", "draw and encode the clips that models are trained on"),
     "results": ("training.plans.results_cli", "tables of what a plan's stages gave"),
+    "films-to-judge": ("training.dpo.films_cli", "films of several seeds for people to vote on"),
     "pack": ("training.packing", "gather trained components into a model pack"),
     "evaluate": ("training.bench.cli", "measure a pack or a film"),
 }

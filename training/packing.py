@@ -17,9 +17,11 @@ from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
+from training.onto_pack import pack_onto
 from training.recipes import parts
 
 STORED_DTYPE = "bfloat16"
+STORED_DTYPE_OF = {"motion": "int8"}
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -28,11 +30,11 @@ BASE_SETTINGS = BaseSettings(
     history_latents=1,
     overlap_latents=0,
     num_steps=1,
-    history_keep=0.75,
+    history_keep=1.0,  # what is planned need not be held back
     history_error=parts.HISTORY_ERROR,
     shift=5.0,
     max_references=2,
-    guidance=GuidanceScales(text=1.0, speak=1.6, listen=3.0),
+    guidance=GuidanceScales(),  # the plan of motion is guided; what it leaves to draw is one picture
 )
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
@@ -41,7 +43,8 @@ ONLINE_SETTINGS = OnlineSettings(
     chunk_choices=(6, 3, 2),
     sink_chunks=1,
     window_chunks=2,
-    audio_history_frames=152,  # all that can change a row of the listening encoder, two rows before a chunk
+    # All that can change a row of the listening encoder, two rows before a chunk, and before what a plan of motion looks back upon.
+    audio_history_frames=152 + parts.MOTION_SETTINGS.history_rows * parts.CODEC.frames_per_latent,
     audio_future_frames=5,  # and of the speaking encoder behind it: rows are live what they were in training
     preconditioning=BASE_SETTINGS.preconditioning,
     residual_std=BASE_SETTINGS.residual_std,
@@ -56,13 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folders", nargs="+", type=Path, help="run folders; each component comes from the first that has it"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the pack's folder")
+    parser.add_argument("--onto", type=Path, help="a pack that lends all else, settings too (after fine-tuning, say)")
     parser.add_argument("--name", default="lpm-tiny")
     parser.add_argument("--version", default="0.1.0")
 
 
 def run(options: argparse.Namespace) -> None:
     """Writes the pack."""
-    manifest = build_pack(options.folders, options.output, options.name, options.version)
+    if options.onto is None:
+        manifest = build_pack(options.folders, options.output, options.name, options.version)
+    else:
+        manifest = pack_onto(options.onto, options.folders, options.output, options.name, options.version)
     sys.stdout.write(f"{options.output} holds {manifest.name} {manifest.version}\n")
 
 
@@ -79,11 +86,13 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
             parts.LISTEN_ENCODER,
         ),
         "text_encoder": ("text_encoder", parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER), parts.TEXT_ENCODER),
+        "motion": ("transformer", parts.MOTION_FILE, Transformer(parts.MOTION), parts.MOTION),
     }
     settings: dict[str, Any] = {
         "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
         "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},
         "base": asdict(BASE_SETTINGS),
+        "motion": asdict(parts.MOTION_SETTINGS),
     }
     if any((folder / REFINER_FILE).is_file() for folder in folders):
         for role, file_name in (("backbone", BACKBONE_FILE), ("refiner", REFINER_FILE)):
@@ -93,13 +102,14 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
     entries = []
     for role, (kind, file_name, module, config) in modules.items():
         fill_from_file(first_with(folders, file_name), module)
-        save_weights(output / file_name, module, STORED_DTYPES[STORED_DTYPE])
+        stored = STORED_DTYPE_OF.get(role, STORED_DTYPE)
+        save_weights(output / file_name, module, STORED_DTYPES[stored])
         entries.append(
             ComponentEntry(
                 role=role,
                 kind=kind,
                 file=file_name,
-                dtype=STORED_DTYPE,
+                dtype=stored,
                 sha256=file_sha256(output / file_name),
                 config=asdict(config),
             )

@@ -42,11 +42,13 @@ class WindowTold:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowConditions:
-    """What one window is told, batch of one. Rows start before the window by the margins of the transformer's windows."""
+    """What one window is told, batch of one; the first rows of sound are so many rows from the window's first latent."""
 
     text_BSD: Tensor
     speak_BAD: Tensor
     listen_BAD: Tensor
+    speak_start_row: int
+    listen_start_row: int
 
 
 class JobConditions:
@@ -76,7 +78,15 @@ class JobConditions:
             self._texts = {told.text: self.pack.text_encoder.encode([told.text]).to(self.pack.device)}
         speak_AD = self._rows(self.pack.speak_encoder, told.speak, plan, self._windows[0])
         listen_AD = self._rows(self.pack.listen_encoder, told.listen, plan, self._windows[1])
-        return WindowConditions(text_BSD=self._texts[told.text], speak_BAD=speak_AD[None], listen_BAD=listen_AD[None])
+        lead = self._lead_latents(plan)
+        speak_start, listen_start = (-lead * each.rows_per_latent - each.rows_before for each in self._windows)
+        return WindowConditions(
+            text_BSD=self._texts[told.text],
+            speak_BAD=speak_AD[None],
+            listen_BAD=listen_AD[None],
+            speak_start_row=speak_start,
+            listen_start_row=listen_start,
+        )
 
     @cached_property
     def no_text_BSD(self) -> Tensor:
@@ -101,6 +111,13 @@ class JobConditions:
 
     def _row_span(self, encoder: AudioRows, plan: WindowPlan, window: AudioWindow) -> tuple[int, int]:
         """The frame that a window's first row begins at, and how many rows there are."""
-        num_rows = window.rows_before + plan.num_latents * window.rows_per_latent + window.rows_after
-        start_frame = self.clock.start_frame(plan.start) - window.rows_before * encoder.frames_per_row
+        lead = self._lead_latents(plan)
+        num_rows = window.rows_before + (lead + plan.num_latents) * window.rows_per_latent + window.rows_after
+        start_frame = self.clock.start_frame(plan.start - lead) - window.rows_before * encoder.frames_per_row
         return start_frame, num_rows
+
+    def _lead_latents(self, plan: WindowPlan) -> int:
+        """Latents before a window whose sound is told too: a plan of motion looks back further than the window does."""
+        if self.pack.motion is None:
+            return 0
+        return max(self.pack.motion.settings.history_rows - plan.history - plan.overlap, 0)

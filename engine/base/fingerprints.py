@@ -33,6 +33,9 @@ def film_fingerprint(
             "numbers": number_format,
             "components": [asdict(entry) for entry in pack.manifest.components],
             "settings": asdict(settings),
+            "motion": None
+            if pack.motion is None
+            else [asdict(pack.motion.settings), asdict(job.guidance or pack.guidance)],
             "size_px": pack.size_px,
             "portrait": array_digest(job.character.global_picture_HWC),
             "first_frame": None if first_HWC is None else array_digest(first_HWC),
@@ -57,9 +60,14 @@ def window_fingerprint(before: str, plan: WindowPlan, told: WindowTold) -> str:
     )
 
 
-def noise_seed(seed: int, window: int) -> int:
-    """The seed of one window's noise: it depends on nothing that was drawn before."""
-    digest = hashlib.sha256(f"window noise {seed} {window}".encode()).digest()
+def motion_fingerprint(window: str) -> str:
+    """Under which the rows of motion are kept that a window of this fingerprint added to the plan."""
+    return _digest({"motion of": window})
+
+
+def noise_seed(seed: int, window: int, what: str = "window") -> int:
+    """The seed of one window's noise, or of its motion's: it depends on nothing that was drawn before."""
+    digest = hashlib.sha256(f"{what} noise {seed} {window}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 

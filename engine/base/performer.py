@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.base.conditions import JobConditions, WindowConditions, WindowTold
 from engine.base.continuation import WindowPlan, blend, plan_windows
 from engine.base.film_clock import FilmClock
-from engine.base.fingerprints import film_fingerprint, noise_seed, window_fingerprint
+from engine.base.fingerprints import film_fingerprint, motion_fingerprint, noise_seed, window_fingerprint
 from engine.base.job import FilmPiece, PerformJob
 from engine.base.settings import BaseSettings
 from engine.base.window_store import WindowStore
@@ -30,6 +30,8 @@ from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.loaded_pack import LoadedPack
 from engine.model.transformer import DitInputs
+from engine.motion.plan import MotionTold
+from engine.motion.planner import MotionPlanner
 from engine.pixels import as_pixels
 from engine.precision import fast_autocast, number_format
 from engine.references import ReferenceLatents
@@ -48,9 +50,9 @@ def perform(
     Finished windows are written to `keep`, and a window that `reuse` has under the very same inputs is not made again: with the
     same store for both, a job that was stopped or changed goes on from where it still holds. The pixels are the same either way.
     """
-    settings = replace(
-        pack.base, num_steps=job.num_steps or pack.base.num_steps, guidance=job.guidance or pack.base.guidance
-    )
+    settings = replace(pack.base, num_steps=job.num_steps or pack.base.num_steps)
+    if pack.motion is None:  # otherwise it is the plan that is guided
+        settings = replace(settings, guidance=job.guidance or pack.guidance)
     return Performer(pack, job, settings, should_stop, keep, reuse).pieces()
 
 
@@ -74,6 +76,7 @@ class Performer:
         )
         self.clock = FilmClock(pack.codec)
         self.conditions = JobConditions(pack, job)
+        self.planner = None if pack.motion is None else MotionPlanner(pack.motion, settings.window_latents)
         self.decoder_state = pack.codec.initial_state()
         self.stages_s: dict[str, float] = defaultdict(float)
         self._mark_s = time.perf_counter()
@@ -92,10 +95,10 @@ class Performer:
             told = self.conditions.told(plan)
             fingerprint = window_fingerprint(fingerprint, plan, told)
             self._count("conditions")
-            found_FCHW = self._recall(fingerprint, (plan.num_latents, *tail_FCHW.shape[1:]))
+            found_FCHW = self._recall(fingerprint, plan, tail_FCHW.shape[1:])
             window_FCHW = self._make(window, plan, told, tail_FCHW, tail_start) if found_FCHW is None else found_FCHW
-            if found_FCHW is None and self.keep is not None:
-                self.keep.keep(fingerprint, window_FCHW)
+            if found_FCHW is None:
+                self._keep(fingerprint, plan, window_FCHW)
             self._count("keep")
             frames_THWC = self._decode(window_FCHW[final_end - plan.start : plan.final_end - plan.start])
             start_frame = self.clock.start_frame(final_end)
@@ -111,9 +114,27 @@ class Performer:
             self._mark_s = time.perf_counter()
             tail_FCHW, tail_start, final_end = window_FCHW, plan.start, plan.final_end
 
-    def _recall(self, fingerprint: str, shape: tuple[int, ...]) -> Tensor | None:
-        found_FCHW = None if self.reuse is None else self.reuse.recall(fingerprint, shape)
-        return None if found_FCHW is None else found_FCHW.to(self.device)
+    def _recall(self, fingerprint: str, plan: WindowPlan, shape_CHW: torch.Size) -> Tensor | None:
+        """A window's latents [F, C, h, w] where they were made before; with them its part of the motion plan is there too."""
+        if self.reuse is None:
+            return None
+        found_FCHW = self.reuse.recall(fingerprint, (plan.num_latents, *shape_CHW))
+        if found_FCHW is None or self.planner is None:
+            return None if found_FCHW is None else found_FCHW.to(self.device)
+        shape_FM = (_new_latents(plan), self.planner.motion.row_width)
+        rows_FM = self.reuse.recall(motion_fingerprint(fingerprint), shape_FM)
+        if rows_FM is None:
+            return None
+        self.planner.take(rows_FM.to(self.device)[None])
+        return found_FCHW.to(self.device)
+
+    def _keep(self, fingerprint: str, plan: WindowPlan, window_FCHW: Tensor) -> None:
+        if self.keep is None:
+            return
+        self.keep.keep(fingerprint, window_FCHW)
+        if self.planner is not None:
+            new_BFM = self.planner.planned(plan.start + plan.history + plan.overlap)
+            self.keep.keep(motion_fingerprint(fingerprint), new_BFM[0])
 
     def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail_FCHW: Tensor, tail_start: int) -> Tensor:
         """A window's latents [F, C, h, w]: made from noise behind the tail, blended with it where they overlap."""
@@ -124,7 +145,8 @@ class Performer:
             self._count("conditions")
             history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], references)
             noise_FCHW = self._noise(window, (plan.num_latents - plan.history, *history_FCHW.shape[1:]))
-            window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW)
+            motion_BFM = self._plan_motion(window, plan, conditions)
+            window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW, motion_BFM)
         if plan.overlap:
             overlap = slice(plan.history, plan.history + plan.overlap)
             earlier_FCHW = tail_FCHW[plan.start - tail_start + plan.history :]
@@ -132,9 +154,30 @@ class Performer:
         self._count("denoise")
         return window_FCHW
 
-    def _noise(self, window: int, shape: tuple[int, ...]) -> Tensor:
-        """A window's noise: drawn on the processor, so that it is the same whatever the device."""
-        generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window))
+    def _plan_motion(self, window: int, plan: WindowPlan, conditions: WindowConditions) -> Tensor | None:
+        """The window's rows [1, F, M] of the film's motion, planned to the window's end; None for a pack that plans none."""
+        planner, config = self.planner, self.pack.transformer.config
+        if planner is None:
+            return None
+        behind = plan.start - (
+            planner.length - planner.num_history
+        )  # the window's start, from the first row of the plan's history
+        told = MotionTold(
+            text_BSD=conditions.text_BSD,
+            speak_BAD=conditions.speak_BAD,
+            listen_BAD=conditions.listen_BAD,
+            speak_start_row=conditions.speak_start_row + behind * config.speak_window.rows_per_latent,
+            listen_start_row=conditions.listen_start_row + behind * config.listen_window.rows_per_latent,
+            no_text_BSD=self.conditions.no_text_BSD,
+        )
+        noise_BFM = self._noise(window, (1, _new_latents(plan), planner.motion.row_width), "motion")
+        planner.plan(told, noise_BFM, self.job.guidance)
+        self._count("motion")
+        return planner.rows(plan.start)
+
+    def _noise(self, window: int, shape: tuple[int, ...], what: str = "window") -> Tensor:
+        """A window's noise, or its motion's: drawn on the processor, so that it is the same whatever the device."""
+        generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window, what))
         return torch.randn(shape, generator=generator).to(self.device)
 
     def _first_frame_latent(self) -> Tensor:
@@ -166,9 +209,9 @@ class Performer:
         references: ReferenceLatents,
         history_FCHW: Tensor,
         noise_FCHW: Tensor,
+        motion_BFM: Tensor | None,
     ) -> Tensor:
         """The window's latents [F, C, h, w] from noise, behind clean history."""
-        config = self.pack.transformer.config
         history_BFCHW = history_FCHW[None]
         clean_BF = torch.zeros(1, plan.history, device=self.device)
 
@@ -183,8 +226,9 @@ class Performer:
                 text_BSD=told.text_BSD,
                 speak_BAD=told.speak_BAD,
                 listen_BAD=told.listen_BAD,
-                speak_start_row=-config.speak_window.rows_before,
-                listen_start_row=-config.listen_window.rows_before,
+                speak_start_row=told.speak_start_row,
+                listen_start_row=told.listen_start_row,
+                motion_BFM=motion_BFM,
             )
             return self._guided(inputs, timestep / TIMESTEP_SCALE)[:, plan.history :]
 
@@ -224,3 +268,8 @@ class Performer:
         """Seconds by stage since the last piece; the time that the caller takes between pieces counts as none."""
         taken, self.stages_s = dict(self.stages_s), defaultdict(float)
         return taken
+
+
+def _new_latents(plan: WindowPlan) -> int:
+    """Latents of a window that no window before has made."""
+    return plan.num_latents - plan.history - plan.overlap

@@ -21,6 +21,7 @@ _PART_OF_TOP: Final = {
     "time_projection": "time_embedding",
     "speak_embedding": "audio_embedding",
     "listen_embedding": "audio_embedding",
+    "motion_embedding": "motion_embedding",
     "head": "head",
 }
 _PART_IN_BLOCK: Final = {

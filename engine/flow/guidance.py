@@ -205,4 +205,5 @@ def _stack(branches: list[DitInputs]) -> DitInputs:
         text_BSD=torch.cat([branch.text_BSD for branch in branches]),
         speak_BAD=torch.cat([branch.speak_BAD for branch in branches]),
         listen_BAD=torch.cat([branch.listen_BAD for branch in branches]),
+        motion_BFM=None if first.motion_BFM is None else first.motion_BFM.repeat(count, 1, 1),
     )

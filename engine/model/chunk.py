@@ -33,6 +33,7 @@ class ChunkInputs:
     speak_start_row: int = 0
     listen_start_row: int = 0
     grid_step: int = 1
+    motion_BFM: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

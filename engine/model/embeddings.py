@@ -59,6 +59,29 @@ def audio_embedding(audio_dim: int, config: DitConfig) -> nn.Sequential:
     )
 
 
+class MotionEmbedding(nn.Module):
+    """Motion rows to what they add to their latent; a row of zeros is no motion told and adds nothing."""
+
+    def __init__(self, config: DitConfig) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            Linear(config.motion_dim, config.dim), nn.SiLU(), Linear(config.dim, 2 * config.dim)
+        )
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that is zero at the start of training."""
+        layer = self.layers[-1]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def forward(self, motion_BFM: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows [B, F, M] to what is added to a latent's time embedding and to each of its tokens, [B, F, D] both."""
+        is_told_BF1 = motion_BFM.any(dim=-1, keepdim=True)
+        time_BFD, token_BFD = (self.layers(motion_BFM) * is_told_BF1).chunk(2, dim=-1)
+        return time_BFD, token_BFD
+
+
 class Head(nn.Module):
     """Video tokens -> patches of the network's output, modulated by the unprojected time embedding."""
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.model.block import Block, LayerConditions
 from engine.model.chunk import ChunkContext, ChunkInputs, ChunkOutput, KeysValues, ReferenceContext
 from engine.model.cross_attention import WindowIndex, window_index
 from engine.model.embeddings import (
     Head,
+    MotionEmbedding,
     audio_embedding,
     patchify,
     sinusoid,
@@ -42,6 +44,8 @@ class DitInputs:
     text_BSD: rows of the text encoder, padded with zero rows that are attended like all others (as Wan2.1 does).
     speak_BAD, listen_BAD: rows of the two audio encoders, `rows_per_latent` a latent frame; all-zero rows are "no such
         sound". Rows before the first latent may come along: `speak_start_row` = -8 says that row 0 is 8 rows before it.
+    motion_BFM: how the character moves within each latent, for models that are told (`engine.motion`); None or a row of
+        zeros is "not told".
     """
 
     latents_BFCHW: Tensor
@@ -52,6 +56,15 @@ class DitInputs:
     listen_BAD: Tensor
     speak_start_row: int = 0
     listen_start_row: int = 0
+    motion_BFM: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedMotion:
+    """What the motion of each latent adds to its time embedding and to its tokens, [B, F, D] both."""
+
+    time_BFD: Tensor
+    token_BFD: Tensor
 
 
 class Transformer(nn.Module):
@@ -67,13 +80,14 @@ class Transformer(nn.Module):
         self.text_embedding = text_embedding(config)
         self.speak_embedding = audio_embedding(config.speak_dim, config)
         self.listen_embedding = audio_embedding(config.listen_dim, config)
+        self.motion_embedding = MotionEmbedding(config) if config.motion_dim else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.head = Head(config)
         self.init_weights()
 
     @torch.no_grad()
     def init_weights(self) -> None:
-        """Wan2.1's start (Xavier, zero biases, zero head); audio values are zero (paper 3.2)."""
+        """Wan2.1's start (Xavier, zero biases, zero head); audio values are zero (paper 3.2), and so is what motion adds."""
         if self.patch_embedding.weight.is_meta:
             return  # nothing to fill; and asking torch to costs seconds of imports
         for module in self.modules():
@@ -88,17 +102,20 @@ class Transformer(nn.Module):
         for block in self.blocks:
             assert isinstance(block, Block)
             nn.init.zeros_(block.cross_attn.v_audio.weight)
+        if self.motion_embedding is not None:
+            nn.init.zeros_(self.motion_embedding.last.weight)
         nn.init.zeros_(self.head.head.weight)
 
     def forward(self, inputs: DitInputs) -> Tensor:
         """The network's output for every latent frame, float32 [B, F, C, H, W]; see `engine.flow.preconditioning`."""
         self._check(inputs)
         frames, rows, columns = self._grid(inputs.latents_BFCHW)
-        video_BLD = self.patch_embedding(patchify(inputs.latents_BFCHW, self.config.patch_size))
+        motion = self._embed_motion(inputs.motion_BFM)
+        video_BLD = self._embed_video(inputs.latents_BFCHW, motion)
         references_BLD = self.patch_embedding(patchify(inputs.references.latents_BRCHW, self.config.patch_size))
         x_BLD = torch.cat([video_BLD, references_BLD], dim=1).float()
 
-        time_BFD, time_BGMD = self._embed_time(inputs, rows * columns)
+        time_BFD, time_BGMD = self._embed_time(inputs, rows * columns, motion)
         text_BSD = self.text_embedding(inputs.text_BSD)
         speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
         speak, listen = self._both_windows(inputs)
@@ -129,8 +146,9 @@ class Transformer(nn.Module):
         if len(context.layers) != len(self.blocks):
             raise ValueError(f"a context of {len(context.layers)} layers does not fit {len(self.blocks)} blocks")
         frames, rows, columns = self._grid(inputs.latents_BFCHW)
-        tokens_BLD = self.patch_embedding(patchify(inputs.latents_BFCHW, self.config.patch_size))
-        time_BFD, time_BFMD = self._embed_timesteps(inputs.timestep_BF)
+        motion = self._embed_motion(inputs.motion_BFM)
+        tokens_BLD = self._embed_video(inputs.latents_BFCHW, motion)
+        time_BFD, time_BFMD = self._embed_timesteps(inputs.timestep_BF, motion)
         text_BSD = self.text_embedding(inputs.text_BSD)
         speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
         speak, listen = self._both_windows(inputs)
@@ -189,7 +207,22 @@ class Transformer(nn.Module):
         _, frames, _, height, width = latents_BFCHW.shape
         return frames, height // patch_rows, width // patch_columns
 
-    def _embed_time(self, inputs: DitInputs, tokens_per_frame: int) -> tuple[Tensor, Tensor]:
+    def _embed_motion(self, motion_BFM: Tensor | None) -> AddedMotion | None:
+        if motion_BFM is None or self.motion_embedding is None:
+            return None
+        time_BFD, token_BFD = self.motion_embedding(motion_BFM.to(self.patch_embedding.weight.dtype))
+        return AddedMotion(time_BFD=time_BFD, token_BFD=token_BFD)
+
+    def _embed_video(self, latents_BFCHW: Tensor, motion: AddedMotion | None) -> Tensor:
+        video_BLD: Tensor = self.patch_embedding(patchify(latents_BFCHW, self.config.patch_size))
+        if motion is None:
+            return video_BLD
+        tokens_per_frame = video_BLD.shape[1] // latents_BFCHW.shape[1]
+        return video_BLD + motion.token_BFD.repeat_interleave(tokens_per_frame, dim=1).to(video_BLD.dtype)
+
+    def _embed_time(
+        self, inputs: DitInputs, tokens_per_frame: int, motion: AddedMotion | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Time embedding per latent frame for the head, and per segment of the sequence for the blocks, in float32.
 
         All segments of a sequence are equally long. Where a reference has another grid than the video, the segment is
@@ -200,16 +233,23 @@ class Transformer(nn.Module):
         tokens_per_reference = reference_rows * reference_columns if references else 0
         segment = math.gcd(tokens_per_frame, tokens_per_reference)
         clean_B1 = torch.zeros_like(inputs.timestep_BF[:, :1])
-        time_BGD, time_BGMD = self._embed_timesteps(torch.cat([inputs.timestep_BF, clean_B1], dim=1))
+        timestep_BG = torch.cat([inputs.timestep_BF, clean_B1], dim=1)
+        time_BGD, time_BGMD = self._embed_timesteps(timestep_BG, motion)
         video_BGMD = repeat(time_BGMD[:, :frames], "b f m d -> b (f s) m d", s=tokens_per_frame // segment)
         clean_BGMD = time_BGMD[:, frames:].expand(-1, references * tokens_per_reference // segment, -1, -1)
         return time_BGD[:, :frames].float(), torch.cat([video_BGMD, clean_BGMD], dim=1)
 
-    def _embed_timesteps(self, timestep_BG: Tensor) -> tuple[Tensor, Tensor]:
-        """Timesteps to the embedding that the head takes and the six vectors that the blocks take, whatever autocast says."""
+    def _embed_timesteps(self, timestep_BG: Tensor, motion: AddedMotion | None = None) -> tuple[Tensor, Tensor]:
+        """Timesteps to the embedding that the head takes and the six vectors that the blocks take, whatever autocast says.
+
+        The first of them are those of latents, and each latent's motion, where it is told, adds to its own.
+        """
         sinusoid_BGK = sinusoid(timestep_BG, self.config.frequency_dim)
         with torch.autocast(device_type=timestep_BG.device.type, enabled=False):
             time_BGD = self.time_embedding(sinusoid_BGK.to(self.patch_embedding.weight.dtype).to(timestep_BG.device))
+            if motion is not None:
+                without = time_BGD.shape[1] - motion.time_BFD.shape[1]
+                time_BGD = time_BGD + functional.pad(motion.time_BFD.to(time_BGD.dtype), (0, 0, 0, without))
             time_BGMD = rearrange(self.time_projection(time_BGD), "b g (m d) -> b g m d", m=6).float()
         return time_BGD, time_BGMD
 
@@ -269,6 +309,9 @@ class Transformer(nn.Module):
             )
         if inputs.timestep_BF.shape != (batch, frames):
             raise ValueError(f"timestep_BF has shape {tuple(inputs.timestep_BF.shape)}, not {(batch, frames)}")
+        motion_BFM, motion_shape = inputs.motion_BFM, (batch, frames, self.config.motion_dim)
+        if motion_BFM is not None and motion_BFM.shape != motion_shape:
+            raise ValueError(f"motion_BFM has shape {tuple(motion_BFM.shape)}, not {motion_shape}")
         widths = {"text": self.config.text_dim, "speak": self.config.speak_dim, "listen": self.config.listen_dim}
         given = {"text": inputs.text_BSD, "speak": inputs.speak_BAD, "listen": inputs.listen_BAD}
         for name, width_wanted in widths.items():

@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 
 from engine.base.settings import BaseSettings
+from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceInterval, GuidanceScales, guide
 from engine.flow.history import recalled
 from engine.flow.preconditioning import anchor_latent, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
+from engine.latent_tail import LatentTail
 from engine.model.transformer import DitInputs, Transformer
 from engine.online.conditions import ChunkConditions
-from engine.online.latent_tail import LatentTail
+from engine.online.live_motion import LiveMotion
 from engine.online.noise import NoiseSource
 from engine.references import ReferenceLatents
 
@@ -39,24 +41,25 @@ class BaseWindows:
         noise: NoiseSource,
         slack_latents: int = 0,
         no_text_BSD: Tensor | None = None,
+        motion: LiveMotion | None = None,
     ) -> None:
-        """`first_BCHW` is the portrait that the session begins from; `no_text_BSD` as for `guide`."""
+        """`first_BCHW` is the portrait that the session begins from; `no_text_BSD` as for `guide`; `motion` is None without a plan."""
         self.model, self.settings, self.references, self.noise = model, settings, references, noise
         self.precondition = preconditioning_named(
             settings.preconditioning, settings.residual_std, settings.history_share
         )
         self.tail = LatentTail(first_BCHW, slack_latents + settings.history_latents)
-        self.no_text_BSD = no_text_BSD
+        self.no_text_BSD, self.motion = no_text_BSD, motion
 
     @property
     def history_latents(self) -> int:
-        """Latents of history in each window, whose sound is told too."""
-        return self.settings.history_latents
+        """Latents before a chunk whose sound is told too: those of each window's history, and as far as a plan of motion looks back."""
+        return max(self.settings.history_latents, self.motion.history_rows if self.motion else 0)
 
     @property
     def cache_bytes(self) -> int:
-        """Memory of the latents that are kept, at most."""
-        return self.tail.num_bytes
+        """Memory of the latents that are kept, at most, and of the plan."""
+        return self.tail.num_bytes + (self.motion.planner.tail.num_bytes if self.motion else 0)
 
     @torch.no_grad()
     def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
@@ -64,17 +67,21 @@ class BaseWindows:
         self.tail.truncate(first_latent)
         self.references = conditions.references or self.references
         history_BFCHW = recalled(
-            self.tail.last(self.history_latents),
+            self.tail.last(self.settings.history_latents),
             anchor_latent(self.references),
             self.precondition,
             self.settings.history_keep,
             self.settings.history_error,
         )
+        motion_BFM = None
+        if self.motion is not None:
+            self.motion.plan(first_latent, conditions, self.history_latents)
+            motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
         noise_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
         sampler = sampler_named(self.settings.solver, self.settings.num_steps, self.settings.shift)
 
         def velocity_at(new_BFCHW: Tensor, timestep: float) -> Tensor:
-            return self._guided(history_BFCHW, new_BFCHW, timestep, conditions)
+            return self._guided(history_BFCHW, new_BFCHW, timestep, conditions, motion_BFM)
 
         latents_BFCHW = sampler.run(noise_BFCHW, velocity_at)
         self.tail.append(latents_BFCHW)
@@ -85,8 +92,16 @@ class BaseWindows:
         del first_latent, conditions
         return draft_BFCHW
 
-    def _guided(self, history_BFCHW: Tensor, new_BFCHW: Tensor, timestep: float, conditions: ChunkConditions) -> Tensor:
+    def _guided(
+        self,
+        history_BFCHW: Tensor,
+        new_BFCHW: Tensor,
+        timestep: float,
+        conditions: ChunkConditions,
+        motion_BFM: Tensor | None,
+    ) -> Tensor:
         config, settings = self.model.config, self.settings
+        lead = self.history_latents - settings.history_latents  # latents told of before the window
         clean_BF = torch.zeros(history_BFCHW.shape[:2], device=new_BFCHW.device)
         noisy_BF = torch.full(new_BFCHW.shape[:2], timestep, device=new_BFCHW.device)
         inputs = DitInputs(
@@ -96,8 +111,9 @@ class BaseWindows:
             text_BSD=conditions.text_BSD,
             speak_BAD=conditions.speak_BAD,
             listen_BAD=conditions.listen_BAD,
-            speak_start_row=-config.speak_window.rows_before,
-            listen_start_row=-config.listen_window.rows_before,
+            speak_start_row=-lead * config.speak_window.rows_per_latent - config.speak_window.rows_before,
+            listen_start_row=-lead * config.listen_window.rows_per_latent - config.listen_window.rows_before,
+            motion_BFM=motion_BFM,
         )
         low, high = settings.guidance_interval
         wanted = GuidanceScales() if conditions.effort else settings.guidance
@@ -112,9 +128,16 @@ class BaseWindows:
         return self.precondition.velocity(output_BFCHW, inputs.latents_BFCHW, sigma_BF, references)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The latents of history, to be kept in a file."""
-        return self.tail.tensors()
+        """The latents of history and the plan of motion, to be kept in a file."""
+        plan = {} if self.motion is None else self.motion.planner.tensors()
+        return {**self.tail.tensors(), **{f"motion.{name}": tensor for name, tensor in plan.items()}}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take on history from a file."""
-        self.tail.load(tensors)
+        """Take on history from a file; `BadInputError` unless it fits and the plan is as long as the film."""
+        self.tail.load(tensors, self.settings.history_latents)
+        if self.motion is None:
+            return
+        planner = self.motion.planner
+        planner.load({name.removeprefix("motion."): x for name, x in tensors.items() if name.startswith("motion.")})
+        if planner.length != self.tail.length:
+            raise BadInputError("the session's plan of motion does not fit its latents; open a new session")

@@ -13,6 +13,8 @@ class ChunkConditions:
 
     Rows of sound begin `rows_before` of the model's windows, and `ChunkGenerator.history_latents` latents, before the chunk.
     references: the pictures that are shown from this chunk on; None where the generator's own stay.
+    motion_BFM: how the character moves in the chunk, for models that are told (`engine.motion`); None where a generator plans it
+        by itself, or nobody tells.
     effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
     """
 
@@ -21,4 +23,5 @@ class ChunkConditions:
     speak_BAD: Tensor
     listen_BAD: Tensor
     references: ReferenceLatents | None = None
+    motion_BFM: Tensor | None = None
     effort: int = 0

@@ -17,7 +17,7 @@ class ChunkGenerator(Protocol):
 
     @property
     def history_latents(self) -> int:
-        """How many latents before a chunk its rows of sound begin."""
+        """How many latents before a chunk its rows of sound begin: as far as its history, or a plan of motion, looks back."""
 
     @property
     def has_refiner(self) -> bool:

@@ -1,6 +1,8 @@
 """The causal models of a pack that has them: roles `backbone` and `refiner`, and `[settings.online]`.
 
-Read by `load_pack`; a pack without them performs live through the windows of its base model (`base_windows`).
+Read by `load_pack`; a pack without them performs live through the windows of its base model (`base_windows`). Where the pack plans
+motion, causal models that are told it (`motion_dim`) must be told those rows; models that are not told, and packs without a plan,
+work without.
 """
 
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from engine.errors import BadPackError
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
+from engine.motion.loading import ROLE as MOTION_ROLE
+from engine.motion.loading import check_windows
 from engine.online.settings import OnlineSettings
 from engine.packs import Manifest, build_config, load_weights
 
@@ -46,6 +50,21 @@ def load_online_models(folder: Path, manifest: Manifest, device: torch.device) -
             settings.check_reach(model.config.reference_positions.origin)
         except ValueError as error:
             raise BadPackError(f"{where}: {error} ({role})") from error
+        _check_told(folder, manifest, role, model.config)
         load_weights(folder, entry, model)
         models.append(model.eval().requires_grad_(False).to(device))
     return OnlineModels(backbone=models[0], refiner=models[1], settings=settings)
+
+
+def _check_told(folder: Path, manifest: Manifest, role: str, config: DitConfig) -> None:
+    """`BadPackError` for a causal model that is told motion, but other rows, or at other rows of sound, than the pack plans."""
+    planners = [entry for entry in manifest.components if entry.role == MOTION_ROLE]
+    if not planners or not config.motion_dim:
+        return
+    planned = build_config(DitConfig, planners[0].config, f"{folder}: {MOTION_ROLE}")
+    if planned.out_channels != config.motion_dim:
+        raise BadPackError(
+            f"{folder}: {role} is told rows of {config.motion_dim} numbers, {MOTION_ROLE} plans rows of {planned.out_channels}; "
+            "pack models that were trained together"
+        )
+    check_windows(planned, config, f"{folder}: {MOTION_ROLE}", role)

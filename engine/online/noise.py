@@ -3,11 +3,14 @@
 A chunk made again after a rollback begins from the noise that it had, and a restored session goes on as it would have.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+
+MOTION_STEP: Final = 1000
+"""The step that stands for a plan of motion: beyond all steps of a picture's noise."""
 
 
 class NoiseSource(Protocol):

@@ -19,11 +19,14 @@ from engine.encoders.protocol import AudioRows
 from engine.errors import BadInputError
 from engine.loaded_pack import LoadedPack
 from engine.media.pictures import square_crop
+from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
+from engine.motion.planner import MotionPlanner
 from engine.online.base_windows import BaseWindows
 from engine.online.conductor import Conductor, ConductorLayout
 from engine.online.generator import ChunkGenerator
 from engine.online.live import LiveConfig, checked_direction
+from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.online.session import MOST_IN_FLIGHT, ChunkWatcher, LiveSession, SessionStages
@@ -140,14 +143,30 @@ def _generator(
     noise = SeededNoise(config.seed, (channels, rows, columns), device)
     if pack.online is None:
         no_text_BSD = pack.text_encoder.encode([""]).to(device)
-        return BaseWindows(pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents, no_text_BSD)
+        motion = _motion(pack, (pack.transformer,), config.seed, slack_latents)
+        return BaseWindows(
+            pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents, no_text_BSD, motion
+        )
     dtype = torch.bfloat16 if has_fast_bfloat16(device) else None
     settings = pack.online.settings
     backbone, refiner = (
         CausalModel(model, settings, references, portrait_BCHW, slack_latents, dtype)
         for model in (pack.online.backbone, pack.online.refiner)
     )
-    return CausalRollout(backbone, refiner, settings, noise)
+    motion = _motion(pack, (pack.online.backbone, pack.online.refiner), config.seed, slack_latents)
+    return CausalRollout(backbone, refiner, settings, noise, motion)
+
+
+def _motion(pack: LoadedPack, told: tuple[Transformer, ...], seed: int, slack_latents: int) -> LiveMotion | None:
+    """A session's plan, made from the rows of sound that come for `told`; None where the pack has none or none of them is told."""
+    if pack.motion is None or not any(model.config.motion_dim for model in told):
+        return None
+    windows = (told[0].config.speak_window, told[0].config.listen_window)
+    noise = SeededNoise(seed, (pack.motion.row_width, 1, 1), pack.device)
+    no_text_BSD = pack.text_encoder.encode([""]).to(pack.device)
+    return LiveMotion(
+        MotionPlanner(pack.motion, slack_latents + pack.base.history_latents), windows, noise, no_text_BSD
+    )
 
 
 def _sound_reaches(

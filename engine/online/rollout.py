@@ -6,6 +6,8 @@ Used live by the session and in training by the rollouts of distillation: the sa
 (`engine.model.attend.using`, `engine.model.linear`), since others may be chosen where gradients are wanted. The backbone's
 history is written by its own last step: keys and values of latents at noise level T_1 are what "noisy history" means,
 and no further forward is spent on it. The refiner's history is written by a pass over its clean result at timestep 0.
+Where the models are told how the character moves, both are told the rows of the chunk that they are at: live as they were
+planned with its draft, in training those of the truth.
 Both histories are written without gradients, and no tensor that a gradient needs is changed later.
 
 Each half starts a chunk by going back to its first latent if it is beyond it. So a chunk that was withdrawn needs no more
@@ -18,15 +20,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from engine.errors import BadInputError
 from engine.flow.noising import add_noise, clean_from_velocity
 from engine.flow.preconditioning import Preconditioning, anchor_latent, preconditioning_named
 from engine.flow.schedule import TIMESTEP_SCALE
+from engine.latent_tail import LatentTail
 from engine.model.chunk import ChunkContext, ChunkInputs, KeysValues, ReferenceContext
 from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import can_halve, doubled, halved, halved_noise, spread_over
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.latent_tail import LatentTail
+from engine.online.live_motion import LiveMotion, PlannedRows
 from engine.online.noise import NoiseSource
 from engine.online.settings import OnlineSettings
 from engine.references import ReferenceKind, ReferenceLatents
@@ -65,6 +69,7 @@ class CausalModel:
             model=config, grid_HW=grid_HW, history=settings.history(slack_latents), batch=first_BCHW.shape[0]
         )
         self.model, self.settings, self.references = model, settings, references
+        self.slack_latents = slack_latents
         self.precondition: Preconditioning = preconditioning_named(settings.preconditioning, settings.residual_std)
         self.cache = KvCache(layout, dtype or model.patch_embedding.weight.dtype, first_BCHW.device)
         self.tail = LatentTail(first_BCHW, slack_latents + 1)
@@ -108,6 +113,7 @@ class CausalModel:
             speak_start_row=-config.speak_window.rows_before,
             listen_start_row=-config.listen_window.rows_before,
             grid_step=grid_step,
+            motion_BFM=conditions.motion_BFM if config.motion_dim else None,
         )
         output = self.model.forward_chunk(inputs, chunk.context)
         velocity_BFCHW = self.precondition.velocity(output.output_BFCHW, latents_BFCHW, sigma_BF, chunk.guess)
@@ -142,33 +148,53 @@ class CausalModel:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take on a history from a file."""
-        self.cache.load({name.removeprefix("cache."): x for name, x in tensors.items() if name.startswith("cache.")})
-        self.tail.load({name.removeprefix("tail."): x for name, x in tensors.items() if name.startswith("tail.")})
+        self.cache.load(_part(tensors, "cache."))
+        self.tail.load(_part(tensors, "tail."))
 
 
 class CausalRollout:
     """Backbone and refiner after one another; satisfies `ChunkGenerator`."""
 
-    history_latents = 0
     has_refiner = True
 
     def __init__(
-        self, backbone: CausalModel, refiner: CausalModel, settings: OnlineSettings, noise: NoiseSource
+        self,
+        backbone: CausalModel,
+        refiner: CausalModel,
+        settings: OnlineSettings,
+        noise: NoiseSource,
+        motion: LiveMotion | None = None,
     ) -> None:
+        """`motion` plans what both models are told; None where conditions say it (`ChunkConditions.motion_BFM`), or nothing does."""
         self.backbone, self.refiner, self.settings, self.noise = backbone, refiner, settings, noise
+        self.motion, self._planned = motion, PlannedRows(refiner.slack_latents)
         patch_size = refiner.model.config.patch_size
         is_even = can_halve(refiner.tail.shape_CHW, patch_size)
-        self.efforts = ("whole", "refiner at half resolution") if is_even else ("whole",)
+        lighter = "refiner at half resolution" + (", plan without guidance" if motion else "")
+        self.efforts = ("whole", lighter) if is_even else ("whole",)
+
+    @property
+    def history_latents(self) -> int:
+        """Latents before a chunk whose sound is told too: as far as a plan of motion looks back."""
+        return self.motion.history_rows if self.motion else 0
 
     @property
     def cache_bytes(self) -> int:
-        """Memory of both histories."""
-        return self.backbone.cache.num_bytes + self.refiner.cache.num_bytes
+        """Memory of both histories and of the plan of motion."""
+        plan_bytes = self.motion.num_bytes if self.motion else 0
+        return self.backbone.cache.num_bytes + self.refiner.cache.num_bytes + plan_bytes
 
     def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
         """The backbone's clean guess of a chunk, [B, F, C, H, W], from pure noise in as many steps as it has timesteps."""
-        chunk = self.backbone.open(first_latent, conditions)
-        latents_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
+        if self.motion is None:
+            return self._drafted(first_latent, conditions)
+        rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
+        self._planned.put(first_latent, rows_BFM)
+        return self._drafted(first_latent, self._told(conditions, rows_BFM, self.motion))
+
+    def _drafted(self, first_latent: int, told: ChunkConditions) -> Tensor:
+        chunk = self.backbone.open(first_latent, told)
+        latents_BFCHW = self.noise.draw(first_latent, told.num_latents, 0)
         clean_BFCHW, layers = self.backbone.predict(chunk, latents_BFCHW, self.settings.backbone_timesteps[0])
         for step, timestep in enumerate(self.settings.backbone_timesteps[1:], start=1):
             latents_BFCHW = self._renoised(clean_BFCHW, first_latent, step, timestep)
@@ -178,6 +204,9 @@ class CausalRollout:
 
     def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
         """The refiner's final latents of a chunk from the backbone's draft, [B, F, C, H, W]."""
+        if self.motion is not None:
+            rows_BFM = self._planned.fetch(first_latent, conditions.num_latents)
+            conditions = self._told(conditions, rows_BFM, self.motion)
         chunk = self.refiner.open(first_latent, conditions)
         if conditions.effort:
             return self._refine_coarsely(first_latent, draft_BFCHW, chunk)
@@ -207,17 +236,38 @@ class CausalRollout:
         self.refiner.append(spread_over(layers, self.refiner.cache.layout.grid_HW), final_BFCHW)
         return final_BFCHW
 
+    def _told(self, conditions: ChunkConditions, rows_BFM: Tensor, motion: LiveMotion) -> ChunkConditions:
+        """What a chunk's models are told, as in training: the rows that are planned, and of sound what is theirs and not the plan's."""
+        speak, listen = (self.history_latents * window.rows_per_latent for window in motion.windows)
+        return replace(
+            conditions,
+            speak_BAD=conditions.speak_BAD[:, speak:],
+            listen_BAD=conditions.listen_BAD[:, listen:],
+            motion_BFM=rows_BFM,
+        )
+
     def _renoised(self, clean_BFCHW: Tensor, first_latent: int, step: int, timestep: float) -> Tensor:
         noise_BFCHW = self.noise.draw(first_latent, clean_BFCHW.shape[1], step)
         sigma_BF = torch.full(clean_BFCHW.shape[:2], timestep / TIMESTEP_SCALE, device=clean_BFCHW.device)
         return add_noise(clean_BFCHW, noise_BFCHW, sigma_BF)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Both histories, to be kept in a file."""
+        """Both histories and the plan of motion, to be kept in a file."""
         parts = {"backbone": self.backbone.tensors(), "refiner": self.refiner.tensors()}
+        if self.motion is not None:
+            parts["motion"] = self.motion.tensors()
         return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take on both histories from a file."""
-        for part, model in (("backbone.", self.backbone), ("refiner.", self.refiner)):
-            model.load({name.removeprefix(part): x for name, x in tensors.items() if name.startswith(part)})
+        """Take on both histories and the plan of motion from a file; `BadInputError` unless they fit each other."""
+        self.backbone.load(_part(tensors, "backbone."))
+        self.refiner.load(_part(tensors, "refiner."))
+        if self.motion is None:
+            return
+        self.motion.load(_part(tensors, "motion."))
+        if self.motion.planner.length != self.backbone.tail.length:
+            raise BadInputError("the session's plan of motion does not fit its latents; open a new session")
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -49,6 +49,7 @@ class OnlineSettings:
         "a 5-chunk context" with the current one, which these two numbers and the current chunk exceed by one; its text is
         followed, and shorter chunks see the same seconds of history.
     audio_history_frames, audio_future_frames: what an encoder hears before a chunk and after its end (4.1: 2 s and nothing).
+        Where the pack plans motion, what a plan looks back upon lies within them: what lies before them is silence to it.
     preconditioning, residual_std, history_share: as in `engine.flow.preconditioning`, around the last latent before a chunk.
     """
 

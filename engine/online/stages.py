@@ -19,10 +19,10 @@ from engine.codec.protocol import DecoderState, VideoCodec
 from engine.directed_references import DirectedReferences
 from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadInputError
+from engine.latent_tail import LatentTail
 from engine.model_config import DitConfig
 from engine.online.audio_window import encode_window
 from engine.online.conditions import ChunkConditions
-from engine.online.latent_tail import LatentTail
 from engine.online.nested_tensors import flatten, restore
 
 

@@ -274,12 +274,20 @@ def _guidance(options: argparse.Namespace, pack: "LoadedPack") -> "GuidanceScale
         return None
     from dataclasses import replace
 
-    return replace(pack.base.guidance, **given)
+    return replace(pack.guidance, **given)
+
+
+def motion_details(pack: "LoadedPack") -> dict[str, Any] | None:
+    """How the pack plans motion before it draws; None where it plans none. The plan is what is guided."""
+    if pack.motion is None:
+        return None
+    settings = pack.motion.settings
+    return {"steps": settings.num_steps, "history_rows": settings.history_rows}
 
 
 def report_details(pack: "LoadedPack", job: "PerformJob") -> dict[str, Any]:
     """What was asked for, in the report beside what it cost."""
-    guidance = job.guidance or pack.base.guidance
+    guidance = job.guidance or pack.guidance
     return {
         "engine": "base",
         "pack": pack.manifest.name,
@@ -291,6 +299,7 @@ def report_details(pack: "LoadedPack", job: "PerformJob") -> dict[str, Any]:
         "steps": job.num_steps or pack.base.num_steps,
         "guidance": {"text": guidance.text, "speak": guidance.speak, "listen": guidance.listen},
         "guidance_branches": guidance.num_branches,
+        "motion": motion_details(pack),
         "window": {
             "latents": pack.base.window_latents,
             "history": pack.base.history_latents,

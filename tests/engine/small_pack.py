@@ -1,6 +1,6 @@
-"""A whole model pack of the smallest sizes with random weights, for tests that need one on disk."""
+"""Model packs of the smallest sizes with random weights, without and with a plan of motion, for tests that need one on disk."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from engine.characters import Character, Reference, ReferenceKind
 from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
 from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
 from engine.encoders.text import TextEncoder, TextEncoderConfig
+from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
+from engine.motion.settings import MotionSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, save_weights, write_pack
 
 CODEC = FoldedVaeConfig(
@@ -50,18 +52,47 @@ SETTINGS = BaseSettings(
     overlap_latents=1,
 )
 SIZE_PX = 48
+ROW_WIDTH = 5
+MOVED_BASE = replace(BASE, motion_dim=ROW_WIDTH)
+MOTION = replace(  # hears less of either sound than the base model is told of
+    BASE,
+    in_channels=ROW_WIDTH,
+    out_channels=ROW_WIDTH,
+    speak_window=AudioWindow(rows_per_latent=4, rows_before=1, rows_after=2),
+    listen_window=AudioWindow(rows_per_latent=2, rows_before=4, rows_after=0),
+)
+MOTION_SETTINGS = MotionSettings(
+    rest=(-0.5, 0.0, 0.5, 1.0, -1.0),
+    history_rows=4,
+    num_steps=2,
+    drawn_share=(1.0, 0.5, 0.9, 0.0, 0.7),
+    guidance=GuidanceScales(speak=1.5, listen=2.0),
+)
 
 
 def write_small_pack(folder: Path) -> Path:
-    """Writes the pack; the weights are random but the same each time."""
+    """Writes the pack without a plan of motion; the weights are random but the same each time."""
+    return _write(folder, BASE, motion=None)
+
+
+def write_small_motion_pack(folder: Path) -> Path:
+    """The same, but for a model of motion and a base model that is told its plan."""
+    return _write(folder, MOVED_BASE, motion=MOTION)
+
+
+def _write(folder: Path, base: DitConfig, motion: DitConfig | None) -> Path:
     torch.manual_seed(0)
     modules: dict[str, tuple[str, nn.Module, object]] = {
         "codec": ("folded_vae", FoldedVae(CODEC), CODEC),
-        "base": ("transformer", Transformer(BASE), BASE),
+        "base": ("transformer", Transformer(base), base),
         "speak_encoder": ("audio_encoder", AudioEncoder(SPEAK), SPEAK),
         "listen_encoder": ("audio_encoder", AudioEncoder(LISTEN), LISTEN),
         "text_encoder": ("text_encoder", TextEncoder(TEXT), TEXT),
     }
+    settings = {"picture": {"size_px": SIZE_PX, "frames_per_second": 24}, "base": asdict(SETTINGS)}
+    if motion is not None:
+        modules["motion"] = ("transformer", Transformer(motion), motion)
+        settings["motion"] = asdict(MOTION_SETTINGS)
     entries = []
     for role, (kind, module, config) in modules.items():
         for parameter in module.parameters():  # so that branches that start at zero take part
@@ -78,7 +109,6 @@ def write_small_pack(folder: Path) -> Path:
                 config=asdict(config),  # type: ignore[call-overload]
             )
         )
-    settings = {"picture": {"size_px": SIZE_PX, "frames_per_second": 24}, "base": asdict(SETTINGS)}
     manifest = Manifest(
         name="small",
         version="1",

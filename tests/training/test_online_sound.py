@@ -1,4 +1,4 @@
-"""What the causal models of a pack hear live is what they heard in training: no row of a chunk depends on sound that is not there."""
+"""What the causal models of a pack and their plan hear live is what they heard in training: no row depends on sound that is not there."""
 
 import pytest
 
@@ -16,7 +16,10 @@ from training.recipes import parts
 def test_live_sound_reaches_as_far_as_the_encoders(
     encoder: AudioEncoderConfig, window: AudioWindow, chunk_latents: int
 ) -> None:
-    num_rows = window.rows_before + chunk_latents * window.rows_per_latent + window.rows_after
-    first, end = AudioEncoder(encoder).frames_heard(-window.rows_before * encoder.frames_per_row, num_rows)
+    """Rows of the chunk, and those of the latents before it that a plan of motion looks back upon."""
+    per_latent, looked_back = parts.CODEC.frames_per_latent, parts.MOTION_SETTINGS.history_rows
+    num_rows = window.rows_before + (looked_back + chunk_latents) * window.rows_per_latent + window.rows_after
+    start_frame = -looked_back * per_latent - window.rows_before * encoder.frames_per_row
+    first, end = AudioEncoder(encoder).frames_heard(start_frame, num_rows)
     assert -first <= ONLINE_SETTINGS.audio_history_frames
-    assert end - chunk_latents * parts.CODEC.frames_per_latent <= ONLINE_SETTINGS.audio_future_frames
+    assert end - chunk_latents * per_latent <= ONLINE_SETTINGS.audio_future_frames

@@ -106,7 +106,10 @@ def sampling_table(pack: "LoadedPack") -> dict[str, Any]:
     """How the pack samples: steps, sampler, guidance and its branches, windows."""
     base = asdict(pack.base)
     del base["residual_std"]  # a number for each channel: what the weights were trained with, no choice of sampling
-    return base | {"guidance_branches": pack.base.guidance.num_branches}
+    if pack.motion is not None:
+        base["motion"] = asdict(pack.motion.settings)
+        del base["motion"]["rest"]
+    return base | {"guidance_branches": pack.guidance.num_branches}
 
 
 def read_joins(report: Path) -> tuple[int, ...]:
@@ -141,7 +144,7 @@ def drift_text(figures: "LongFormFigures", pack: "LoadedPack") -> str:
     stages = ", ".join(f"{name} {value / figures.seconds:.2f}" for name, value in figures.stages_s.items())
     lines.append(
         f"{'price':24} {work_s:.2f} s of work for each second ({stages}); "
-        f"steps {pack.base.num_steps}, guidance branches {pack.base.guidance.num_branches}"
+        f"steps {pack.base.num_steps}, guidance branches {pack.guidance.num_branches}"
     )
     return "\n".join(lines)
 

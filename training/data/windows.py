@@ -7,17 +7,28 @@ trainer can hand it the model's own last latent as history: a film's errors, met
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from engine.references import ReferenceKind
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
 from training.data.clips import REFERENCE_NAMES
+from training.data.motion_rows import FRAMES_PER_ROW, motion_rows
 from training.parallel import World
 
 LISTEN_HISTORY_ROWS = 2  # heard before a window's first latent, as the tiny preset listens
+CALM = {
+    "yaw": 0.16,
+    "pitch": 0.18,
+    "roll": 0.09,
+    "lean": 0.6,
+    "sway": 0.35,
+}  # heads within these are near their portrait's
+CALM_TRIES = 24
 LEAST_EXPRESSION = 0.25  # of its greatest strength: less is no expression that a film stays near
 
 
@@ -31,9 +42,19 @@ class WindowConfig:
     altered_share: float = 0.35  # history has another expression yet: a film's portrait, or the prompt before this one
     rollout_windows: int = 4  # how many steps on end a place of the batch stays with its clip
     own_history_share: float = 0.6  # of windows that follow on another: their history is what the model made of it
+    portrait_share: float = (
+        0.0  # history is the global picture, as where a film begins: all of a pose is drawn from it at once
+    )
+    calm_share: float = (
+        0.0  # of runs of windows: heads stay near their portrait's pose, as far as a small model draws well
+    )
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
+    motion_drop_share: float = 1.0  # of models that are told the motion of what they draw; the others are never told
+    motion_noise: float = (
+        0.05  # on motion that is told, in units of its spread: a plan is never quite like a performance
+    )
     extra_references_share: float = 0.3
 
     def __post_init__(self) -> None:
@@ -59,6 +80,14 @@ class ClipFeatures:
     def num_clips(self) -> int:
         """Clips to cut windows from."""
         return len(self.clips["latents_FCHW"])
+
+    @cached_property
+    def is_calm_NF(self) -> Tensor:
+        """Where heads stay within `CALM`, by clip and latent."""
+        columns = [channel(name) for name in CALM]
+        limits_K = torch.tensor(list(CALM.values()))
+        is_calm_NT = (self.clips["state_TK"][..., columns].float().abs() <= limits_K).all(dim=-1)
+        return rearrange(is_calm_NT, "n (f t) -> n f t", t=FRAMES_PER_ROW).all(dim=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +128,15 @@ def place_of(features: ClipFeatures, config: WindowConfig, number: int, step_sam
     """Where sample `number` is cut when a step takes `step_samples`: from the beginning of its run of steps to it."""
     step, slot = divmod(number, step_samples)
     first_step = step - step % config.rollout_windows if config.can_follow else step
-    place = _fresh_place(features, config, first_step * step_samples + slot, config.rollout_windows)
+    is_calm = bool(np.random.default_rng([first_step * step_samples + slot, 8]).random() < config.calm_share)
+    place = _fresh_place(features, config, first_step * step_samples + slot, config.rollout_windows, is_calm)
     for each in range(first_step + 1, step + 1):
         start = place.start + config.num_latents - 1
-        if start < _num_starts(features, config):
+        if start < _num_starts(features, config) and _suits(features, config, place.clip, start, is_calm):
             place = WindowPlace(clip=place.clip, start=start, follows=True)
         else:
             place = _fresh_place(
-                features, config, each * step_samples + slot, config.rollout_windows - (each - first_step)
+                features, config, each * step_samples + slot, config.rollout_windows - (each - first_step), is_calm
             )
     return place
 
@@ -115,9 +145,27 @@ def _num_starts(features: ClipFeatures, config: WindowConfig) -> int:
     return features.clips["latents_FCHW"].shape[1] - config.num_latents  # the margin of sound behind it must exist
 
 
-def _fresh_place(features: ClipFeatures, config: WindowConfig, number: int, windows_left: int) -> WindowPlace:
-    """Where sample `number` begins anew, early enough in its clip for the windows left of its run, if the clip is long enough."""
+def _suits(features: ClipFeatures, config: WindowConfig, clip: int, start: int, is_calm: bool) -> bool:
+    """Whether a window may lie here."""
+    return not is_calm or bool(features.is_calm_NF[clip, start : start + config.num_latents].all())
+
+
+def _fresh_place(
+    features: ClipFeatures, config: WindowConfig, number: int, windows_left: int, is_calm: bool
+) -> WindowPlace:
+    """Where sample `number` begins anew; of a few places drawn by lot the first that suits, or the last of them."""
     rng = np.random.default_rng([number, 5])
+    for _ in range(CALM_TRIES):
+        place = _drawn_place(features, config, rng, windows_left)
+        if _suits(features, config, place.clip, place.start, is_calm):
+            break
+    return place
+
+
+def _drawn_place(
+    features: ClipFeatures, config: WindowConfig, rng: np.random.Generator, windows_left: int
+) -> WindowPlace:
+    """A place early enough in its clip for the windows left of its run, if the clip is long enough."""
     clip = int(rng.integers(features.num_clips))
     if config.can_follow and rng.random() < config.altered_share:
         starts_N = features.clips["altered_starts_N"][clip]
@@ -139,9 +187,10 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
     latents_FCHW = fields["latents_FCHW"][window].float()
     has_history = place.altered is not None or rng.random() >= config.no_history_share
     history = int(rng.integers(1, config.max_history_latents + 1)) if has_history else 0
+    begins_with_still = place.altered is None and start == 0 and history == 1
     if place.altered is not None:
         latents_FCHW = torch.cat([fields["altered_NCHW"][place.altered][None].float(), latents_FCHW[1:]])
-    elif start == 0 and history == 1:  # a first frame of one's own stands before the film as a still
+    elif begins_with_still:  # a first frame of one's own stands before the film
         latents_FCHW = torch.cat([fields["first_CHW"][None].float(), latents_FCHW[1:]])
     text_index = int(fields["text_of_latent_F"][start + (history + length) // 2])
     conditions = {
@@ -154,15 +203,26 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
         if rng.random() < share:
             conditions[name] = torch.zeros_like(rows)
     state_TK = fields["state_TK"][start * 4 : (start + length) * 4].float()
+    motion_FM = motion_rows(state_TK)
+    motion_FM += config.motion_noise * torch.from_numpy(rng.standard_normal(motion_FM.shape, np.float32))
+    if rng.random() < config.motion_drop_share:
+        motion_FM = torch.zeros_like(motion_FM)
+    elif begins_with_still or place.altered is not None:  # nobody planned what led to a still
+        motion_FM[0] = 0.0
     shown = shown_references(fields["reference_indices_R"], state_TK[4 * history :], rng)
+    goes_on = place.follows and rng.random() < config.own_history_share
+    if history == 1 and rng.random() < config.portrait_share:
+        latents_FCHW = torch.cat([fields["references_RCHW"][:1].float(), latents_FCHW[1:]])
+        motion_FM[0], goes_on = 0.0, False
     return {
         **conditions,
         "clip": fields["number"],
         "latents_FCHW": latents_FCHW,
         "history": torch.tensor(history),
-        "own_history": torch.tensor(place.follows and rng.random() < config.own_history_share),
+        "own_history": torch.tensor(goes_on),
         **shown.fields(fields["references_RCHW"]),
         "state_TK": state_TK,
+        "motion_FM": motion_FM,
         "mouth_FHW": fields["mouth_FHW"][window].float(),
         "eyes_FHW": fields["eyes_FHW"][window].float(),
     }

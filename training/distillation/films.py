@@ -13,6 +13,8 @@ from engine.model.transformer import DitInputs
 from engine.model_config import DitConfig
 from engine.online.conditions import ChunkConditions
 from engine.references import ReferenceLatents
+from training.actor.state import STATE_CHANNELS
+from training.data.motion_rows import ROW_WIDTH, motion_rows
 from training.data.windows import ClipFeatures, shown_references
 
 
@@ -22,6 +24,7 @@ class Film:
     `listen_lead` rows more before that.
 
     latents_BFCHW: what the actor really did. text_BFSD: the caption that holds at each latent.
+    motion_BFM: the same as motion rows, for models that are told; None or rows of zeros where nobody knows.
     """
 
     latents_BFCHW: Tensor
@@ -30,6 +33,7 @@ class Film:
     text_BFSD: Tensor
     speak_BAD: Tensor
     listen_BAD: Tensor
+    motion_BFM: Tensor | None = None
 
     @property
     def num_latents(self) -> int:
@@ -55,6 +59,7 @@ class Film:
             text_BSD=self.text_BFSD[:, first_latent + num_latents // 2],
             speak_BAD=speak,
             listen_BAD=listen,
+            motion_BFM=self._motion(first_latent, num_latents),
         )
 
     def window_inputs(self, history_BCHW: Tensor, first_latent: int, latents_BFCHW: Tensor, sigma: Tensor) -> DitInputs:
@@ -70,10 +75,16 @@ class Film:
             listen_BAD=self.listen_BAD[:, first_latent : first_latent + num_latents + 1 + self.listen_lead],
             speak_start_row=0,
             listen_start_row=-self.listen_lead,
+            motion_BFM=self._motion(first_latent - 1, num_latents + 1),
         )
+
+    def _motion(self, first_latent: int, num_latents: int) -> Tensor | None:
+        """The rows of these latents; of what stands before the film nothing is told, as in a film that begins with a still."""
+        return None if self.motion_BFM is None else _rows(self.motion_BFM, first_latent, num_latents)
 
     def to(self, device: torch.device) -> "Film":
         """The same films on a device."""
+        motion_BFM = None if self.motion_BFM is None else self.motion_BFM.to(device)
         references = replace(
             self.references,
             latents_BRCHW=self.references.latents_BRCHW.to(device),
@@ -82,11 +93,12 @@ class Film:
             anchor_B=None if self.references.anchor_B is None else self.references.anchor_B.to(device),
         )
         names = ("latents_BFCHW", "first_BCHW", "text_BFSD", "speak_BAD", "listen_BAD")
-        return replace(self, references=references, **{name: self.__dict__[name].to(device) for name in names})
+        moved = {name: self.__dict__[name].to(device) for name in names}
+        return replace(self, references=references, motion_BFM=motion_BFM, **moved)
 
 
 def _rows(rows_BAD: Tensor, start: int, count: int) -> Tensor:
-    """Rows from `start` on; rows before the first are silence."""
+    """Rows from `start` on; rows before the first are zeros: silence, or no motion told."""
     missing = min(max(-start, 0), count)
     silence_BAD = rows_BAD.new_zeros(rows_BAD.shape[0], missing, rows_BAD.shape[2])
     return torch.cat([silence_BAD, rows_BAD[:, start + missing : start + count]], dim=1)
@@ -109,6 +121,7 @@ def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str,
     return {
         "latents_FCHW": fields["latents_FCHW"][stretch].float(),
         "state_TK": state_TK,
+        "motion_FM": _true_rows(state_TK, num_latents),
         **shown.fields(fields["references_RCHW"]),
         "text_FSD": features.text_NCLD[clip][text_F].float(),
         "speak_AD": features.speak_NAD[clip, stretch].float(),
@@ -130,4 +143,12 @@ def film_of(batch: dict[str, Tensor]) -> Film:
         text_BFSD=batch["text_FSD"],
         speak_BAD=batch["speak_AD"],
         listen_BAD=batch["listen_AD"],
+        motion_BFM=batch.get("motion_FM"),
     )
+
+
+def _true_rows(state_TK: Tensor, num_latents: int) -> Tensor:
+    """The motion rows [F, M] of what the actor did, and zeros, which tell nothing, for a person, whose state nobody knows."""
+    if state_TK.shape[1] != len(STATE_CHANNELS):
+        return torch.zeros(num_latents, ROW_WIDTH)
+    return motion_rows(state_TK)

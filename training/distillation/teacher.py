@@ -1,6 +1,7 @@
 """The base model as a teacher of whole films: its denoising trajectories, and where it says that clean latents lie.
 
-Called by the stages. The base model works in windows: one clean latent, then some that it makes. An autoregressive teacher goes
+Called by the stages. A base model that is told how the character moves is told what the actor did: one picture is left to draw, and
+guidance has nothing to add. The base model works in windows: one clean latent, then some that it makes. An autoregressive teacher goes
 on window by window from what it made; a bidirectional one makes the whole film in one window. Published experience is that the
 latter is ill-posed for a causal student (the past of its trajectories knows their future), so both are here to be compared.
 """
@@ -84,7 +85,8 @@ class WindowedScore:
         told_BFCHW = recalled(
             history_BCHW[:, None], reference_BCHW, self.precondition, self.history_keep, self.history_error
         )
-        return film.window_inputs(told_BFCHW[:, 0], first_latent, latents_BFCHW, sigma_B)
+        inputs = film.window_inputs(told_BFCHW[:, 0], first_latent, latents_BFCHW, sigma_B)
+        return inputs if self.transformer.config.motion_dim else replace(inputs, motion_BFM=None)
 
     def velocity(self, inputs: DitInputs) -> Tensor:
         """The velocity of windows, without guidance."""
@@ -156,4 +158,11 @@ def _side_by_side(windows: list[DitInputs]) -> DitInputs:
         text_BSD=join(lambda window: window.text_BSD),
         speak_BAD=join(lambda window: window.speak_BAD),
         listen_BAD=join(lambda window: window.listen_BAD),
+        motion_BFM=_joined([window.motion_BFM for window in windows]),
     )
+
+
+def _joined(rows: list[Tensor | None]) -> Tensor | None:
+    """Motion rows of windows as one batch, where they are told."""
+    told = [row_BFM for row_BFM in rows if row_BFM is not None]
+    return torch.cat(told) if told else None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 FILMS_PER_SHARD = 8
 POLL_S = 2.0
+TOLD: Final = ("text", "speak", "listen", "motion")
+"""What films tell the teacher, as part of a folder's name: films that told less are others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ def trajectories_in(
     """The folder of these trajectories, however many; `clips` says which clips the films are cut from."""
     timesteps = (*settings.backbone_timesteps, settings.refiner_timestep)
     each = {name: value for name, value in asdict(config).items() if name != "num_films"}
-    asked = repr((sorted(each.items()), timesteps, teacher_sha256, clips))
+    asked = repr((sorted(each.items()), timesteps, teacher_sha256, clips, TOLD))
     return parent / f"trajectories-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
 
 

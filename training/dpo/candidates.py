@@ -1,6 +1,6 @@
 """Candidates of many seeds for the same scene, judged: the preference data of the actor (paper 3.2).
 
-Built once for a base model, scene by scene, so that a kill costs one scene. Called by the recipe of DPO.
+Built once for a motion model, some scenes at once, so that a kill costs those. Called by the recipe of DPO.
 """
 
 import itertools
@@ -8,46 +8,36 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
-import numpy as np
 import torch
 from einops import rearrange
-from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.codec.protocol import VideoCodec
-from engine.flow.preconditioning import global_latent
-from engine.precision import fast_autocast
-from training.bench.reading import read_film
-from training.bench.regressor import LoadedRegressor
+from engine.motion.plan import MotionModel
+from training.data.motion_rows import FRAMES_PER_ROW, states_of
 from training.data.windows import ClipFeatures
-from training.distillation.films import Film, cut_film, film_of
-from training.distillation.teacher import TeacherConfig, WindowedScore, teacher_trajectory
-from training.dpo.pairs import CANDIDATES, PAIRS_NAME, PreferencePair, read_pairs, write_pairs
+from training.dpo.pairs import PAIRS_NAME, PLANS, PreferencePair, read_pairs, write_pairs, write_scene
 from training.dpo.pareto import Candidate, ParetoConfig, winning_pairs
-from training.dpo.scores import score_candidate
+from training.dpo.plan_scenes import SceneShape, cut_scene, plan_scenes
+from training.dpo.scores import score_plan
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 2.0
+POLL_S: Final = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateConfig:
-    """How many scenes, of how many latents, with how many seeds each, made how and chosen how.
+    """How many scenes, of what shape, with how many seeds each and chosen how. `at_once`: scenes that are planned as one batch."""
 
-    timesteps: where the base model's steps begin, from pure noise on.
-    """
-
-    num_scenes: int = 96
-    num_latents: int = 6
-    num_seeds: int = 5
-    timesteps: tuple[float, ...] = (1000.0,)
-    teacher: TeacherConfig
+    num_scenes: int = 1024
+    num_seeds: int = 6
+    shape: SceneShape = field(default_factory=SceneShape)
     pareto: ParetoConfig
+    at_once: int = 16
 
     def __post_init__(self) -> None:
         if self.num_seeds < 2:
@@ -56,11 +46,9 @@ class CandidateConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateMaker:
-    """Who makes candidates and who judges them."""
+    """Who plans, in which clips."""
 
-    score: WindowedScore
-    codec: VideoCodec
-    regressor: LoadedRegressor
+    motion: MotionModel
     features: ClipFeatures
     config: CandidateConfig
 
@@ -76,75 +64,68 @@ class CandidateMaker:
         return pairs
 
     def make_scenes(self, folder: Path, goes_on: Callable[[], bool] = lambda: True) -> int:
-        """Makes and judges this process's share of the missing scenes, one at least and as long as it `goes_on`.
+        """Makes and judges this process's share of the missing scenes, a batch at least and as long as it `goes_on`.
 
         Returns how many scenes follow on each other from the first.
         """
         (folder / "scenes").mkdir(parents=True, exist_ok=True)
         rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-        for number in range(rank, self.config.num_scenes, size):
-            if number >= size and not goes_on():
+        num_scenes, at_once = self.config.num_scenes, self.config.at_once
+        for first in range(rank * at_once, num_scenes, size * at_once):
+            if first >= size * at_once and not goes_on():
                 break
-            if not scene_pairs_path(folder, number).exists():
-                write_pairs(scene_pairs_path(folder, number), self._scene(folder, number))
-                logger.info("preferences: scene %d of %d", number + 1, self.config.num_scenes)
+            numbers = range(first, min(first + at_once, num_scenes))
+            missing = [number for number in numbers if not scene_pairs_path(folder, number).exists()]
+            if missing:
+                self._make(folder, missing)
+                logger.info("preferences: scene %d of %d", numbers[-1] + 1, num_scenes)
         return next(number for number in itertools.count() if not scene_pairs_path(folder, number).exists())
 
-    def _scene(self, folder: Path, number: int) -> list[PreferencePair]:
-        sample = cut_film(self.features, number, self.config.num_latents)
-        candidates_NFCHW, judged = self.judged(sample, number)
-        name = f"scene-{number:06d}"
-        tensors = {key: tensor.contiguous() for key, tensor in sample.items()}
-        path = folder / "scenes" / f"{name}.safetensors"
-        partial = path.with_suffix(f".partial-{os.getpid()}")
-        save_file({**tensors, CANDIDATES: candidates_NFCHW.half().contiguous()}, partial)
-        partial.replace(path)
-        return [
-            PreferencePair(
-                scene=name,
-                winner=winner,
-                loser=loser,
-                judge="measures",
-                scores={"winner": dict(judged[winner].scores), "loser": dict(judged[loser].scores)},
-            )
-            for winner, loser in winning_pairs(self.config.pareto, judged)
+    def judged(self, numbers: list[int]) -> tuple[list[dict[str, Tensor]], Tensor, list[list[Candidate]]]:
+        """Of each scene: what is told, its plans [scenes, N, F, M], and what the measures say of each.
+
+        A plan's noise follows from the numbers of its scene and of its seed alone.
+        """
+        shape, seeds = self.config.shape, range(self.config.num_seeds)
+        samples = [cut_scene(self.features, shape, number) for number in numbers]
+        batch = {
+            name: torch.stack([sample[name] for sample in samples]).repeat_interleave(len(seeds), dim=0)
+            for name in samples[0]
+        }
+        size = (shape.num_rows, self.motion.row_width)
+        noise_BFM = torch.stack(
+            [
+                torch.randn(size, generator=torch.Generator().manual_seed(1_000 * number + seed))
+                for number in numbers
+                for seed in seeds
+            ]
+        )
+        plans_BFM = plan_scenes(self.motion, shape, batch, noise_BFM)
+        history_BFM = batch["motion_FM"][:, : shape.history]
+        planned_BTK = states_of(torch.cat([history_BFM, plans_BFM], dim=1)).numpy()
+        true_BTK = states_of(batch["motion_FM"]).numpy()
+        candidates = [
+            score_plan(planned_TK, true_TK, FRAMES_PER_ROW * shape.history)
+            for planned_TK, true_TK in zip(planned_BTK, true_BTK, strict=True)
         ]
+        judged = [candidates[first : first + len(seeds)] for first in range(0, len(candidates), len(seeds))]
+        return samples, rearrange(plans_BFM, "(s n) f m -> s n f m", n=len(seeds)), judged
 
-    def judged(self, sample: dict[str, Tensor], seed: int) -> tuple[Tensor, list[Candidate]]:
-        """A film's candidates [N, F, C, H, W] and what the measures say of each."""
-        candidates_NFCHW = self._make(sample, seed)
-        film = film_of({name: tensor[None] for name, tensor in sample.items()})
-        reference_D = self._reference_identity(film)
-        state_TK = sample["state_TK"].numpy()
-        return candidates_NFCHW, [
-            score_candidate(self.regressor, self._frames(latents_FCHW, film), state_TK, reference_D)
-            for latents_FCHW in candidates_NFCHW
-        ]
-
-    def _make(self, sample: dict[str, Tensor], number: int) -> Tensor:
-        """One candidate a seed, as one batch, [N, F, C, H, W]."""
-        film = film_of({name: torch.stack([tensor] * self.config.num_seeds) for name, tensor in sample.items()})
-        noise = torch.randn(film.latents_BFCHW.shape, generator=torch.Generator().manual_seed(number))
-        with fast_autocast(torch.device("cpu")):
-            states = teacher_trajectory(self.score, self.config.teacher, film, noise, self.config.timesteps)
-        return states[:, -1].float()
-
-    @torch.no_grad()
-    def _frames(self, latents_FCHW: Tensor, film: Film) -> NDArray[np.uint8]:
-        """Decoded behind the latent that stands before the film."""
-        with fast_autocast(torch.device("cpu")):
-            state = self.codec.initial_state()
-            self.codec.decode_chunk(film.first_BCHW[:, None], state)
-            pixels_BTCHW = self.codec.decode_chunk(latents_FCHW[None], state)
-        return as_frames(pixels_BTCHW[0])
-
-    @torch.no_grad()
-    def _reference_identity(self, film: Film) -> NDArray[np.float32]:
-        with fast_autocast(torch.device("cpu")):
-            pixels_BTCHW = self.codec.decode(global_latent(film.references)[:, None])
-        identity_D = read_film(self.regressor, as_frames(pixels_BTCHW[0])).identity_TD.mean(axis=0)
-        unit_D: NDArray[np.float32] = identity_D / max(float(np.linalg.norm(identity_D)), 1e-6)
-        return unit_D
+    def _make(self, folder: Path, numbers: list[int]) -> None:
+        for number, sample, plans_NFM, judged in zip(numbers, *self.judged(numbers), strict=True):
+            name = f"scene-{number:06d}"
+            write_scene(folder, name, {**sample, PLANS: plans_NFM})
+            pairs = [
+                PreferencePair(
+                    scene=name,
+                    winner=winner,
+                    loser=loser,
+                    judge="measures",
+                    scores={"winner": dict(judged[winner].scores), "loser": dict(judged[loser].scores)},
+                )
+                for winner, loser in winning_pairs(self.config.pareto, judged)
+            ]
+            write_pairs(scene_pairs_path(folder, number), pairs)
 
 
 def scene_pairs_path(folder: Path, number: int) -> Path:
@@ -152,12 +133,7 @@ def scene_pairs_path(folder: Path, number: int) -> Path:
     return folder / "scenes" / f"scene-{number:06d}.jsonl"
 
 
-def as_frames(pixels_TCHW: Tensor) -> NDArray[np.uint8]:
-    """Pixels in [-1, 1] as uint8 RGB."""
-    frames_THWC = rearrange((pixels_TCHW.float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
-    return frames_THWC.round().to(torch.uint8).contiguous().numpy()
-
-
 def asked(config: CandidateConfig) -> str:
     """Everything that decides what a scene's candidates are, as text."""
-    return repr(sorted((name, value) for name, value in asdict(config).items() if name != "num_scenes"))
+    free = ("num_scenes", "at_once")
+    return repr(sorted((name, value) for name, value in asdict(config).items() if name not in free))

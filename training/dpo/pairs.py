@@ -2,11 +2,13 @@
 
     {"format": 1, "scene": "scene-000012", "winner": 2, "loser": 0, "judge": "measures", "scores": {"winner": {"lip_sync": 0.8}}}
 
-A scene is a safetensors file in the folder `scenes` beside: what the candidates were told, and the candidates' latents. Winner and loser
+A scene is a safetensors file in the folder `scenes` beside: what the candidates were told, and the candidates, which are plans of
+motion (`candidates_NFM`, what the actor's measures judge) or films as latents (`candidates_NFCHW`, what people look at). Winner and loser
 are indices of candidates. `judge` is `measures` or `person:NAME`; `scores` may be missing, as it is where people voted.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import BadInputError
@@ -22,7 +24,8 @@ from engine.errors import BadInputError
 FORMAT: Final = 1
 PAIRS_NAME: Final = "pairs.jsonl"
 SCENE_NAME: Final = re.compile(r"[\w-]+")
-CANDIDATES: Final = "candidates_NFCHW"
+PLANS: Final = "candidates_NFM"
+FILMS: Final = "candidates_NFCHW"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +79,31 @@ def _pair_of(record: Any) -> PreferencePair:
     return PreferencePair(**fields)
 
 
-def read_scene(folder: Path, pair: PreferencePair) -> dict[str, Tensor]:
-    """The tensors of a pair's scene; `BadInputError` where they are missing or hold no such candidates."""
-    path = folder / "scenes" / f"{pair.scene}.safetensors"
+def write_scene(folder: Path, name: str, tensors: dict[str, Tensor]) -> None:
+    """A scene's tensors, floats in half precision."""
+    path = scene_path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    halves = {name: x.half() if x.is_floating_point() else x for name, x in tensors.items()}
+    save_file({name: x.contiguous() for name, x in halves.items()}, partial)
+    partial.replace(path)
+
+
+def read_scene(folder: Path, pair: PreferencePair, candidates: str) -> dict[str, Tensor]:
+    """The tensors of a pair's scene, whose `candidates` are PLANS or FILMS; `BadInputError` where it has no such candidates."""
+    path = scene_path(folder, pair.scene)
     try:
         scene = load_file(path)
     except (OSError, SafetensorError) as error:
         raise BadInputError(f"{path} cannot be read ({error}); fetch the preferences again") from error
-    if CANDIDATES not in scene or max(pair.winner, pair.loser) >= len(scene[CANDIDATES]):
+    if candidates not in scene:
+        what = {PLANS: "plans of motion", FILMS: "films"}[candidates]
+        raise BadInputError(f"{path} holds no {what} ({candidates}); give preferences among {what}")
+    if max(pair.winner, pair.loser) >= len(scene[candidates]):
         raise BadInputError(f"{path} does not hold the candidates {pair.winner} and {pair.loser}")
     return scene
+
+
+def scene_path(folder: Path, name: str) -> Path:
+    """Where a scene lies."""
+    return folder / "scenes" / f"{name}.safetensors"

@@ -1,38 +1,39 @@
-"""Exact scores of candidates on the actor, whose truth is known: lips, stillness of the mouth while listening, face, identity.
+"""Exact scores of plans of motion on the actor, whose truth is known: lips, a still mouth while listening, nods, brows, expression.
 
-Read from decoded frames by the benchmark's regressor and compared with the actor's own state. Higher is better on every axis. Motion
-is told apart from quality: it decides which candidates may be compared at all.
+A plan is read as the benchmark reads a film, but from its states, so a plan's score is what it would be worth if it were drawn without
+an error. Higher is better on every axis. How much a plan moves is told apart besides: it decides which plans may be compared at all.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.bench.reading import Reading, read_film, true_reading
-from training.bench.regressor import LoadedRegressor
+from training.actor.state import channel
+from training.bench.measures import MOTION_UNITS, NOD_TOLERANCE_FRAMES, motion, nod_frames
+from training.bench.reading import Reading, true_reading
+from training.bench.statistics import match_events
 from training.dpo.pareto import Candidate
 
 CLOSED: Final = 0.08  # of the mouth's full opening
 LEAST_SPEECH_STD: Final = 0.08
-POSE_UNITS: Final = {"yaw": 0.1, "pitch": 0.06, "roll": 0.05, "gaze_x": 0.3, "gaze_y": 0.2}
+POSE: Final = tuple(name for name in MOTION_UNITS if name != "mouth_open")
+REACTIONS: Final = ("brow_left", "brow_right", "smile", "squint")
 
 
-def score_candidate(
-    regressor: LoadedRegressor,
-    frames_THWC: NDArray[np.uint8],
-    state_TK: NDArray[np.float32],
-    reference_D: NDArray[np.float32],
-) -> Candidate:
-    """One candidate's frames against the truth; `reference_D` is the unit identity of the character's global reference."""
-    film, truth = read_film(regressor, frames_THWC), true_reading(state_TK)
-    identity_D = film.identity_TD.mean(axis=0)
+def score_plan(planned_TK: NDArray[np.float32], true_TK: NDArray[np.float32], history_frames: int) -> Candidate:
+    """A plan's states against the truth's, both behind the same `history_frames`, which count where a nod began in them only."""
+    planned, truth = true_reading(planned_TK), true_reading(true_TK)
+    new_planned, new_truth = (true_reading(state_TK[history_frames:]) for state_TK in (planned_TK, true_TK))
     scores = {
-        "identity": float(identity_D @ reference_D / max(float(np.linalg.norm(identity_D)), 1e-6)),
-        "expression": -float(np.abs(film.expression_TE - truth.expression_TE).mean()),
-        **mouth_scores(film.series("mouth_open"), truth.series("mouth_open")),
+        **mouth_scores(new_planned.series("mouth_open"), new_truth.series("mouth_open")),
+        "nods": nod_score(planned, truth),
+        "reactions": -_distance(planned_TK[history_frames:], true_TK[history_frames:], REACTIONS),
+        "expression": -float(np.abs(new_planned.expression_TE - new_truth.expression_TE).mean()),
+        "motion": -abs(math.log(max(motion(new_planned), 1e-6) / max(motion(new_truth), 1e-6))),
     }
-    return Candidate(scores=scores, motion=pose_motion(film))
+    return Candidate(scores=scores, motion=pose_motion(new_planned))
 
 
 def mouth_scores(shown_T: NDArray[np.float32], true_T: NDArray[np.float32]) -> dict[str, float]:
@@ -46,7 +47,18 @@ def mouth_scores(shown_T: NDArray[np.float32], true_T: NDArray[np.float32]) -> d
     return scores
 
 
+def nod_score(planned: Reading, truth: Reading) -> float:
+    """Less one for each nod that is missed, and for each that is not called for."""
+    counts = match_events(nod_frames(planned), nod_frames(truth), NOD_TOLERANCE_FRAMES)
+    return float(2 * counts.num_hits - counts.num_found - counts.num_true)
+
+
 def pose_motion(film: Reading) -> float:
     """How much head and gaze move from frame to frame, in the benchmark's units; the mouth does not count."""
-    steps = [np.abs(np.diff(film.series(name))).mean() / unit for name, unit in POSE_UNITS.items()]
+    steps = [np.abs(np.diff(film.series(name))).mean() / MOTION_UNITS[name] for name in POSE]
     return float(np.mean(steps))
+
+
+def _distance(planned_TK: NDArray[np.float32], true_TK: NDArray[np.float32], names: tuple[str, ...]) -> float:
+    columns = [channel(name) for name in names]
+    return float(np.abs(planned_TK[:, columns] - true_TK[:, columns]).mean())

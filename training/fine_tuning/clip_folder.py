@@ -82,13 +82,19 @@ def read_clip(folder: Path, size_px: int) -> RawClip:
     num_frames = max(1, round(len(frames) * FRAME_RATE_HZ / facts.frame_rate_hz))
     nearest = np.round(np.arange(num_frames) * facts.frame_rate_hz / FRAME_RATE_HZ).astype(int)
     reference, text = folder / "references" / "global.png", folder / "clip.txt"
+    speak_S, listen_S = clip_sounds(folder)
     return RawClip(
         frames_THWC=np.stack([frames[min(index, len(frames) - 1)] for index in nearest]),
-        speak_S=_sound(folder / "speak.wav"),
-        listen_S=_sound(folder / "listen.wav"),
+        speak_S=speak_S,
+        listen_S=listen_S,
         text=text.read_text(encoding="utf-8", errors="replace").strip() if text.is_file() else "",
         reference_HWC=square_crop(read_picture(reference), size_px) if reference.is_file() else None,
     )
+
+
+def clip_sounds(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a clip's character says and hears."""
+    return _sound(folder / "speak.wav"), _sound(folder / "listen.wav")
 
 
 def _sound(path: Path) -> NDArray[np.float32]:

@@ -25,8 +25,8 @@ class FlowMatchingConfig:
 
     sigma: SigmaSampling = field(default_factory=lambda: SigmaSampling(kind="uniform", shift=16.0))
     full_noise_share: float = 0.5
-    mouth_weight: float = 5.0
-    eyes_weight: float = 2.5
+    mouth_weight: float = 20.0
+    eyes_weight: float = 6.0
     history_noise: float = 0.12
     history_error: float = 0.0
     state_weight: float = 0.3

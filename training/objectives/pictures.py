@@ -27,8 +27,8 @@ class PictureConfig:
     share: float = 1.0
     most_samples: int = 8
     scales_px: tuple[int, ...] = (1, 4, 12)
-    mouth_weight: float = 6.0
-    eyes_weight: float = 5.0
+    mouth_weight: float = 16.0
+    eyes_weight: float = 8.0
 
 
 def choose_latents(is_new_BF: Tensor, generator: torch.Generator) -> Tensor:

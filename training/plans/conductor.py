@@ -35,12 +35,13 @@ from training.plans.records import (
     write_record,
 )
 from training.plans.stage_work import START_FOLDER, StageWork, make, train
-from training.recipes.parts import CODEC_FILE
+from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE
 from training.recipes.places import Places
 
 logger = logging.getLogger(__name__)
 
 PLAN_FILE: Final = "plan.json"
+LEARNED_FIRST: Final = (MOTION_FILE, BASE_FILE)
 PARTS, CLIPS, STAGES, PACK, REPORT = "parts", "clips", "stages", "pack", "report.json"
 
 
@@ -120,9 +121,7 @@ def _lay_out(run: PlanRun) -> None:
     given = [run.parts / name for name in run.plan.given]
     missing = [path for path in given if not path.is_file()]
     if missing:
-        raise BadInputError(
-            f"{missing[0]} is missing; give a folder that holds it with --parts, or train it with --anew"
-        )
+        raise BadInputError(_how_to_get(missing[0], run.parts))
     if run.start_from is not None:
         if not run.start_from.is_dir():
             raise BadInputError(f"{run.start_from} is no folder; --start-from takes the folder of a run or of a pack")
@@ -133,6 +132,18 @@ def _lay_out(run: PlanRun) -> None:
         claim_folder(places.clips, file_sha256(run.parts / CODEC_FILE))
     for path in given:
         put(path, places.parts / path.name)
+    if run.plan.prepare is not None:
+        run.plan.prepare(places.parts)
+
+
+def _how_to_get(missing: Path, parts: Path) -> str:
+    """What to do about a part that the plan begins with and that is not there."""
+    if missing.name in LEARNED_FIRST:
+        return (
+            f"{missing} is missing (packs up to lpm-tiny 0.4.0 planned no motion); give a folder that holds it with --parts, or train it, "
+            f"the base going on from where it is, with: lpm train tiny --parts {parts} --start-from {parts}"
+        )
+    return f"{missing} is missing; give a folder that holds it with --parts, or train it with: lpm train tiny --anew"
 
 
 def put(source: Path, target: Path, *, is_linked: bool = False, replaces: bool = False) -> None:

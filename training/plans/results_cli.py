@@ -17,7 +17,7 @@ from training.bench.terminal import show, tell
 from training.plans.ablations import ABLATIONS, PAIRS, compared
 from training.plans.conductor import CLIPS, PARTS, PLAN_FILE, REPORT
 from training.plans.plan import Plan
-from training.plans.preference_table import compare_bases
+from training.plans.preference_table import compare_films, compare_plans
 from training.plans.records import StageRecord, read_json
 from training.plans.stage_table import ROWS, build_row, judged_row
 from training.plans.stage_work import START_FOLDER
@@ -52,8 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         table.add_argument("run", type=Path, help="the folder of the plan's run")
         table.add_argument("-o", "--output", type=Path, required=True, help="the JSON file")
         if name != "ablations":
-            table.add_argument("--cases", type=int, default=8, help="held-out actors, or scenes for dpo")
-        if name == "stages":
+            table.add_argument("--cases", type=int, default=8, help="held-out actors")
             table.add_argument("--workers", type=int, default=2, help="single-threaded processes that share the work")
 
 
@@ -125,5 +124,11 @@ def _dpo(options: argparse.Namespace, plan: Plan, records: dict[str, StageRecord
     folder = next((options.run / "stages").glob("*-dpo"), None)
     if folder is None or not records["dpo"].steps:
         raise BadInputError(f"preference optimisation was not trained in {options.run}: {records['dpo'].verdict}")
-    places = Places(parts=options.run / PARTS, clips=options.run / CLIPS)
-    return {"compared": compare_bases(places, folder / START_FOLDER, folder, options.cases, tell)}
+    parts, before, after = options.run / PARTS, folder / START_FOLDER, folder
+    places = Places(parts=parts, clips=options.run / CLIPS)
+    plans = compare_plans(places, before, after, tell)
+    config = chosen_config(full=False, num_actors=options.cases)
+    films = compare_films(
+        options.run / "preferences", parts, {"before": before, "after": after}, config, max(1, options.workers), tell
+    )
+    return {"plans": plans, "films": films}

@@ -17,7 +17,7 @@ from training.plans.plan import Plan, TrainedStage
 from training.plans.records import StageRecord
 from training.plans.stage_work import START_FOLDER
 from training.plans.tiny import COMPONENTS
-from training.recipes.parts import BASE_FILE
+from training.recipes.parts import BASE_FILE, MOTION_FILE
 
 ROWS_FOLDER: Final = "rows"
 
@@ -45,7 +45,7 @@ def build_row(row: Row, plan: Plan, output: Path, records: dict[str, StageRecord
     """The pack of a row, in the plan's folder; made anew."""
     folder = output / ROWS_FOLDER / row.name.strip("+ ").replace(" ", "-").lower()
     weights = folder / "weights"
-    for name in (*COMPONENTS, BASE_FILE):
+    for name in (*COMPONENTS, MOTION_FILE, BASE_FILE):
         put(output / PARTS / name, weights / name, is_linked=True, replaces=True)
     if row.backbone_of is not None:
         backbone = given_by(plan, output, records[row.backbone_of]) / BACKBONE_FILE

@@ -1,6 +1,6 @@
 """`lpm train tiny`: the small pack, stage by stage (paper 3.2, 4.3). Shares are of the time that is given.
 
-`tiny-online` and `tiny-preferences` are its ends alone, for the base of `--parts`.
+`tiny-online` and `tiny-preferences` are parts of it alone, for the models of `--parts`.
 """
 
 from dataclasses import replace
@@ -8,9 +8,10 @@ from typing import Final
 
 from training.data.building import make_clips
 from training.packing import BACKBONE_FILE, REFINER_FILE
+from training.plans.older_parts import with_motion_embedding
 from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
 from training.recipes import tiny, tiny_dpo, tiny_online
-from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, SPEAK_FILE, TEXT_FILE
+from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, MOTION_FILE, SPEAK_FILE, TEXT_FILE
 from training.recipes.places import with_num_films, with_num_scenes
 from training.tasks.base_model import READOUT_FILE
 from training.tasks.distillation import CRITIC_FILE
@@ -20,15 +21,24 @@ from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 VELOCITY: Final = Measure(name="held_out_velocity_1.0", better="lower")
 PICTURES: Final = Measure(name="held_out_pictures", better="lower")
 DISTANCE: Final = Measure(name="held_out_distance", better="lower")
-# The policy begins as its own reference and prefers nothing; a coin would prefer half of the winners.
-PREFERRED: Final = Measure(name="held_out_preferred", better="higher", least=0.5)
+# The policy begins as its own reference: plans of the same noise are the same, and none dominates.
+WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
 COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE)
 
 TINY: Final = Plan(
     name="tiny",
     given=COMPONENTS,
+    prepare=with_motion_embedding,
     stages=(
         MadeStage(name="clips", share=10, make=make_clips, unit="clips"),
+        TrainedStage(
+            name="motion",
+            recipe=tiny.tiny_motion,
+            share=5,
+            measure=Measure(name="held_out_velocity", better="lower"),
+            starts_from=MOTION_FILE,
+            gives=(MOTION_FILE,),
+        ),
         TrainedStage(
             name="latent-reader",
             recipe=tiny.tiny_latent_reader,
@@ -61,9 +71,9 @@ TINY: Final = Plan(
             name="dpo",
             recipe=tiny_dpo.tiny_dpo,
             share=3,
-            measure=PREFERRED,
+            measure=WINS,
             starts_from=None,
-            gives=(BASE_FILE,),
+            gives=(MOTION_FILE,),
         ),
         MadeStage(
             name="teacher-films",
@@ -107,16 +117,18 @@ TINY: Final = Plan(
     ),
 )
 
-# The end of the plan alone, for a base that is there already.
+# Parts of the plan alone, for a motion and a base model that are there already.
 ONLINE: Final = Plan(
     name="tiny-online",
-    given=(*COMPONENTS, BASE_FILE),
+    given=(*COMPONENTS, MOTION_FILE, BASE_FILE),
+    prepare=with_motion_embedding,
     stages=TINY.only(("clips", "latent-reader", "teacher-films", "ode", "off-policy", "on-policy", "refiner")),
 )
 PREFERENCES: Final = Plan(
     name="tiny-preferences",
-    given=(*COMPONENTS, BASE_FILE),
-    stages=TINY.only(("clips", "latent-reader", "preferences", "dpo")),
+    given=(*COMPONENTS, MOTION_FILE, BASE_FILE),
+    prepare=with_motion_embedding,
+    stages=TINY.only(("clips", "preferences", "dpo")),
 )
 
 FROM_NOTHING: Final = replace(

@@ -1,15 +1,18 @@
 """Fine-tuning of a pack's base model on a folder of clips: `lpm train fine-tune-lora --parts PACK --clips FOLDER -o RUN`.
 
 `--clips` is a folder as `training.fine_tuning.clip_folder` describes it. `lpm train` first measures three real steps and says what the
-run will cost. The run's weights go into a pack with `python -m training pack RUN PACK -o NEW`.
+run will cost. The run's weights go into a pack with `python -m training pack RUN --onto PACK -o NEW --name NAME`.
+
+Nobody knows how the people of such clips move, number by number. So where a pack plans motion before it draws, its base model learns from
+them without being told any, what its motion embedding means is left alone, and so is the motion model: clips teach how characters look,
+and they go on moving as the pack's plans have it.
 """
 
 import logging
 
-from engine.flow.preconditioning import preconditioning_named
 from engine.loaded_pack import load_pack
 from engine.packs import file_sha256
-from training.distillation.teacher import WindowedScore
+from training.dpo.film_scenes import score_of
 from training.fine_tuning.clip_folder import read_folder
 from training.fine_tuning.estimate import measure_steps
 from training.fine_tuning.lora import LoraConfig, add_adapters, numbers_trained
@@ -35,20 +38,14 @@ def fine_tune_lora(places: Places) -> Run:
 
 def _run(places: Places, lora: LoraConfig | None, *, learning_rate: float) -> Run:
     pack = load_pack(places.parts, "cpu")
-    base = pack.base
     transformer = pack.transformer.requires_grad_(True)
     if lora is not None:
         add_adapters(transformer, lora)
-    score = WindowedScore(
-        transformer=transformer,
-        precondition=preconditioning_named(base.preconditioning, base.residual_std, base.history_share),
-        window_latents=base.new_latents,
-        history_keep=base.history_keep,
-        history_error=base.history_error,
-    )
+    if transformer.motion_embedding is not None:  # what motion means stays as it is: these clips tell nothing of it
+        transformer.motion_embedding.requires_grad_(False)
     task = FineTuningTask(
-        score=score,
-        clips=read_folder(places.clips, pack, least_latents=base.new_latents + 2),
+        score=score_of(pack),
+        clips=read_folder(places.clips, pack, least_latents=pack.base.new_latents + 2),
         weights_file=parts.BASE_FILE,
         base_sha256=file_sha256(pack.folder / pack.manifest.component("base").file),
         lora=lora,

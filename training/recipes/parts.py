@@ -11,8 +11,12 @@ from engine.encoders.audio import AudioEncoderConfig
 from engine.encoders.noise_floor import NoiseFloorConfig
 from engine.encoders.periodicity import PeriodicityConfig
 from engine.encoders.text import TextEncoderConfig
+from engine.flow.guidance import GuidanceScales
 from engine.model_config import AudioWindow, DitConfig
+from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
+from training.actor.state import STATE_CHANNELS
+from training.data.motion_rows import FRAMES_PER_ROW, ROW_WIDTH, rest_row
 
 SIZE_PX = 192
 CODEC_FILE = "codec.safetensors"
@@ -20,6 +24,7 @@ SPEAK_FILE = "speak_encoder.safetensors"
 LISTEN_FILE = "listen_encoder.safetensors"
 TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
+MOTION_FILE = "motion.safetensors"
 
 CODEC = FoldedVaeConfig(border_step_levels=12.0)
 SPEAK_ENCODER = AudioEncoderConfig(
@@ -47,8 +52,31 @@ BASE = DitConfig(
     text_dim=TEXT_ENCODER.width,
     speak_dim=SPEAK_ENCODER.row_width,
     listen_dim=LISTEN_ENCODER.row_width,
+    motion_dim=ROW_WIDTH,
     speak_window=AudioWindow(rows_per_latent=1, rows_before=0, rows_after=0),
     listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
+)
+
+MOTION = DitConfig(
+    dim=192,
+    ffn_dim=768,
+    num_layers=5,
+    num_heads=4,
+    patch_size=(1, 1, 1),
+    in_channels=ROW_WIDTH,
+    out_channels=ROW_WIDTH,
+    text_dim=TEXT_ENCODER.width,
+    speak_dim=SPEAK_ENCODER.row_width,
+    listen_dim=LISTEN_ENCODER.row_width,
+    speak_window=BASE.speak_window,
+    listen_window=BASE.listen_window,
+)
+# How much of a planned head is drawn, so that it stays where it is drawn well; all else is drawn as planned.
+DRAWN_SHARE = {"yaw": 0.4, "pitch": 0.9, "roll": 0.4, "lean": 0.7, "sway": 0.7}
+MOTION_SETTINGS = MotionSettings(
+    rest=tuple(round(float(number), 4) for number in rest_row()),
+    drawn_share=tuple(DRAWN_SHARE.get(name, 1.0) for name in STATE_CHANNELS) * FRAMES_PER_ROW,
+    guidance=GuidanceScales(speak=1.5, listen=2.0),  # halls hold lips ajar, and reactions are rare
 )
 
 # The plain guess of a frame: the global reference, moved this far towards the last frame before it; and how much films

@@ -20,7 +20,7 @@ class Places:
     parts: Path = DEFAULT_PARTS
     clips: Path = DEFAULT_CLIPS
     num_films: int = 384
-    num_scenes: int = 96
+    num_scenes: int = 1024
 
 
 def with_num_films(places: Places, num_films: int) -> Places:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from training.recipes import fine_tune, tiny, tiny_dpo, tiny_online
+from training.recipes import dpo, fine_tune, tiny, tiny_dpo, tiny_online
 from training.recipes.places import Places
 from training.recipes.run import Run
 
@@ -13,10 +13,12 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-listen-encoder": tiny.tiny_listen_encoder,
     "tiny-text-encoder": tiny.tiny_text_encoder,
     "tiny-latent-reader": tiny.tiny_latent_reader,
+    "tiny-motion": tiny.tiny_motion,
     "tiny-base": tiny.tiny_base,
     "tiny-base-pictures": tiny.tiny_base_pictures,
     "fine-tune": fine_tune.fine_tune,
     "fine-tune-lora": fine_tune.fine_tune_lora,
+    "dpo": dpo.dpo,
     "tiny-dpo": tiny_dpo.tiny_dpo,
     "tiny-online-ode": tiny_online.tiny_online_ode,
     "tiny-online-off-policy": tiny_online.tiny_online_off_policy,

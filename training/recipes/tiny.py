@@ -28,6 +28,7 @@ from training.tasks.base_pictures import PicturedBaseTask
 from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
+from training.tasks.motion import MotionTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
 
@@ -35,6 +36,7 @@ ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile"
 # What a partner's sound makes a listener do, and how far it goes.
 REACTION_SCALES = {"pitch": 0.04, "brow_left": 0.15, "smile": 0.3, "lean": 0.3, "squint": 0.15}
 NUM_HELD_OUT_CLIPS = 24
+NUM_HELD_OUT_MOTIONS = 96
 
 
 def tiny_vae(places: Places) -> Run:
@@ -121,6 +123,30 @@ def latent_reader() -> LatentReader:
     )
 
 
+def tiny_motion(places: Places) -> Run:
+    """The motion model on the clips' performances: their pictures are not looked at, so a step is a tenth of a second."""
+    features = clip_features(places)
+    task = MotionTask(
+        transformer=Transformer(parts.MOTION),
+        settings=parts.MOTION_SETTINGS,
+        features=features_slice(features, slice(NUM_HELD_OUT_MOTIONS, None)),
+        held_out=features_slice(features, slice(0, NUM_HELD_OUT_MOTIONS)),
+        weights_file=parts.MOTION_FILE,
+    )
+    config = TrainerConfig(
+        num_steps=12_000,
+        batch_samples=64,
+        optimizer=OptimizerConfig(muon_learning_rate=0.01, adamw_learning_rate=2e-3, weight_decay=0.05),
+        warmup_steps=100,
+        decay_steps=4000,
+        ema_decay=0.998,
+        save_each_steps=500,
+        sample_each_steps=1000,
+        report_each_steps=50,
+    )
+    return Run(task=task, config=config)
+
+
 def tiny_base(places: Places) -> Run:
     """Base LPM at the `tiny` preset, on clips built beforehand, behind the frozen codec and encoders of `places.parts`."""
     config = TrainerConfig(
@@ -133,14 +159,26 @@ def tiny_base(places: Places) -> Run:
         save_each_steps=100,
         sample_each_steps=200,
     )
-    return Run(task=_base_task(places, WindowConfig()), config=config)
+    return Run(task=_base_task(places, WindowConfig(motion_drop_share=0.1)), config=config)
 
 
 def tiny_base_pictures(places: Places) -> Run:
     """The base further, held to what its answers look like once they are decoded."""
     task = PicturedBaseTask(
         base_task=_base_task(
-            places, WindowConfig(rollout_windows=7, own_history_share=0.8, extra_references_share=0.7)
+            places,
+            WindowConfig(
+                rollout_windows=7,
+                own_history_share=0.8,
+                portrait_share=0.3,
+                altered_share=0.2,
+                calm_share=0.9,
+                extra_references_share=0.7,
+                text_drop_share=0.25,
+                speak_drop_share=0.25,
+                listen_drop_share=0.25,
+                motion_drop_share=0.1,
+            ),
         ),
         codec=parts.trained_codec(places.parts),
     )
@@ -159,7 +197,7 @@ def tiny_base_pictures(places: Places) -> Run:
 
 def tiny_film_decoder(places: Places) -> Run:
     """The decoder further, half of the time on what the base of `places.parts` makes: it learns to draw what was meant."""
-    base_task = _base_task(places, WindowConfig(rollout_windows=2, own_history_share=0.75))
+    base_task = _base_task(places, WindowConfig(rollout_windows=2, own_history_share=0.75, motion_drop_share=0.1))
     base_task.start_from(places.parts)
     base_task.flow = dataclasses.replace(base_task.flow, full_noise_share=1.0, history_noise=0.0)
     task = FilmDecoderTask(base_task=base_task, codec_task=_codec_task(trains_encoder=False), size_px=parts.SIZE_PX)

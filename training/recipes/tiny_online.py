@@ -2,6 +2,8 @@
 
 Each begins with `--start-from` the run before it: `tiny-online-ode`, then `-off-policy`, `-on-policy`, `-refiner`. The first takes
 the base model of `--parts`, which is the teacher of all of them. The teacher's trajectories are made once, beside the clips.
+Teacher, student and critic are told how the actor moved, as a plan of motion tells the pair live: what is left is one picture, which
+a student of few steps can draw.
 """
 
 from collections.abc import Callable
@@ -60,7 +62,7 @@ MOST_FILMS = 4096
 OdeLoss = Callable[[Transformer, OnlineSettings, Film, Tensor, int, torch.Generator], dict[str, Tensor]]
 Rollout = Callable[[Transformer, OnlineSettings, Film, BatchNoise, int], Tensor]
 TEACHER = TeacherConfig(window_latents=BASE_SETTINGS.new_latents, substeps=1, guidance=BASE_SETTINGS.guidance)
-DMD = DmdConfig(real_guidance=1.0, critic_steps=4)
+DMD = DmdConfig(real_guidance=0.0, critic_steps=4)  # told the motion, the teacher draws without guidance, and judges so
 TRUTH_SHARE = 0.25
 LPIPS_WEIGHT = 1.0
 

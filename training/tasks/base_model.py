@@ -247,6 +247,8 @@ class BaseModelTask:
 
     def _inputs(self, batch: dict[str, Tensor], latents_BFCHW: Tensor, sigma_BF: Tensor) -> DitInputs:
         inputs = dit_inputs(batch, latents_BFCHW, sigma_BF * TIMESTEP_SCALE)
+        if self.base.transformer.config.motion_dim:
+            inputs = replace(inputs, motion_BFM=batch["motion_FM"])
         seen_BFCHW = self.precondition.network_input(latents_BFCHW, sigma_BF, inputs.references)
         return replace(inputs, latents_BFCHW=seen_BFCHW)
 
@@ -256,6 +258,8 @@ class BaseModelTask:
     def held_out_batch(self) -> dict[str, Tensor]:
         """Held-out windows with all of their conditions, always the same."""
         plain = replace(self.window, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
+        if self.base.transformer.config.motion_dim:
+            plain = replace(plain, motion_drop_share=0.0)
         samples = [
             cut_window(self.held_out, plain, number, place_of(self.held_out, plain, number, self.num_held_out))
             for number in range(self.num_held_out)

@@ -1,7 +1,7 @@
 """The task of fine-tuning: flow matching on windows of a person's clips, whole or through adapters."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +156,7 @@ class FineTuningTask:
                 tensor.copy_(given[name])
 
     def _error(self, batch: dict[str, Tensor], sigma_B: Tensor, generator: torch.Generator) -> Tensor:
-        film = film_of(batch)
+        film = replace(film_of(batch), motion_BFM=None)  # nobody knows how people moved
         clean_BFCHW = film.latents_BFCHW
         noise_BFCHW = torch.randn(clean_BFCHW.shape, generator=generator, device=generator.device)
         noisy_BFCHW = add_noise(clean_BFCHW, noise_BFCHW, sigma_B[:, None].expand(clean_BFCHW.shape[:2]))

@@ -10,10 +10,13 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+from engine.flow.guidance import GuidanceScales
 from engine.model.chunk import ChunkContext, ChunkInputs, KeysValues, ReferenceContext
 from engine.model.rotary import grid_angles, rotate, rotation_of
 from engine.model.transformer import DitInputs, Transformer
 from engine.model_config import AudioWindow, DitConfig
+from engine.motion.plan import MotionModel
+from engine.motion.settings import MotionSettings
 from engine.online.settings import HistoryWindow
 from engine.references import ReferenceLatents
 
@@ -33,6 +36,8 @@ CONFIG = DitConfig(
     listen_window=AudioWindow(rows_per_latent=1, rows_before=3, rows_after=0),
 )
 ROWS, COLUMNS = 2, 3
+ROW_WIDTH = 5
+TOLD = replace(CONFIG, motion_dim=ROW_WIDTH)
 
 
 def random_model(config: DitConfig = CONFIG, seed: int = 0) -> Transformer:
@@ -42,6 +47,15 @@ def random_model(config: DitConfig = CONFIG, seed: int = 0) -> Transformer:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     return model
+
+
+def random_motion(config: DitConfig = CONFIG, seed: int = 9, row_width: int = ROW_WIDTH) -> MotionModel:
+    """A motion model that plans from what a causal model of `config` hears, guided, behind up to four rows of history."""
+    model = random_model(replace(config, in_channels=row_width, out_channels=row_width, motion_dim=0), seed)
+    settings = MotionSettings(
+        rest=(0.1,) * row_width, history_rows=4, num_steps=2, guidance=GuidanceScales(text=2.0, speak=1.5)
+    )
+    return MotionModel(transformer=model, settings=settings)
 
 
 def film(frames: int, batch: int = 2, seed: int = 1) -> DitInputs:

@@ -1,4 +1,4 @@
-"""The smallest pack with causal models: the small pack of all tests, a backbone and a refiner beside it."""
+"""The smallest packs with causal models: the small packs of all tests, a backbone and a refiner beside them."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from engine.model.transformer import Transformer
+from engine.model_config import DitConfig
 from engine.online.settings import OnlineSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
-from tests.engine.small_pack import BASE, write_small_pack
+from tests.engine.small_pack import BASE, MOVED_BASE, write_small_motion_pack, write_small_pack
 
 SETTINGS = OnlineSettings(
     chunk_latents=3,
@@ -22,10 +23,21 @@ SETTINGS = OnlineSettings(
 
 
 def write_small_online_pack(folder: Path, roles: tuple[str, ...] = ("backbone", "refiner")) -> Path:
-    """Writes the pack; the weights are random but the same each time."""
+    """Writes the pack without a plan of motion; the weights are random but the same each time."""
     write_small_pack(folder)
+    return with_causal_models(folder, BASE, roles)
+
+
+def write_small_told_pack(folder: Path) -> Path:
+    """The same, but for a plan of motion that all models are told."""
+    write_small_motion_pack(folder)
+    return with_causal_models(folder, MOVED_BASE)
+
+
+def with_causal_models(folder: Path, config: DitConfig, roles: tuple[str, ...] = ("backbone", "refiner")) -> Path:
+    """The pack in a folder with causal models of this shape."""
     manifest = read_manifest(folder)
-    entries = [*manifest.components, *(_causal_model(folder, role, seed) for seed, role in enumerate(roles))]
+    entries = [*manifest.components, *(_causal_model(folder, config, role, seed) for seed, role in enumerate(roles))]
     settings = {**manifest.settings, "online": asdict(SETTINGS)}
     return rewrite(folder, replace(manifest, components=tuple(entries), settings=settings))
 
@@ -36,13 +48,13 @@ def rewrite(folder: Path, manifest: Manifest) -> Path:
     return folder
 
 
-def _causal_model(folder: Path, role: str, seed: int) -> ComponentEntry:
+def _causal_model(folder: Path, config: DitConfig, role: str, seed: int) -> ComponentEntry:
     torch.manual_seed(seed)
-    model = Transformer(BASE)
+    model = Transformer(config)
     for parameter in model.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
     path = folder / f"{role}.safetensors"
     save_weights(path, model)
     return ComponentEntry(
-        role=role, kind="transformer", file=path.name, dtype="float32", sha256=file_sha256(path), config=asdict(BASE)
+        role=role, kind="transformer", file=path.name, dtype="float32", sha256=file_sha256(path), config=asdict(config)
     )

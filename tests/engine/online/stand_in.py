@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.latent_tail import LatentTail
 from engine.model.chunk import KeysValues, ReferenceContext
 from engine.model_config import DitConfig
 from engine.online.conditions import ChunkConditions
 from engine.online.conductor import Conductor, ConductorLayout
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.latent_tail import LatentTail
 from engine.online.live import LiveConfig
 from engine.online.lookahead import LookaheadConfig
 from engine.online.session import MOST_IN_FLIGHT, LiveSession, SessionStages

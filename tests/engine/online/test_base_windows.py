@@ -12,14 +12,15 @@ from engine.base.performer import noise_seed, perform
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online import opening
 from engine.online.live import LiveConfig
+from engine.online.noise import MOTION_STEP
 from engine.online.opening import open_session
-from tests.engine.small_pack import small_character, write_small_pack
+from tests.engine.small_pack import small_character, write_small_motion_pack, write_small_pack
 
 
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
+@pytest.fixture(scope="module", params=[write_small_pack, write_small_motion_pack], ids=["without", "with motion"])
+def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
     """With windows as live ones are: no overlap, a history that may be less than whole."""
-    loaded = load_pack(write_small_pack(tmp_path_factory.mktemp("packs") / "small"))
+    loaded = load_pack(request.param(tmp_path_factory.mktemp("packs") / "small"))
     settings = replace(loaded.base, window_latents=4, history_latents=1, overlap_latents=0, history_keep=0.7)
     return replace(loaded, base=settings)
 
@@ -31,7 +32,8 @@ class PerformersNoise:
         self.seed, self.shape_CHW = seed, shape_CHW
 
     def draw(self, first_latent: int, num_latents: int, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(noise_seed(self.seed, first_latent // num_latents))
+        what = "motion" if step == MOTION_STEP else "window"
+        generator = torch.Generator().manual_seed(noise_seed(self.seed, first_latent // num_latents, what))
         return torch.randn(num_latents, *self.shape_CHW, generator=generator)[None]
 
 

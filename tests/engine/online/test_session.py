@@ -21,8 +21,8 @@ from engine.online.session import LiveSession
 from engine.online.snapshots import OUTLINE_NAME, TENSORS_NAME
 from engine.online.states import LiveState
 from engine.packs import read_manifest
-from tests.engine.online.small_online_pack import rewrite, write_small_online_pack
-from tests.engine.small_pack import small_character, write_small_pack
+from tests.engine.online.small_online_pack import rewrite, write_small_online_pack, write_small_told_pack
+from tests.engine.small_pack import small_character, write_small_motion_pack, write_small_pack
 
 CHUNK = 12
 CONFIG = LiveConfig(  # never far ahead, also where others use the machine and chunks take long
@@ -31,10 +31,18 @@ CONFIG = LiveConfig(  # never far ahead, also where others use the machine and c
 VOICE = 0.3 * np.random.default_rng(0).standard_normal(96_000).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["online", "base"])
+WRITERS = {
+    "online": write_small_online_pack,
+    "online with motion": write_small_told_pack,
+    "base": write_small_pack,
+    "base with motion": write_small_motion_pack,
+}
+
+
+@pytest.fixture(scope="module", params=WRITERS)
 def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
-    folder = tmp_path_factory.mktemp("packs") / request.param
-    loaded = load_pack((write_small_online_pack if request.param == "online" else write_small_pack)(folder))
+    folder = tmp_path_factory.mktemp("packs") / "pack"
+    loaded = load_pack(WRITERS[request.param](folder))
     return replace(loaded, base=replace(loaded.base, window_latents=4, history_latents=1, overlap_latents=0))
 
 

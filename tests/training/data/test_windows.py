@@ -115,6 +115,34 @@ def test_own_history_is_asked_for_only_where_a_window_follows(features: ClipFeat
         assert bool(window["own_history"]) is follows
 
 
+def test_some_windows_begin_with_the_portrait_whatever_came_before(features: ClipFeatures) -> None:
+    place, told = WindowPlace(clip=0, start=4, follows=True), {"motion_drop_share": 0.0, "own_history_share": 1.0}
+    portrait = cut_window(features, WindowConfig(portrait_share=1.0, **told), 3, place)
+    plain = cut_window(features, WindowConfig(portrait_share=0.0, **told), 3, place)
+    assert (portrait["latents_FCHW"][0] == 0).all() and (plain["latents_FCHW"][0] == 4).all(), (
+        "a reference is all zeros here"
+    )
+    assert not portrait["own_history"] and plain["own_history"]
+    assert not portrait["motion_FM"][0].any() and plain["motion_FM"][0].any(), "nobody planned what led to a portrait"
+    for name in ("latents_FCHW", "motion_FM"):
+        assert torch.equal(portrait[name][1:], plain[name][1:])
+
+
+def test_calm_windows_keep_heads_near_their_portrait(features: ClipFeatures) -> None:
+    states_NTK = torch.zeros_like(features.clips["state_TK"])
+    states_NTK[:, 48:, channel("roll")] = 0.4
+    moved = replace(features, clips={**features.clips, "state_TK": states_NTK})
+    for config, most in ((WindowConfig(calm_share=1.0), 12), (WindowConfig(calm_share=0.0), NUM_LATENTS)):
+        ends = [place_of(moved, config, number, 6).start + 4 for number in range(200)]
+        assert max(ends) <= most
+    assert max(ends) > 12, "without asking for calm the others are there too"
+
+
+def test_a_clip_without_calm_is_cut_all_the_same(features: ClipFeatures) -> None:
+    restless = replace(features, clips={**features.clips, "state_TK": torch.ones_like(features.clips["state_TK"])})
+    assert 0 <= place_of(restless, WindowConfig(calm_share=1.0), 7, 6).start < NUM_LATENTS - 4
+
+
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
     batches = window_batches(features, LONG, 0, 4, World(rank=0, size=1))
     counts = [next(batches)["references_RCHW"].shape[1] for _ in range(60)]

@@ -1,4 +1,4 @@
-"""What is trained is what runs live: the same latents, the same history, the student's own timesteps."""
+"""What is trained is what runs live: the same latents, the same history, the same motion told, the student's own timesteps."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,10 +8,29 @@ import torch
 
 from engine.model import linear
 from engine.model.attend import using
+from engine.model.transformer import Transformer
+from engine.model_config import DitConfig
+from engine.motion.planner import MotionPlanner
+from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
-from tests.training.distillation.small_films import CHANNELS, ROWS, SETTINGS, small_film, small_model, small_score
+from tests.training.distillation.small_films import (
+    CHANNELS,
+    CONFIG,
+    LATENTS,
+    NOT_TOLD,
+    ROW_WIDTH,
+    ROWS,
+    SETTINGS,
+    small_film,
+    small_model,
+    small_motion,
+    small_score,
+)
+from tests.training.tasks.small_base import clips_of_noise
+from training.data.motion_rows import motion_rows
 from training.distillation.causal import BatchNoise, backbone_rollout, causal_model, refined, under_noisy_history
+from training.distillation.films import cut_film, film_of
 from training.distillation.schedules import draw_chunk_timesteps
 from training.distillation.stage1_ode import on_schedule, stage1_loss
 from training.distillation.teacher import TeacherConfig, teacher_trajectory
@@ -19,13 +38,21 @@ from training.distillation.teacher import TeacherConfig, teacher_trajectory
 TIMESTEPS = (*SETTINGS.backbone_timesteps, SETTINGS.refiner_timestep)
 
 
+def rows_told(model: Transformer) -> list[torch.Tensor]:
+    """The motion rows that each forward of a model is told from now on."""
+    told: list[torch.Tensor] = []
+    model.register_forward_pre_hook(lambda _module, args: told.append(args[0].motion_BFM))
+    return told
+
+
+@pytest.mark.parametrize("config", [CONFIG, NOT_TOLD], ids=["told", "not told"])
 @pytest.mark.parametrize("chunk_latents", SETTINGS.chunk_choices)
 def test_the_training_rollout_is_the_live_rollout_bit_for_bit(
-    chunk_latents: int, monkeypatch: pytest.MonkeyPatch
+    chunk_latents: int, config: DitConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Left to themselves, attention and float32 layers take other kernels where gradients are wanted.
     monkeypatch.setattr(linear, "HAS_WIDE_ONEDNN", False)
-    film, backbone, refiner = small_film(batch=1), small_model(1), small_model(2)
+    film, backbone, refiner = small_film(batch=1), small_model(1, config), small_model(2, config)
     seeded = SeededNoise(seed=4, shape_CHW=(CHANNELS, ROWS, ROWS), device=torch.device("cpu"))
     noise = BatchNoise(noise_SBFCHW=torch.stack([seeded.draw(0, film.num_latents, step) for step in range(3)]))
     with using("explicit"):
@@ -44,6 +71,47 @@ def test_the_training_rollout_is_the_live_rollout_bit_for_bit(
                 chunks.append(live.refine(first, live.draft(first, conditions), conditions))
     assert torch.equal(trained_BFCHW.detach(), torch.cat(chunks, dim=1))
     assert trained_BFCHW.requires_grad
+
+
+@pytest.mark.parametrize("chunk_latents", SETTINGS.chunk_choices)
+def test_a_film_of_a_known_motion_is_the_live_film_of_that_plan_bit_for_bit(
+    chunk_latents: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live the rows are planned, from sound that reaches further back than any that training has; in training they are the truth."""
+    monkeypatch.setattr(linear, "HAS_WIDE_ONEDNN", False)
+    film, backbone, refiner = small_film(batch=1), small_model(1), small_model(2)
+    planner = MotionPlanner(small_motion(), slack_rows=film.num_latents)
+    place = torch.device("cpu")
+    windows = (CONFIG.speak_window, CONFIG.listen_window)
+    motion = LiveMotion(planner, windows, SeededNoise(2, (ROW_WIDTH, 1, 1), place))
+    seeded = SeededNoise(seed=4, shape_CHW=(CHANNELS, ROWS, ROWS), device=place)
+    with using("explicit"):
+        live = CausalRollout(
+            CausalModel(backbone, SETTINGS, film.references, film.first_BCHW),
+            CausalModel(refiner, SETTINGS, film.references, film.first_BCHW),
+            SETTINGS,
+            seeded,
+            motion,
+        )
+        lead, chunks = live.history_latents, []
+        assert lead
+        with torch.no_grad():
+            for first in range(0, film.num_latents, chunk_latents):
+                behind = film.conditions(first - lead, lead + chunk_latents, CONFIG)
+                conditions = replace(
+                    film.conditions(first, chunk_latents, CONFIG),
+                    speak_BAD=behind.speak_BAD,
+                    listen_BAD=behind.listen_BAD,
+                    motion_BFM=None,
+                )
+                chunks.append(live.refine(first, live.draft(first, conditions), conditions))
+        known = replace(film, motion_BFM=planner.rows(0))
+        noise = BatchNoise(noise_SBFCHW=torch.stack([seeded.draw(0, film.num_latents, step) for step in range(3)]))
+        draft_BFCHW = backbone_rollout(backbone, SETTINGS, known, noise, chunk_latents)
+        trained_BFCHW = refined(refiner, SETTINGS, known, noise, draft_BFCHW, chunk_latents)
+        other_BFCHW = backbone_rollout(backbone, SETTINGS, film, noise, chunk_latents)
+    assert torch.equal(trained_BFCHW.detach(), torch.cat(chunks, dim=1))
+    assert not torch.allclose(other_BFCHW, draft_BFCHW, atol=1e-3)
 
 
 def test_films_of_a_batch_do_not_meet() -> None:
@@ -86,6 +154,7 @@ def test_pairs_stand_at_the_students_own_timesteps() -> None:
     film, score = small_film(), small_score()
     asked: list[float] = []
     score.transformer.register_forward_pre_hook(lambda _module, args: asked.append(float(args[0].timestep_BF.max())))
+    told = rows_told(score.transformer)
     noise = torch.randn(film.latents_BFCHW.shape, generator=torch.Generator().manual_seed(0))
     states = teacher_trajectory(score, TeacherConfig(), film, noise, TIMESTEPS)
     assert states.shape == (2, 4, *film.latents_BFCHW.shape[1:])
@@ -94,6 +163,10 @@ def test_pairs_stand_at_the_students_own_timesteps() -> None:
     picked = on_schedule(states, SETTINGS.backbone_timesteps, (SETTINGS.backbone_timesteps[1], 1000.0))
     assert torch.equal(picked[:, :3], states[:, 1, :3])
     assert torch.equal(picked[:, 3:], states[:, 0, 3:])
+    assert film.motion_BFM is not None
+    first_BFM = torch.cat([torch.zeros_like(film.motion_BFM[:, :1]), film.motion_BFM[:, :3]], dim=1)
+    for rows_BFM, wanted_BFM in zip(told, [first_BFM] * 3 + [film.motion_BFM[:, 2:]] * 3, strict=True):
+        assert torch.equal(rows_BFM, wanted_BFM), "of what stands before the film nothing is told"
 
 
 def test_only_a_bidirectional_teachers_past_knows_its_future() -> None:
@@ -116,6 +189,39 @@ def test_windows_side_by_side_are_windows_one_by_one() -> None:
     inputs = score.window(film, film.latents_BFCHW[:, 2], 3, noisy[:, 3:], sigma_B)
     alone = noisy[:, 3:] - sigma_B[:, None, None, None, None] * score.velocity(inputs)[:, 1:]
     torch.testing.assert_close(together[:, 3:], alone, rtol=1e-5, atol=1e-5)
+    unmoved = score.clean(replace(film, motion_BFM=None), noisy, sigma_B, film.latents_BFCHW, guidance)
+    assert not torch.allclose(together, unmoved, atol=1e-3)
+
+
+def test_a_teacher_that_is_not_told_motion_makes_the_same_film_whatever_is_known_of_it() -> None:
+    film, score = small_film(), small_score(config=NOT_TOLD)
+    noise = torch.randn(film.latents_BFCHW.shape, generator=torch.Generator().manual_seed(0))
+    known, unknown = (
+        teacher_trajectory(score, TeacherConfig(), each, noise, TIMESTEPS)
+        for each in (film, replace(film, motion_BFM=None))
+    )
+    assert torch.equal(known, unknown)
+
+
+def test_films_are_told_what_the_actor_did_and_of_a_person_nothing() -> None:
+    features = clips_of_noise()
+    samples = [cut_film(features, number, LATENTS) for number in range(2)]
+    for sample in samples:
+        assert torch.equal(sample["motion_FM"], motion_rows(sample["state_TK"]))
+        assert sample["motion_FM"].shape[0] == LATENTS
+    batch = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+    told_BFM = film_of(batch).conditions(2, 3, CONFIG).motion_BFM
+    assert told_BFM is not None
+    assert torch.equal(told_BFM, batch["motion_FM"][:, 2:5])
+    person = {
+        **{name: features.clips[name] for name in ("latents_FCHW", "text_of_latent_F")},
+        "references_RCHW": features.clips["references_RCHW"][:, :1],
+        "reference_indices_R": features.clips["reference_indices_R"][:, :1],
+        "state_TK": torch.zeros(features.num_clips, features.speak_NAD.shape[1], 1),
+    }
+    unknown_FM = cut_film(replace(features, clips=person), 0, LATENTS)["motion_FM"]
+    assert unknown_FM.shape == batch["motion_FM"].shape[1:]
+    assert not unknown_FM.any()
 
 
 def test_stage_1_is_the_mean_squared_error_of_clean_latents_and_learns() -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from engine.model.transformer import Transformer
 from tests.training.distillation.small_films import CHANNELS, ROWS, SETTINGS, small_film, small_model, small_score
 from training.distillation.collapse import BestMark, CollapseGate, FilmFigures
-from training.distillation.matching import Scores, film_critic_loss
+from training.distillation.matching import Scores, film_critic_loss, film_dmd_loss
 from training.distillation.perceptual import ActorFeatures, feature_distance
 from training.distillation.stage2_off_policy import PerceptualTerm, off_policy_film, stage2_loss
 from training.distillation.stage3_on_policy import on_policy_film, stage3_loss
@@ -59,6 +59,22 @@ def test_the_critic_learns_and_the_student_does_not() -> None:
     film_critic_loss(scores(critic), film, made, generator)["loss"].backward()  # type: ignore[no-untyped-call]
     assert has_gradient(critic)
     assert not has_gradient(student)
+
+
+def test_teacher_and_critic_are_told_the_motion_of_the_film_that_they_judge() -> None:
+    film, student, critic = small_film(), small_model(1), small_model(3)
+    judges, generator = scores(critic), torch.Generator().manual_seed(0)
+    made = on_policy_film(student, SETTINGS, film, 3, 0.0, generator).detach()
+    assert film.motion_BFM is not None
+    before_BFM = torch.cat([torch.zeros_like(film.motion_BFM[:, :1]), film.motion_BFM], dim=1)
+    wanted_BFM = torch.cat([before_BFM[:, :4], before_BFM[:, 3:]])  # both windows of both films side by side
+    told: list[torch.Tensor] = []
+    for model in (judges.real.transformer, critic):
+        model.register_forward_pre_hook(lambda _module, args: told.append(args[0].motion_BFM))
+    film_dmd_loss(judges, film, made, generator)
+    film_critic_loss(judges, film, made, generator)
+    assert len(told) == 4, "the teacher twice, for it is guided here, and the critic, which then learns"
+    assert all(torch.equal(rows_BFM, wanted_BFM) for rows_BFM in told)
 
 
 def test_a_critic_that_equals_the_teacher_moves_nothing() -> None:

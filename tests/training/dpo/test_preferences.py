@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from engine.errors import BadInputError
-from training.dpo.pairs import CANDIDATES, PreferencePair, read_pairs, read_scene, write_pairs
+from training.actor.listening import NOD_SHAPE
+from training.actor.motion import add_pulse
+from training.actor.state import channel, resting_state
+from training.dpo.pairs import FILMS, PLANS, PreferencePair, read_pairs, read_scene, write_pairs, write_scene
 from training.dpo.pareto import Candidate, ParetoConfig, dominates, winning_pairs
-from training.dpo.scores import mouth_scores
+from training.dpo.scores import mouth_scores, score_plan
 
 CONFIG = ParetoConfig(margins={"lips": 0.1}, default_margin=0.05, most_motion_ratio=1.5)
 
@@ -39,6 +41,38 @@ def test_mouths_are_scored_where_there_is_something_to_score() -> None:
     assert mouth_scores(speech_T, speech_T) == {"lip_sync": 0.0, "mouth_closed": 0.0}
     assert mouth_scores(speech_T, silence_T) == {"mouth_closed": pytest.approx(-0.3)}
     assert mouth_scores(silence_T, speech_T)["lip_sync"] < -0.2
+
+
+def listening_state(nod_frame: int | None = None) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Four seconds of somebody who sways a little and may nod once."""
+    state_TK = resting_state(96)
+    state_TK[:, channel("yaw")] = 0.05 * np.sin(np.arange(96) / 9.0)
+    if nod_frame is not None:
+        add_pulse(state_TK[:, channel("pitch")], nod_frame, NOD_SHAPE, -0.2)
+    return state_TK
+
+
+def test_plans_are_scored_by_what_the_actor_does() -> None:
+    truth_TK = listening_state(nod_frame=50)
+    alike = score_plan(truth_TK, truth_TK, 32).scores
+    assert alike == {axis: pytest.approx(0.0) for axis in ("mouth_closed", "nods", "reactions", "expression", "motion")}
+    assert score_plan(listening_state(), truth_TK, 32).scores["nods"] == -1.0, "a nod is missed"
+    assert score_plan(listening_state(nod_frame=75), truth_TK, 32).scores["nods"] == -2.0, "and another comes uncalled"
+    frown_TK = truth_TK.copy()
+    frown_TK[40:, channel("brow_left")] = 0.8
+    assert score_plan(frown_TK, truth_TK, 32).scores["reactions"] < -0.1
+    babble_TK = truth_TK.copy()
+    babble_TK[40:, channel("mouth_open")] = 0.5
+    assert score_plan(babble_TK, truth_TK, 32).scores["mouth_closed"] < -0.3
+    babble_TK[40:, channel("lip_press")] = 1.0
+    assert score_plan(babble_TK, truth_TK, 32).scores["mouth_closed"] == pytest.approx(0.0), "pressed lips hide it"
+    still_TK = np.repeat(truth_TK[32:33], 96, axis=0)
+    still, alive = score_plan(still_TK, truth_TK, 32), score_plan(truth_TK, truth_TK, 32)
+    assert still.motion < 0.01 * alive.motion
+    assert still.scores["motion"] < -1.0, "stillness does not please"
+    before_TK = truth_TK.copy()
+    before_TK[:32, channel("mouth_open")] = 1.0
+    assert score_plan(before_TK, truth_TK, 32).scores["mouth_closed"] == pytest.approx(0.0), "history is not judged"
 
 
 def test_votes_of_people_and_exact_measures_share_a_file(tmp_path: Path) -> None:
@@ -72,8 +106,9 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
 def test_a_scene_must_hold_the_candidates(tmp_path: Path) -> None:
     pair = PreferencePair(scene="scene-1", winner=1, loser=0, judge="measures")
     with pytest.raises(BadInputError, match="cannot be read"):
-        read_scene(tmp_path, pair)
-    (tmp_path / "scenes").mkdir()
-    save_file({CANDIDATES: torch.zeros(1, 2, 3, 4, 4)}, tmp_path / "scenes" / "scene-1.safetensors")
+        read_scene(tmp_path, pair, FILMS)
+    write_scene(tmp_path, "scene-1", {FILMS: torch.zeros(1, 2, 3, 4, 4)})
     with pytest.raises(BadInputError, match="does not hold the candidates 1 and 0"):
-        read_scene(tmp_path, pair)
+        read_scene(tmp_path, pair, FILMS)
+    with pytest.raises(BadInputError, match="holds no plans of motion"):
+        read_scene(tmp_path, pair, PLANS)

@@ -19,6 +19,7 @@ from training.plans.conductor import PlanRun, judged, run_stages
 from training.plans.plan import Measure, TrainedStage
 from training.plans.records import Outcome, StageRecord, table
 from training.plans.tiny import FROM_NOTHING, TINY
+from training.recipes.parts import MOTION_FILE
 from training.time_budget import TimeBudget, spent_in
 
 MINUTES = 0.1
@@ -139,10 +140,28 @@ def test_a_folder_is_for_one_plan(finished: tuple[Path, list[StageRecord]], tmp_
         run_all(tmp_path / "another", start_from=tmp_path / "nowhere")
 
 
+def stage_named(name: str) -> TrainedStage:
+    stage = next(stage for stage in TINY.stages if stage.name == name)
+    assert isinstance(stage, TrainedStage)
+    return stage
+
+
 def test_the_plan_of_the_small_pack_is_whole() -> None:
     names = [stage.name for stage in TINY.stages]
-    assert names.index("base") < names.index("dpo") < names.index("teacher-films") < names.index("ode")
+    assert (
+        names.index("motion")
+        < names.index("base")
+        < names.index("dpo")
+        < names.index("teacher-films")
+        < names.index("ode")
+    )
     assert names[-4:] == ["ode", "off-policy", "on-policy", "refiner"]
+    shares = {stage.name: stage.share for stage in TINY.stages}
+    assert 0.05 < shares["motion"] / (shares["base"] + shares["base-pictures"]) < 0.2
+    assert stage_named("motion").measure == Measure(name="held_out_velocity", better="lower")
+    assert stage_named("dpo").gives == stage_named("motion").gives == (MOTION_FILE,)
+    encoders = [stage.name for stage in FROM_NOTHING.stages].index("text-encoder")
+    assert encoders < [stage.name for stage in FROM_NOTHING.stages].index("motion")
     given = {name for stage in FROM_NOTHING.stages if isinstance(stage, TrainedStage) for name in stage.gives}
     assert set(TINY.given) <= given, "from nothing, every component is trained"
     assert [stage.name for stage in TINY.without(("clips",)).stages] == names[1:]

@@ -29,7 +29,7 @@ def start(folder: Path) -> "subprocess.Popen[str]":
 @pytest.mark.long
 def test_five_minutes_end_with_a_pack_that_performs(tmp_path: Path) -> None:
     with start(tmp_path) as process:
-        while process.poll() is None and not (tmp_path / "stages" / "03-base" / "before.json").exists():
+        while process.poll() is None and not (tmp_path / "stages" / "04-base" / "before.json").exists():
             time.sleep(0.5)
         process.kill()
     clips = (tmp_path / "stages" / "01-clips" / "record.json").stat().st_mtime_ns
@@ -49,6 +49,8 @@ def test_five_minutes_end_with_a_pack_that_performs(tmp_path: Path) -> None:
     # What is counted may go over by a step or a shard a stage, and by no more.
     assert report["minutes_spent"] < 10
     assert report["pack"]["frames"] == 36
-    assert load_pack(tmp_path / "pack").online is not None
+    pack = load_pack(tmp_path / "pack")
+    assert pack.online is not None
+    assert pack.motion is not None
     assert (tmp_path / "film.mp4").stat().st_size > 1000
     assert (tmp_path / "live.mp4").stat().st_size > 1000

@@ -60,13 +60,13 @@ class LatentTail:
             latents_BFCHW = torch.stack(self._latents, dim=1)
         return {"latents": latents_BFCHW.contiguous(), "length": torch.tensor(self.length)}
 
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take on a tail from a file; `BadInputError` unless it fits."""
+    def load(self, tensors: Mapping[str, Tensor], least: int = 1) -> None:
+        """Take on a tail from a file; `BadInputError` unless it fits and has the last `least` latents, as far as there are any."""
         latents_BFCHW, length = tensors.get("latents"), tensors.get("length")
         if latents_BFCHW is None or length is None or latents_BFCHW.ndim != 5 or length.ndim != 0:
             raise BadInputError("the session's latents are missing or damaged; open a new session")
         like, count = self._first_BCHW, latents_BFCHW.shape[1]
         fits = latents_BFCHW[:, :0].shape == like[:, None][:, :0].shape and latents_BFCHW.dtype == like.dtype
-        if not fits or count > self._num_kept or not count <= int(length) or (count == 0) != (int(length) == 0):
+        if not fits or not min(int(length), least) <= count <= min(int(length), self._num_kept):
             raise BadInputError("the session's latents do not fit this model; open a new session")
         self._latents, self.length = list(latents_BFCHW.to(like.device).unbind(dim=1)), int(length)

@@ -1,0 +1,65 @@
+"""A film's motion so far and what comes next of it: rows are planned once, in order, and may be taken back.
+
+Called by the performer and by a live session's generator, each with a planner of its own. It must not know how the rows are drawn.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from engine.flow.guidance import GuidanceScales
+from engine.latent_tail import LatentTail
+from engine.motion.plan import MotionModel, MotionTold, plan_motion
+
+
+class MotionPlanner:
+    """The last rows of one film, numbered like its latents: row 0 is that of latent 0. Before it stands the row of rest."""
+
+    def __init__(self, motion: MotionModel, slack_rows: int = 0) -> None:
+        """`slack_rows` is how many rows can be taken back."""
+        self.motion = motion
+        self._rest_BM = motion.rest()
+        self.tail = LatentTail(self._rest_BM[..., None, None], motion.settings.history_rows + slack_rows)
+
+    @property
+    def length(self) -> int:
+        """Rows that are planned."""
+        return self.tail.length
+
+    @property
+    def num_history(self) -> int:
+        """Rows that the next part of the plan follows on."""
+        return min(max(self.length, 1), self.motion.settings.history_rows)
+
+    def plan(self, told: MotionTold, noise_BFM: Tensor, guidance: GuidanceScales | None = None) -> None:
+        """The next rows, as many as there is noise for. What is told begins `num_history` rows before them."""
+        history_BFM = self.tail.last(self.num_history)[..., 0, 0]
+        rows_BFM = plan_motion(self.motion, told, history_BFM, noise_BFM, guidance)
+        self.take(rows_BFM.float())
+
+    def take(self, rows_BFM: Tensor) -> None:
+        """Rows that were planned before."""
+        self.tail.append(rows_BFM[..., None, None])
+
+    def rows(self, start: int) -> Tensor:
+        """The rows [1, F, M] from `start` to the end of the plan, as they are drawn; before the film there are zeros: not told."""
+        before_BFM = torch.zeros_like(self._rest_BM)[:, None].expand(-1, max(-start, 0), -1)
+        return torch.cat([before_BFM, self.motion.drawn(self.planned(max(start, 0)))], dim=1)
+
+    def planned(self, start: int) -> Tensor:
+        """The rows [1, F, M] from `start` to the end of the plan."""
+        return self.tail.last(self.length - start)[..., 0, 0]
+
+    def truncate(self, length: int) -> None:
+        """Take back what was planned after the first `length` rows; nothing where the plan is not that long."""
+        if self.length > length:
+            self.tail.truncate(length)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The rows, to be kept in a file."""
+        return self.tail.tensors()
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take on rows from a file; `BadInputError` unless they fit."""
+        self.tail.load(tensors, self.motion.settings.history_rows)

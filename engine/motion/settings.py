@@ -1,0 +1,36 @@
+"""How a pack's motion model is sampled; read from `[settings.motion]` of the manifest."""
+
+import math
+from dataclasses import dataclass, field
+
+from engine.flow.guidance import GuidanceScales
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionSettings:
+    """`rest` is the row of a character at rest, with which films begin. `history_rows` is how many rows of the plan so far a new part
+    of it follows on, at most. `limit` bounds each number of a row, in units of its spread. `drawn_share` is how far from rest each number
+    is drawn, of how far it is planned: a base model may smear heads that turn as far as people do. Empty is all of it.
+    """
+
+    rest: tuple[float, ...]
+    history_rows: int = 8
+    num_steps: int = 5
+    shift: float = 1.5
+    limit: float = 8.0
+    drawn_share: tuple[float, ...] = ()
+    guidance: GuidanceScales = field(default_factory=GuidanceScales)
+
+    def __post_init__(self) -> None:
+        if not self.rest:
+            raise ValueError("rest is empty; it is the motion row of a character at rest")
+        if not all(map(math.isfinite, self.rest)):
+            raise ValueError("rest holds numbers that are none")
+        if self.history_rows < 1 or self.num_steps < 1:
+            raise ValueError(f"history_rows ({self.history_rows}) and num_steps ({self.num_steps}) must be at least 1")
+        if self.drawn_share and len(self.drawn_share) != len(self.rest):
+            raise ValueError(f"drawn_share has {len(self.drawn_share)} numbers, a row of rest {len(self.rest)}")
+        if not all(0.0 <= share <= 1.0 for share in self.drawn_share):
+            raise ValueError("drawn_share holds shares, each between 0 and 1")
+        if not (0 < self.shift < math.inf and 0 < self.limit < math.inf):
+            raise ValueError(f"shift ({self.shift}) and limit ({self.limit}) must be positive")

@@ -1,0 +1,181 @@
+"""Motion rows are the actor's state in other units, and pieces of performances are reproducible, aligned and shared between processes."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.actor.state import NUM_CHANNELS, STATE_CHANNELS, channel, resting_state
+from training.data.motion_rows import FRAMES_PER_ROW, MEAN_AND_SPREAD, ROW_WIDTH, motion_rows, rest_row, states_of
+from training.data.motion_windows import MotionWindowConfig, cut_pieces, motion_batches, num_heard_rows
+from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures, WindowConfig, WindowPlace, cut_window
+from training.parallel import World
+
+NUM_CLIPS, NUM_LATENTS, HEARD = 3, 24, 20
+ALONE = World(rank=0, size=1)
+KEPT = MotionWindowConfig(text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
+TOLD = ("text_SD", "speak_AD", "listen_AD")
+
+
+@pytest.fixture
+def features() -> ClipFeatures:
+    """Clips in which every number tells its own place; of the last latents no sound is there."""
+    frames_T = torch.arange(NUM_LATENTS * FRAMES_PER_ROW).float()
+    grid = (NUM_CLIPS, NUM_LATENTS, 2, 2)
+    return ClipFeatures(
+        clips={
+            "number": torch.arange(NUM_CLIPS),
+            "latents_FCHW": torch.zeros(NUM_CLIPS, NUM_LATENTS, 3, 2, 2),
+            "first_CHW": torch.zeros(NUM_CLIPS, 3, 2, 2),
+            "altered_starts_N": torch.tensor([[2, 9]]).expand(NUM_CLIPS, -1),
+            "altered_NCHW": torch.zeros(NUM_CLIPS, 2, 3, 2, 2),
+            "references_RCHW": torch.zeros(NUM_CLIPS, 3, 3, 2, 2),
+            "reference_indices_R": torch.tensor([[0, 2, 7]]).expand(NUM_CLIPS, -1),
+            "state_TK": frames_T[None, :, None].expand(NUM_CLIPS, -1, NUM_CHANNELS),
+            "mouth_FHW": torch.zeros(grid),
+            "eyes_FHW": torch.zeros(grid),
+            "text_of_latent_F": torch.tensor([0] * 12 + [1] * 12).expand(NUM_CLIPS, -1),
+        },
+        speak_NAD=1 + torch.arange(float(HEARD))[None, :, None].expand(NUM_CLIPS, -1, 2),
+        listen_NAD=1 + (torch.arange(HEARD + 2.0) - LISTEN_HISTORY_ROWS)[None, :, None].expand(NUM_CLIPS, -1, 2),
+        text_NCLD=torch.tensor([1.0, 2.0])[None, :, None, None].expand(NUM_CLIPS, -1, 6, 2),
+    )
+
+
+def test_rows_and_states_are_each_others_inverse() -> None:
+    states_BTK = torch.randn(2, 12, NUM_CHANNELS, generator=torch.Generator().manual_seed(0))
+    rows_BFM = motion_rows(states_BTK)
+    assert rows_BFM.shape == (2, 3, ROW_WIDTH)
+    torch.testing.assert_close(states_of(rows_BFM), states_BTK)
+    torch.testing.assert_close(motion_rows(states_of(rows_BFM)), rows_BFM)
+
+
+@pytest.mark.parametrize("name", ["blink", "breath", "expression_sad"])
+def test_a_row_holds_its_frames_one_after_another_in_units_of_their_spread(name: str) -> None:
+    states_TK = torch.zeros(8, NUM_CHANNELS)
+    states_TK[:, channel(name)] = torch.arange(8.0)
+    mean, spread = MEAN_AND_SPREAD[name]
+    places = [frame * NUM_CHANNELS + channel(name) for frame in range(FRAMES_PER_ROW)]
+    wanted_FT = (torch.arange(8.0).reshape(2, FRAMES_PER_ROW) - mean) / spread
+    torch.testing.assert_close(motion_rows(states_TK)[:, places], wanted_FT)
+
+
+def test_every_channel_has_its_units_and_rest_is_the_resting_state() -> None:
+    assert set(MEAN_AND_SPREAD) == set(STATE_CHANNELS)
+    assert all(spread > 0 for _, spread in MEAN_AND_SPREAD.values())
+    assert rest_row().shape == (ROW_WIDTH,)
+    rested_TK = states_of(rest_row()[None])
+    torch.testing.assert_close(rested_TK, torch.from_numpy(resting_state(FRAMES_PER_ROW)), rtol=0, atol=1e-6)
+
+
+# ---------------------------------------------------------------- pieces of performances
+
+
+def first_row(motion_FM: Tensor) -> int:
+    """The latent whose row this begins with."""
+    return round(float(states_of(motion_FM[:1])[0, 0])) // FRAMES_PER_ROW
+
+
+@pytest.mark.parametrize("history", [1, 5, 8])
+def test_motion_words_and_sound_of_a_piece_lie_at_the_same_place(features: ClipFeatures, history: int) -> None:
+    config, new = replace(KEPT, rest_share=0.0), 3
+    batch = cut_pieces(features, config, list(range(150)), history, new)
+    assert batch["history"].tolist() == [history] * 150
+    starts = set()
+    for motion_FM, text_SD, speak_AD, listen_AD in zip(
+        batch["motion_FM"], *(batch[name] for name in TOLD), strict=True
+    ):
+        start = first_row(motion_FM)
+        starts.add(start)
+        frames_T = torch.arange(start * FRAMES_PER_ROW, (start + history + new) * FRAMES_PER_ROW).float()
+        torch.testing.assert_close(states_of(motion_FM)[:, 0], frames_T, rtol=0, atol=1e-3)
+        assert (speak_AD[:, 0] - 1).tolist() == list(range(start, start + history + new))
+        assert (listen_AD[:, 0] - 1).tolist() == list(range(start - 2, start + history + new))
+        assert text_SD[0, 0] == (1.0 if start + history + 1 < 12 else 2.0), "the words of the middle of what is new"
+    assert starts == set(range(HEARD - history - new + 1)), "all that is heard, and nothing else"
+    assert num_heard_rows(features) == HEARD
+
+
+def test_a_single_row_of_history_is_often_the_row_of_rest(features: ClipFeatures) -> None:
+    batch = cut_pieces(features, KEPT, list(range(100)), 1, 3)
+    is_rest_B = (batch["motion_FM"][:, 0] == rest_row()).all(dim=1)
+    assert 30 < int(is_rest_B.sum()) < 70
+    assert not (batch["motion_FM"][:, 1] == rest_row()).all(dim=1).any()
+    longer = cut_pieces(features, KEPT, list(range(100)), 2, 3)
+    assert not (longer["motion_FM"] == rest_row()).all(dim=2).any()
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_dropped_conditions_are_zeros_and_the_others_are_there(features: ClipFeatures, name: str) -> None:
+    config = replace(KEPT, **{f"{name.split('_')[0]}_drop_share": 1.0})
+    batch = cut_pieces(features, config, list(range(8)), 4, 3)
+    assert not batch[name].any()
+    assert all(batch[other].flatten(1).any(dim=1).all() for other in TOLD if other != name)
+    partly = cut_pieces(features, MotionWindowConfig(), list(range(200)), 4, 3)
+    assert 5 < int((~partly[name].flatten(1).any(dim=1)).sum()) < 40
+
+
+def test_batches_follow_from_their_first_sample_alone(features: ClipFeatures) -> None:
+    straight = list(itertools.islice(motion_batches(features, KEPT, 0, 4, ALONE), 6))
+    later = list(itertools.islice(motion_batches(features, KEPT, 12, 4, ALONE), 3))
+    for one, other in zip(straight[3:], later, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not torch.equal(straight[0]["speak_AD"][:, 0], straight[1]["speak_AD"][:, 0])
+
+
+def test_processes_share_the_samples_of_a_step(features: ClipFeatures) -> None:
+    whole = list(itertools.islice(motion_batches(features, MotionWindowConfig(), 100, 4, ALONE), 4))
+    halves = [
+        list(itertools.islice(motion_batches(features, MotionWindowConfig(), 100, 2, World(rank=rank, size=2)), 4))
+        for rank in (0, 1)
+    ]
+    for step, batch in enumerate(whole):
+        for rank in (0, 1):
+            assert all(torch.equal(batch[name][rank::2], halves[rank][step][name]) for name in batch)
+
+
+def test_most_pieces_follow_on_a_full_history_and_the_others_on_less(features: ClipFeatures) -> None:
+    batches = list(itertools.islice(motion_batches(features, KEPT, 0, 1, ALONE), 200))
+    histories = [int(batch["history"][0]) for batch in batches]
+    assert set(histories) == set(range(1, 9))
+    assert 0.5 < histories.count(8) / 200 < 0.7
+    lengths = {batch["motion_FM"].shape[1] - int(batch["history"][0]) for batch in batches}
+    assert lengths == {2, 3, 6}
+
+
+# ---------------------------------------------------------------- windows for the base model
+
+
+SHOWN = WindowConfig(motion_drop_share=0.0, motion_noise=0.0)
+
+
+@pytest.mark.parametrize("start", [1, 7])
+def test_a_window_is_told_the_motion_of_its_own_latents(features: ClipFeatures, start: int) -> None:
+    window = cut_window(features, SHOWN, 3, WindowPlace(clip=0, start=start, follows=True))
+    assert torch.equal(window["motion_FM"], motion_rows(window["state_TK"]))
+    assert first_row(window["motion_FM"]) == start
+    noisy = cut_window(features, replace(SHOWN, motion_noise=0.2), 3, WindowPlace(clip=0, start=start, follows=True))
+    assert 0.1 < (noisy["motion_FM"] - window["motion_FM"]).std() < 0.3
+    assert torch.equal(noisy["state_TK"], window["state_TK"])
+
+
+def test_models_that_are_told_none_get_zeros(features: ClipFeatures) -> None:
+    windows = [
+        cut_window(features, replace(SHOWN, motion_drop_share=share), number, WindowPlace(clip=0, start=3))
+        for share in (1.0, 0.3)
+        for number in range(60)
+    ]
+    is_told = [bool(window["motion_FM"].any()) for window in windows]
+    assert not any(is_told[:60])
+    assert 30 < sum(is_told[60:]) < 55
+    assert not cut_window(features, WindowConfig(), 3, WindowPlace(clip=0, start=3))["motion_FM"].any()
+
+
+@pytest.mark.parametrize("place", [WindowPlace(clip=0, start=0), WindowPlace(clip=0, start=9, altered=1)])
+def test_of_a_still_before_the_window_no_motion_is_told(features: ClipFeatures, place: WindowPlace) -> None:
+    window = cut_window(features, replace(SHOWN, motion_noise=0.1), 3, place)
+    assert not window["motion_FM"][0].any()
+    assert window["motion_FM"][1:].any(dim=1).all()
