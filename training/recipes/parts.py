@@ -72,7 +72,7 @@ MOTION = DitConfig(
     listen_window=BASE.listen_window,
 )
 # How much of a planned head is drawn, so that it stays where it is drawn well; all else is drawn as planned.
-DRAWN_SHARE = {"yaw": 0.4, "pitch": 0.9, "roll": 0.4, "lean": 0.7, "sway": 0.7}
+DRAWN_SHARE = {"yaw": 0.3, "pitch": 0.9, "roll": 0.25, "lean": 0.7, "sway": 0.7}
 MOTION_SETTINGS = MotionSettings(
     rest=tuple(round(float(number), 4) for number in rest_row()),
     drawn_share=tuple(DRAWN_SHARE.get(name, 1.0) for name in STATE_CHANNELS) * FRAMES_PER_ROW,

@@ -6,10 +6,11 @@ same: a test holds each to `math`, the plain one. FlashAttention cannot mask, so
 
 import functools
 import importlib.util
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +54,11 @@ class Task:
         )
 
 
+_CHOOSING: Final = threading.Lock()
+"""Torch keeps the choice of a kernel for the whole process, not for a thread. Two that chose at once would restore each other's choice
+and leave it for good; and MATH is always allowed beside the one chosen, for what other threads compute meanwhile."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
     """One way to compute attention. `refusal` says why it cannot do a task, or None where it can."""
@@ -75,7 +81,9 @@ def _by_head(attention: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor
 def _sdpa(backend: SDPBackend) -> Callable[..., Tensor]:
     def attention(q_BNLK: Tensor, k_BNSK: Tensor, v_BNSK: Tensor, allowed_BS: Tensor | None) -> Tensor:
         mask = None if allowed_BS is None else rearrange(allowed_BS, "b s -> b 1 1 s")
-        with sdpa_kernel(backend):
+        if backend is SDPBackend.FLASH_ATTENTION and q_BNLK.device.type == "cpu":  # torch's own choice there
+            return F.scaled_dot_product_attention(q_BNLK, k_BNSK, v_BNSK, attn_mask=mask)
+        with _CHOOSING, sdpa_kernel([backend, SDPBackend.MATH], set_priority=True):
             return F.scaled_dot_product_attention(q_BNLK, k_BNSK, v_BNSK, attn_mask=mask)
 
     return _by_head(attention)

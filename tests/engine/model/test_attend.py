@@ -1,5 +1,6 @@
 """One door to attention: every kernel equals the plain one, the door says which it takes, and can be told."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -160,3 +161,29 @@ def test_a_kernel_without_masks_is_given_packed_keys() -> None:
     attend_so: Callable[..., Tensor] = one_by_one
     packed = packed_over_allowed(attend_so, q, k, v, allowed_BS)
     torch.testing.assert_close(packed, _plain(q, k, v, allowed_BS), rtol=1e-9, atol=1e-11)
+
+
+def test_threads_that_choose_kernels_leave_torch_as_it_was() -> None:
+    """Torch's choice is the process's: two sessions on one pack could leave it restricted for whatever needs another kernel."""
+    q = torch.randn(1, 64, 2, 8)
+    failures: list[Exception] = []
+
+    def choose(name: str) -> None:
+        try:
+            for _ in range(60):
+                with using(name):
+                    attend(q, q, q)
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=choose, args=(name,)) for name in ("math", "flash", "math", "flash")]
+    for thread in threads:
+        thread.start()
+    mask = torch.zeros(64, 64, requires_grad=True)  # what the plain kernel alone takes
+    for _ in range(60):
+        torch.nn.functional.scaled_dot_product_attention(q[:, :, 0], q[:, :, 0], q[:, :, 0], attn_mask=mask)
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert torch.backends.cuda.flash_sdp_enabled() and torch.backends.cuda.math_sdp_enabled()
+    assert torch.backends.cuda.mem_efficient_sdp_enabled()
