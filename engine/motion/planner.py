@@ -34,7 +34,10 @@ class MotionPlanner:
 
     def plan(self, told: MotionTold, noise_BFM: Tensor, guidance: GuidanceScales | None = None) -> None:
         """The next rows, as many as there is noise for. What is told begins `num_history` rows before them."""
-        history_BFM = self.tail.last(self.num_history)[..., 0, 0]
+        rest_B1M = self._rest_BM[:, None]
+        history_BFM = torch.lerp(
+            rest_B1M, self.tail.last(self.num_history)[..., 0, 0], self.motion.settings.history_keep
+        )
         rows_BFM = plan_motion(self.motion, told, history_BFM, noise_BFM, guidance)
         self.take(rows_BFM.float())
 

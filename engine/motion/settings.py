@@ -10,7 +10,8 @@ from engine.flow.guidance import GuidanceScales
 class MotionSettings:
     """`rest` is the row of a character at rest, with which films begin. `history_rows` is how many rows of the plan so far a new part
     of it follows on, at most. `limit` bounds each number of a row, in units of its spread. `drawn_share` is how far from rest each number
-    is drawn, of how far it is planned: a base model may smear heads that turn as far as people do. Empty is all of it.
+    is drawn, of how far it is planned: a base model may smear heads that turn as far as people do. Empty is all of it. `history_keep`
+    is how much of its distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else.
     """
 
     rest: tuple[float, ...]
@@ -18,6 +19,7 @@ class MotionSettings:
     num_steps: int = 5
     shift: float = 1.5
     limit: float = 8.0
+    history_keep: float = 1.0
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
@@ -32,5 +34,7 @@ class MotionSettings:
             raise ValueError(f"drawn_share has {len(self.drawn_share)} numbers, a row of rest {len(self.rest)}")
         if not all(0.0 <= share <= 1.0 for share in self.drawn_share):
             raise ValueError("drawn_share holds shares, each between 0 and 1")
+        if not 0.0 <= self.history_keep <= 1.0:
+            raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
         if not (0 < self.shift < math.inf and 0 < self.limit < math.inf):
             raise ValueError(f"shift ({self.shift}) and limit ({self.limit}) must be positive")

@@ -75,6 +75,7 @@ MOTION = DitConfig(
 DRAWN_SHARE = {"yaw": 0.3, "pitch": 0.9, "roll": 0.25, "lean": 0.7, "sway": 0.7}
 MOTION_SETTINGS = MotionSettings(
     rest=tuple(round(float(number), 4) for number in rest_row()),
+    history_keep=0.96,
     drawn_share=tuple(DRAWN_SHARE.get(name, 1.0) for name in STATE_CHANNELS) * FRAMES_PER_ROW,
     guidance=GuidanceScales(speak=1.5, listen=2.0),  # halls hold lips ajar, and reactions are rare
 )
