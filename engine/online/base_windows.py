@@ -59,7 +59,7 @@ class BaseWindows:
     @property
     def cache_bytes(self) -> int:
         """Memory of the latents that are kept, at most, and of the plan."""
-        return self.tail.num_bytes + (self.motion.planner.tail.num_bytes if self.motion else 0)
+        return self.tail.num_bytes + (self.motion.num_bytes if self.motion else 0)
 
     @torch.no_grad()
     def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:

@@ -214,6 +214,7 @@ def test_only_a_few_numbers_are_waited_for(folder: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_a_device_that_is_not_here_is_one_line(asked: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that the line is asked for on a machine that has such a device, too.
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(BadInputError, match=told):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from training.data.motion_rows import FRAMES_PER_ROW, motion_rows, rest_row
-from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures
+from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures, some_dropped
 from training.parallel import World
 
 
@@ -81,7 +81,4 @@ def _cut(features: ClipFeatures, config: MotionWindowConfig, number: int, histor
         "listen_AD": features.listen_NAD[clip, start : start + length + LISTEN_HISTORY_ROWS].float(),
     }
     drops = (config.text_drop_share, config.speak_drop_share, config.listen_drop_share)
-    for (name, rows), share in zip(told.items(), drops, strict=True):
-        if rng.random() < share:
-            told[name] = torch.zeros_like(rows)
-    return {"motion_FM": motion_FM, **told}
+    return {"motion_FM": motion_FM, **some_dropped(told, drops, rng)}

@@ -199,9 +199,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
         "listen_AD": features.listen_NAD[clip, start : start + length + LISTEN_HISTORY_ROWS].float(),
     }
     drops = (config.text_drop_share, config.speak_drop_share, config.listen_drop_share)
-    for (name, rows), share in zip(conditions.items(), drops, strict=True):
-        if rng.random() < share:
-            conditions[name] = torch.zeros_like(rows)
+    conditions = some_dropped(conditions, drops, rng)
     state_TK = fields["state_TK"][start * 4 : (start + length) * 4].float()
     motion_FM = motion_rows(state_TK)
     motion_FM += config.motion_noise * torch.from_numpy(rng.standard_normal(motion_FM.shape, np.float32))
@@ -225,6 +223,16 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
         "motion_FM": motion_FM,
         "mouth_FHW": fields["mouth_FHW"][window].float(),
         "eyes_FHW": fields["eyes_FHW"][window].float(),
+    }
+
+
+def some_dropped(
+    conditions: dict[str, Tensor], shares: tuple[float, ...], rng: np.random.Generator
+) -> dict[str, Tensor]:
+    """The conditions, each left out (zeros) with its chance: what guidance will ask a model for."""
+    return {
+        name: torch.zeros_like(rows) if rng.random() < share else rows
+        for (name, rows), share in zip(conditions.items(), shares, strict=True)
     }
 
 

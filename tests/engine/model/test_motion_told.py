@@ -140,6 +140,7 @@ def test_guidance_tells_every_branch_the_same_motion(model: Transformer) -> None
 
 
 def test_the_formula_of_its_work_is_what_torch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Torch writes the norms' dot products as matrix products of one row; they are no part of the formulas.
     monkeypatch.setattr(torch.linalg, "vecdot", lambda a, b: (a * b).sum(-1))
     work = workload_for(CONFIG, 8, (48, 32), chunk_latents=FRAMES, context_chunks=1, num_references=1, text_rows=7)
     given = inputs()

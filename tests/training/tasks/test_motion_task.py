@@ -125,6 +125,7 @@ def test_measures_have_names_and_depend_on_the_model_alone(task: MotionTask) -> 
 
 def test_a_perfect_plan_is_measured_as_one(task: MotionTask, monkeypatch: pytest.MonkeyPatch) -> None:
     true_NTK = task.held_out.clips["state_TK"].float()
+    # A plan that is the truth itself: what is tested is the measure, not the model.
     monkeypatch.setattr(MotionTask, "planned", lambda self: true_NTK)
     measures = task.measure_plans()
     assert all(measures[f"r_{name}"] == pytest.approx(1.0, abs=1e-4) for name in FOLLOWED)
@@ -173,6 +174,7 @@ def test_what_is_exported_starts_another_run(task: MotionTask, tmp_path: Path) -
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Planning whole held-out clips has no part in the losses and takes most of the time.
     monkeypatch.setattr(MotionTask, "measure", lambda self: {})
     config = TrainerConfig(
         num_steps=6,
