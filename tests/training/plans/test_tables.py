@@ -109,7 +109,7 @@ def test_plans_before_and_after_are_of_the_same_scenes_and_noise(
     def of_folder(places: Places, features: ClipFeatures) -> CandidateMaker:
         return replace(maker, features=features, motion=small_motion(seeds[places.parts.name]))
 
-    # Clips of a stranger take minutes to make and encode; what is tested is the table.
+    # Real clips take minutes to make and encode; what is tested is the table.
     monkeypatch.setattr(preference_table, "clip_features", lambda places: clips_of_noise())
     monkeypatch.setattr(preference_table, "held_out_maker", of_folder)
     same, changed = (
