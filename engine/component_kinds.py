@@ -20,6 +20,7 @@ from engine.errors import BadPackError
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
 from engine.packs import ComponentEntry, build_config
+from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ KINDS: Final[Mapping[str, ComponentKind]] = {
     "transformer": ComponentKind(config_class=DitConfig, build=Transformer),
     "folded_vae": ComponentKind(config_class=FoldedVaeConfig, build=FoldedVae),
     "audio_encoder": ComponentKind(config_class=AudioEncoderConfig, build=AudioEncoder),
+    "pose_flow": ComponentKind(config_class=PoseFlowConfig, build=PoseFlow),
     "text_encoder": ComponentKind(config_class=TextEncoderConfig, build=TextEncoder),
     "wan_vae": ComponentKind(config_class=WanVaeConfig, build=WanVae),
     "wav2vec2": ComponentKind(config_class=Wav2Vec2Config, build=Wav2Vec2),

@@ -7,7 +7,7 @@ character has it and it is not the neutral one, is the anchor of packs that star
 Called by whoever performs, offline or live.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -62,7 +62,10 @@ class DirectedReferences:
         if choice not in self._shown:
             latents_RCHW = torch.cat([self._encoded(place) for place in choice.places])
             names = [(str(reference.kind), reference.subtype) for reference in self.chosen(text)]
-            self._shown[choice] = ReferenceLatents.of_names(latents_RCHW, names, anchor=choice.anchor)
+            shown = ReferenceLatents.of_names(latents_RCHW, names, anchor=choice.anchor)
+            if self._pack.posing is not None:
+                shown = replace(shown, anchor_pixels_BCHW=self._pixels(choice.places[choice.anchor or 0]))
+            self._shown[choice] = shown
         return self._shown[choice]
 
     def _choice(self, text: str) -> _Choice:
@@ -106,6 +109,8 @@ class DirectedReferences:
     def _encoded(self, place: int) -> Tensor:
         """A reference's latent [1, C, h, w], always encoded by itself, so that it never depends on what else is shown."""
         if place not in self._latents_1CHW:
-            pixels_1CHW = as_pixels(self._ordered[place].picture_HWC, self._pack.size_px).to(self.device)
-            self._latents_1CHW[place] = self._pack.codec.encode_still(pixels_1CHW).float()
+            self._latents_1CHW[place] = self._pack.codec.encode_still(self._pixels(place)).float()
         return self._latents_1CHW[place]
+
+    def _pixels(self, place: int) -> Tensor:
+        return as_pixels(self._ordered[place].picture_HWC, self._pack.size_px).to(self.device)

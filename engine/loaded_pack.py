@@ -20,6 +20,9 @@ from engine.motion.loading import load_motion
 from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
 from engine.packs import Manifest, build_config, read_manifest
+from engine.posing.loading import load_posing
+from engine.posing.pose_flow import PoseFlow
+from engine.posing.poser import Poser
 from engine.ready_components import audio_rows_of, codec_of, text_rows_of
 
 ROLES = ("codec", "base", "speak_encoder", "listen_encoder", "text_encoder")
@@ -42,6 +45,7 @@ class LoadedPack:
     text_encoder: TextRows
     base: BaseSettings
     motion: MotionModel | None = None  # None where the pack draws without a plan
+    posing: PoseFlow | None = None  # None where what is drawn starts from an anchor at rest
     online: OnlineModels | None = None  # None where the pack has no causal models
 
     @property
@@ -53,6 +57,12 @@ class LoadedPack:
     def guidance(self) -> GuidanceScales:
         """How strongly a film follows what it is told, unless a job says otherwise: in its plan of motion where there is one."""
         return self.motion.settings.guidance if self.motion else self.base.guidance
+
+    def poser(self) -> Poser | None:
+        """A poser for one film or session; None where the pack poses nothing."""
+        if self.posing is None or self.motion is None:
+            return None
+        return Poser(self.posing, self.codec, self.motion.rest()[0])
 
 
 def find_pack(name_or_folder: str | Path) -> Path:
@@ -93,6 +103,7 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
     )
     _check_rows(codec, speak_encoder, transformer.config.speak_window, f"{where}: speak_encoder")
     _check_rows(codec, listen_encoder, transformer.config.listen_window, f"{where}: listen_encoder")
+    motion = load_motion(folder, manifest, transformer.config, place)
     return LoadedPack(
         manifest=manifest,
         folder=folder,
@@ -103,7 +114,8 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         listen_encoder=listen_encoder,
         text_encoder=text_rows_of(networks["text_encoder"], folder),
         base=base,
-        motion=load_motion(folder, manifest, transformer.config, place),
+        motion=motion,
+        posing=load_posing(folder, manifest, motion, transformer.config, codec.frames_per_latent, place),
         online=load_online_models(folder, manifest, place),
     )
 

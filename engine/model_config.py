@@ -54,6 +54,7 @@ class DitConfig:
     """Sizes of one diffusion transformer; the mathematics is the same for every preset.
 
     `motion_dim` is the width of a latent's motion row, where the pack plans motion before it draws (`engine.motion`); 0 for none.
+    `is_shown_posed_anchor` says that the model sees its anchor in the pose of each latent (`engine.posing`).
     """
 
     dim: int
@@ -67,6 +68,7 @@ class DitConfig:
     speak_dim: int
     listen_dim: int
     motion_dim: int = 0
+    is_shown_posed_anchor: bool = False
     frequency_dim: int = 256
     speak_window: AudioWindow = field(
         default_factory=lambda: AudioWindow(rows_per_latent=4, rows_before=2, rows_after=2)

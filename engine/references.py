@@ -33,6 +33,8 @@ class ReferenceLatents:
     kinds_BR, subtypes_BR: integers, `ReferenceKind` and the index within the kind.
     present_BR: False where a sample lacks this reference; None means that all are present (and is faster).
     anchor_B: the place of the reference that a film stays near, for packs that start from one; None means the global one.
+    anchor_pixels_BCHW: that reference's picture in [-1, 1], for packs that pose it (`engine.posing`).
+    posed_BFCHW: the anchor in the pose of each latent of a window; None where a pack poses nothing.
     """
 
     latents_BRCHW: Tensor
@@ -40,6 +42,8 @@ class ReferenceLatents:
     subtypes_BR: Tensor
     present_BR: Tensor | None = None
     anchor_B: Tensor | None = None
+    anchor_pixels_BCHW: Tensor | None = None
+    posed_BFCHW: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check that the four parts describe the same references."""
@@ -82,9 +86,15 @@ class ReferenceLatents:
             latents_BRCHW=self.latents_BRCHW.repeat(count, 1, 1, 1, 1),
             kinds_BR=self.kinds_BR.repeat(count, 1),
             subtypes_BR=self.subtypes_BR.repeat(count, 1),
-            present_BR=None if self.present_BR is None else self.present_BR.repeat(count, 1),
-            anchor_B=None if self.anchor_B is None else self.anchor_B.repeat(count),
+            present_BR=_repeated(self.present_BR, count),
+            anchor_B=_repeated(self.anchor_B, count),
+            anchor_pixels_BCHW=_repeated(self.anchor_pixels_BCHW, count),
+            posed_BFCHW=_repeated(self.posed_BFCHW, count),
         )
+
+
+def _repeated(tensor: Tensor | None, count: int) -> Tensor | None:
+    return None if tensor is None else tensor.repeat(count, *(1 for _ in tensor.shape[1:]))
 
 
 def reference_ids(kind: str, subtype: str) -> tuple[int, int]:

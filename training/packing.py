@@ -17,11 +17,12 @@ from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
+from engine.posing.pose_flow import PoseFlow
 from training.onto_pack import pack_onto
 from training.recipes import parts
 
 STORED_DTYPE = "bfloat16"
-STORED_DTYPE_OF = {"motion": "int8"}
+STORED_DTYPE_OF = {"motion": "int8", "posing": "int8", "text_encoder": "int8"}
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -87,6 +88,7 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
         ),
         "text_encoder": ("text_encoder", parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER), parts.TEXT_ENCODER),
         "motion": ("transformer", parts.MOTION_FILE, Transformer(parts.MOTION), parts.MOTION),
+        "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
     }
     settings: dict[str, Any] = {
         "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},

@@ -25,7 +25,7 @@ from engine.devices import wait_for
 from engine.errors import CancelledError
 from engine.flow.guidance import GuidanceInterval, branches_that_fit, guide
 from engine.flow.history import recalled
-from engine.flow.preconditioning import anchor_latent, preconditioning_named
+from engine.flow.preconditioning import anchor_latents, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.loaded_pack import LoadedPack
@@ -77,6 +77,7 @@ class Performer:
         self.clock = FilmClock(pack.codec)
         self.conditions = JobConditions(pack, job)
         self.planner = None if pack.motion is None else MotionPlanner(pack.motion, settings.window_latents)
+        self.poser = pack.poser()
         self.decoder_state = pack.codec.initial_state()
         self.stages_s: dict[str, float] = defaultdict(float)
         self._mark_s = time.perf_counter()
@@ -143,9 +144,10 @@ class Performer:
             self._count("references")
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
+            motion_BFM = self._plan_motion(window, plan, conditions)
+            references = self._posed(references, motion_BFM)
             history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], references)
             noise_FCHW = self._noise(window, (plan.num_latents - plan.history, *history_FCHW.shape[1:]))
-            motion_BFM = self._plan_motion(window, plan, conditions)
             window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW, motion_BFM)
         if plan.overlap:
             overlap = slice(plan.history, plan.history + plan.overlap)
@@ -175,6 +177,14 @@ class Performer:
         self._count("motion")
         return planner.rows(plan.start)
 
+    def _posed(self, references: ReferenceLatents, motion_BFM: Tensor | None) -> ReferenceLatents:
+        """The references with their anchor in the poses that are planned, where the pack poses it."""
+        if self.poser is None or motion_BFM is None:
+            return references
+        posed = self.poser.posed(references, motion_BFM)
+        self._count("posing")
+        return posed
+
     def _noise(self, window: int, shape: tuple[int, ...], what: str = "window") -> Tensor:
         """A window's noise, or its motion's: drawn on the processor, so that it is the same whatever the device."""
         generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window, what))
@@ -196,7 +206,7 @@ class Performer:
         """History as the pack's settings say that a window is told it."""
         return recalled(
             history_FCHW[None],
-            anchor_latent(references),
+            anchor_latents(references)[:, : len(history_FCHW)],
             self.precondition,
             self.settings.history_keep,
             self.settings.history_error,

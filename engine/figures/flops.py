@@ -51,12 +51,14 @@ def _audio_layer(config: DitConfig, window: AudioWindow, work: Workload) -> tupl
 
 
 def _embeddings(config: DitConfig, work: Workload) -> int:
-    """Patches, timesteps, motion, text and both sounds to the model's width; one more timestep is that of clean references."""
+    """Patches, timesteps, motion, a posed anchor, text and both sounds to the model's width; clean references have a timestep too."""
     width, latents = config.dim, work.geometry.latents_per_chunk
     patches = 2 * work.computed_tokens * config.in_channels * config.patch_size[1] * config.patch_size[2] * width
     times = 2 * (latents + 1) * (config.frequency_dim + width + 6 * width) * width
     motion = 2 * latents * (config.motion_dim + 2 * width) * width if config.motion_dim else 0
+    shown = work.geometry.tokens_per_chunk if config.is_shown_posed_anchor else 0
+    posed = 2 * shown * config.in_channels * config.patch_size[1] * config.patch_size[2] * width
     text = 2 * work.text_rows * (config.text_dim + width) * width
     speak = 2 * audio_rows(config.speak_window, latents) * (config.speak_dim + width) * width
     listen = 2 * audio_rows(config.listen_window, latents) * (config.listen_dim + width) * width
-    return patches + times + motion + text + speak + listen
+    return patches + times + motion + posed + text + speak + listen

@@ -22,6 +22,7 @@ _PART_OF_TOP: Final = {
     "speak_embedding": "audio_embedding",
     "listen_embedding": "audio_embedding",
     "motion_embedding": "motion_embedding",
+    "posed_embedding": "posed_embedding",
     "head": "head",
 }
 _PART_IN_BLOCK: Final = {

@@ -14,12 +14,11 @@ from engine.flow.preconditioning import Preconditioning
 
 
 def recalled(
-    history_BFCHW: Tensor, reference_BCHW: Tensor, precondition: Preconditioning, keep: float, error_std: float
+    history_BFCHW: Tensor, anchor_BFCHW: Tensor, precondition: Preconditioning, keep: float, error_std: float
 ) -> Tensor:
-    """History [B, F, C, H, W] with `keep` times the filter's share of its difference from the reference [B, C, H, W]."""
+    """History [B, F, C, H, W] with `keep` times the filter's share of its difference from its anchor, [B, F, C, H, W] or one for all."""
     if keep == 1.0 and error_std == 0.0:
         return history_BFCHW
     spread_HW = precondition.residual_std((history_BFCHW.shape[-2], history_BFCHW.shape[-1])).to(history_BFCHW.device)
     share_HW = keep * spread_HW.square() / (spread_HW.square() + error_std**2)
-    reference_B1CHW = reference_BCHW[:, None]
-    return torch.lerp(reference_B1CHW.expand_as(history_BFCHW), history_BFCHW, share_HW.expand_as(history_BFCHW))
+    return torch.lerp(anchor_BFCHW.expand_as(history_BFCHW), history_BFCHW, share_HW.expand_as(history_BFCHW))

@@ -7,7 +7,8 @@ Called by `perform` and the trainers around the transformer. It must not know wh
                        towards the last frame of history), in units of how much films usually differ from it there;
                        its output is what the best linear guess of that difference leaves, in units of its spread
 
-The anchor is the picture that a film stays near: the global reference, or that of the expression which a direction calls for.
+The anchor is the picture that a film stays near: the global reference, or that of the expression which a direction calls for. A pack
+that poses it (`engine.posing`) has one for each latent.
 
 `around_reference` is a shortcut that helps only small models. With r = x_0 - guess of spread d at a position, s the noise level,
 y = x_s - (1 - s) guess = (1 - s) r + s n and D = (1 - s)^2 d^2 + s^2, the best linear guess of r is (1 - s) d^2 / D * y, with an
@@ -115,17 +116,23 @@ class AroundReference:
         return residual_1HW, ((1 - sigma_BF111).square() * residual_1HW.square() + sigma_BF111.square()).sqrt()
 
     def _offset(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
-        guess_B1CHW = self._guess(latents_BFCHW, sigma_BF, references)
-        return latents_BFCHW - (1 - sigma_BF[..., None, None, None]) * guess_B1CHW
+        guess_BFCHW = self._guess(latents_BFCHW, sigma_BF, references)
+        return latents_BFCHW - (1 - sigma_BF[..., None, None, None]) * guess_BFCHW
 
     def _guess(self, latents_BFCHW: Tensor, sigma_BF: Tensor, references: ReferenceLatents) -> Tensor:
-        """What every new frame would be without a model, [B, 1, C, H, W]."""
-        reference_BCHW = anchor_latent(references)
+        """What each frame would be without a model, [B, F, C, H, W] or one for all, [B, 1, C, H, W]."""
+        anchor_BFCHW = anchor_latents(references)
         num_history_B = (sigma_BF == 0).sum(dim=1)
         samples_B = torch.arange(len(num_history_B), device=sigma_BF.device)
-        last_BCHW = latents_BFCHW[samples_B, (num_history_B - 1).clamp(min=0)]
+        last_B = (num_history_B - 1).clamp(min=0)
+        there_BCHW = anchor_BFCHW[samples_B, last_B.clamp(max=anchor_BFCHW.shape[1] - 1)]
         share_B111 = self.history_share * (num_history_B > 0)[:, None, None, None]
-        return (reference_BCHW + share_B111 * (last_BCHW - reference_BCHW)).unsqueeze(1)
+        return anchor_BFCHW + (share_B111 * (latents_BFCHW[samples_B, last_B] - there_BCHW)).unsqueeze(1)
+
+
+def anchor_latents(references: ReferenceLatents) -> Tensor:
+    """What each sample's film stays near: in the pose of each latent, [B, F, C, H, W], or at rest for all, [B, 1, C, H, W]."""
+    return anchor_latent(references).unsqueeze(1) if references.posed_BFCHW is None else references.posed_BFCHW
 
 
 def anchor_latent(references: ReferenceLatents) -> Tensor:

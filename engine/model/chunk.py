@@ -22,7 +22,7 @@ class ChunkInputs:
 
     Rows of sound are those that the chunk's windows reach: `speak_start_row` = -2 says that row 0 is 2 rows before its first
     latent. Rows after the chunk's end are as yet unheard and need not be there. `grid_step` is 2 for latents at half the
-    resolution of their context.
+    resolution of their context. `posed_BFCHW` is the anchor in the pose of each latent, for models that are shown it.
     """
 
     latents_BFCHW: Tensor
@@ -34,6 +34,7 @@ class ChunkInputs:
     listen_start_row: int = 0
     grid_step: int = 1
     motion_BFM: Tensor | None = None
+    posed_BFCHW: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,8 @@
 Called by the transformer. It must not know attention.
 """
 
+import math
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -80,6 +82,20 @@ class MotionEmbedding(nn.Module):
         is_told_BF1 = motion_BFM.any(dim=-1, keepdim=True)
         time_BFD, token_BFD = (self.layers(motion_BFM) * is_told_BF1).chunk(2, dim=-1)
         return time_BFD, token_BFD
+
+
+class PosedEmbedding(nn.Module):
+    """A film's anchor in the pose of each latent to what it adds to the tokens at its place."""
+
+    def __init__(self, config: DitConfig) -> None:
+        super().__init__()
+        self.patch_size = config.patch_size
+        self.patches = Linear(config.in_channels * math.prod(config.patch_size), config.dim, bias=False)
+
+    def forward(self, posed_BFCHW: Tensor) -> Tensor:
+        """Latents [B, F, C, H, W] to what is added to video tokens, [B, L, D]."""
+        added_BLD: Tensor = self.patches(patchify(posed_BFCHW, self.patch_size).to(self.patches.weight.dtype))
+        return added_BLD
 
 
 class Head(nn.Module):

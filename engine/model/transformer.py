@@ -20,6 +20,7 @@ from engine.model.cross_attention import WindowIndex, window_index
 from engine.model.embeddings import (
     Head,
     MotionEmbedding,
+    PosedEmbedding,
     audio_embedding,
     patchify,
     sinusoid,
@@ -40,7 +41,7 @@ class DitInputs:
 
     latents_BFCHW: clean history or first frame, then noisy latents, in one sequence.
     timestep_BF: on the 0..1000 scale, one per latent frame; 0 for clean frames.
-    references: see `engine.references`; their timestep is always 0.
+    references: see `engine.references`; their timestep is always 0; their posed anchor is for models that are shown it.
     text_BSD: rows of the text encoder, padded with zero rows that are attended like all others (as Wan2.1 does).
     speak_BAD, listen_BAD: rows of the two audio encoders, `rows_per_latent` a latent frame; all-zero rows are "no such
         sound". Rows before the first latent may come along: `speak_start_row` = -8 says that row 0 is 8 rows before it.
@@ -81,13 +82,14 @@ class Transformer(nn.Module):
         self.speak_embedding = audio_embedding(config.speak_dim, config)
         self.listen_embedding = audio_embedding(config.listen_dim, config)
         self.motion_embedding = MotionEmbedding(config) if config.motion_dim else None
+        self.posed_embedding = PosedEmbedding(config) if config.is_shown_posed_anchor else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.head = Head(config)
         self.init_weights()
 
     @torch.no_grad()
     def init_weights(self) -> None:
-        """Wan2.1's start (Xavier, zero biases, zero head); audio values are zero (paper 3.2), and so is what motion adds."""
+        """Wan2.1's start (Xavier, zero biases, zero head); audio values are zero (paper 3.2), as is what motion and a posed anchor add."""
         if self.patch_embedding.weight.is_meta:
             return  # nothing to fill; and asking torch to costs seconds of imports
         for module in self.modules():
@@ -104,6 +106,8 @@ class Transformer(nn.Module):
             nn.init.zeros_(block.cross_attn.v_audio.weight)
         if self.motion_embedding is not None:
             nn.init.zeros_(self.motion_embedding.last.weight)
+        if self.posed_embedding is not None:
+            nn.init.zeros_(self.posed_embedding.patches.weight)
         nn.init.zeros_(self.head.head.weight)
 
     def forward(self, inputs: DitInputs) -> Tensor:
@@ -111,7 +115,7 @@ class Transformer(nn.Module):
         self._check(inputs)
         frames, rows, columns = self._grid(inputs.latents_BFCHW)
         motion = self._embed_motion(inputs.motion_BFM)
-        video_BLD = self._embed_video(inputs.latents_BFCHW, motion)
+        video_BLD = self._embed_video(inputs.latents_BFCHW, motion, inputs.references.posed_BFCHW)
         references_BLD = self.patch_embedding(patchify(inputs.references.latents_BRCHW, self.config.patch_size))
         x_BLD = torch.cat([video_BLD, references_BLD], dim=1).float()
 
@@ -147,7 +151,7 @@ class Transformer(nn.Module):
             raise ValueError(f"a context of {len(context.layers)} layers does not fit {len(self.blocks)} blocks")
         frames, rows, columns = self._grid(inputs.latents_BFCHW)
         motion = self._embed_motion(inputs.motion_BFM)
-        tokens_BLD = self._embed_video(inputs.latents_BFCHW, motion)
+        tokens_BLD = self._embed_video(inputs.latents_BFCHW, motion, inputs.posed_BFCHW)
         time_BFD, time_BFMD = self._embed_timesteps(inputs.timestep_BF, motion)
         text_BSD = self.text_embedding(inputs.text_BSD)
         speak_BAD, listen_BAD = self.speak_embedding(inputs.speak_BAD), self.listen_embedding(inputs.listen_BAD)
@@ -213,8 +217,10 @@ class Transformer(nn.Module):
         time_BFD, token_BFD = self.motion_embedding(motion_BFM.to(self.patch_embedding.weight.dtype))
         return AddedMotion(time_BFD=time_BFD, token_BFD=token_BFD)
 
-    def _embed_video(self, latents_BFCHW: Tensor, motion: AddedMotion | None) -> Tensor:
+    def _embed_video(self, latents_BFCHW: Tensor, motion: AddedMotion | None, posed_BFCHW: Tensor | None) -> Tensor:
         video_BLD: Tensor = self.patch_embedding(patchify(latents_BFCHW, self.config.patch_size))
+        if self.posed_embedding is not None and posed_BFCHW is not None:
+            video_BLD = video_BLD + self.posed_embedding(posed_BFCHW).to(video_BLD.dtype)
         if motion is None:
             return video_BLD
         tokens_per_frame = video_BLD.shape[1] // latents_BFCHW.shape[1]

@@ -15,7 +15,7 @@ from engine.base.settings import BaseSettings
 from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceInterval, GuidanceScales, guide
 from engine.flow.history import recalled
-from engine.flow.preconditioning import anchor_latent, preconditioning_named
+from engine.flow.preconditioning import anchor_latents, preconditioning_named
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.latent_tail import LatentTail
@@ -66,22 +66,23 @@ class BaseWindows:
         """A chunk's final latents [1, F, C, H, W] at `first_latent`, going back to it first."""
         self.tail.truncate(first_latent)
         self.references = conditions.references or self.references
+        references, motion_BFM = self.references, None
+        if self.motion is not None:
+            self.motion.plan(first_latent, conditions, self.history_latents)
+            motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
+            references = self.motion.posed(references, motion_BFM)
         history_BFCHW = recalled(
             self.tail.last(self.settings.history_latents),
-            anchor_latent(self.references),
+            anchor_latents(references)[:, : self.settings.history_latents],
             self.precondition,
             self.settings.history_keep,
             self.settings.history_error,
         )
-        motion_BFM = None
-        if self.motion is not None:
-            self.motion.plan(first_latent, conditions, self.history_latents)
-            motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
         noise_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
         sampler = sampler_named(self.settings.solver, self.settings.num_steps, self.settings.shift)
 
         def velocity_at(new_BFCHW: Tensor, timestep: float) -> Tensor:
-            return self._guided(history_BFCHW, new_BFCHW, timestep, conditions, motion_BFM)
+            return self._guided(history_BFCHW, new_BFCHW, timestep, conditions, references, motion_BFM)
 
         latents_BFCHW = sampler.run(noise_BFCHW, velocity_at)
         self.tail.append(latents_BFCHW)
@@ -98,6 +99,7 @@ class BaseWindows:
         new_BFCHW: Tensor,
         timestep: float,
         conditions: ChunkConditions,
+        references: ReferenceLatents,
         motion_BFM: Tensor | None,
     ) -> Tensor:
         config, settings = self.model.config, self.settings
@@ -107,7 +109,7 @@ class BaseWindows:
         inputs = DitInputs(
             latents_BFCHW=torch.cat([history_BFCHW, new_BFCHW], dim=1),
             timestep_BF=torch.cat([clean_BF, noisy_BF], dim=1),
-            references=self.references,
+            references=references,
             text_BSD=conditions.text_BSD,
             speak_BAD=conditions.speak_BAD,
             listen_BAD=conditions.listen_BAD,

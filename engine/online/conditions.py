@@ -15,6 +15,8 @@ class ChunkConditions:
     references: the pictures that are shown from this chunk on; None where the generator's own stay.
     motion_BFM: how the character moves in the chunk, for models that are told (`engine.motion`); None where a generator plans it
         by itself, or nobody tells.
+    posed_BFCHW: the anchor in the pose of the latent before the chunk and of each of its own, for models that are shown it
+        (`engine.posing`).
     effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
     """
 
@@ -24,4 +26,5 @@ class ChunkConditions:
     listen_BAD: Tensor
     references: ReferenceLatents | None = None
     motion_BFM: Tensor | None = None
+    posed_BFCHW: Tensor | None = None
     effort: int = 0

@@ -5,6 +5,8 @@ Called by the generators, which draw what is planned: at once, or later and in a
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
 from engine.online.conditions import ChunkConditions
 from engine.online.noise import MOTION_STEP, NoiseSource
+from engine.posing.poser import Poser
+from engine.references import ReferenceLatents
 
 
 class LiveMotion:
@@ -26,12 +30,14 @@ class LiveMotion:
         windows: tuple[AudioWindow, AudioWindow],
         noise: NoiseSource,
         no_text_BSD: Tensor | None = None,
+        poser: Poser | None = None,
     ) -> None:
         """`windows` are those of speaking and listening that rows of sound come for; `noise` is of rows [M, 1, 1].
 
-        `no_text_BSD` is what guidance tells the branch without text; None stands for zeros.
+        `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `poser` is None where the pack poses nothing.
         """
         self.planner, self.windows, self.noise, self.no_text_BSD = planner, windows, noise, no_text_BSD
+        self._poser = poser
 
     @property
     def history_rows(self) -> int:
@@ -66,6 +72,10 @@ class LiveMotion:
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)
         return self.planner.rows(first_latent)
 
+    def posed(self, references: ReferenceLatents, rows_BFM: Tensor) -> ReferenceLatents:
+        """The references with their anchor in the poses of rows, where the pack poses it."""
+        return self._poser.posed(references, rows_BFM) if self._poser else references
+
     def tensors(self) -> dict[str, Tensor]:
         """The plan, to be kept in a file."""
         return self.planner.tensors()
@@ -75,31 +85,50 @@ class LiveMotion:
         self.planner.load(tensors)
 
 
-class PlannedRows:
-    """Rows of chunks that are planned, for whoever draws by them later, perhaps in another thread.
+@dataclass(frozen=True, kw_only=True)
+class PlannedLatent:
+    """What is planned of one latent: its row [B, M], and the anchor in its pose and in that of the latent before, [B, C, h, w]."""
 
-    What was planned of a latent last counts. A chunk that was withdrawn keeps rows of some kind, since it may be under way yet;
+    row_BM: Tensor
+    posed_BCHW: Tensor | None = None
+    before_BCHW: Tensor | None = None
+
+
+class PlannedLatents:
+    """What is planned of chunks, for whoever draws by it later, perhaps in another thread.
+
+    What was planned of a latent last counts. A chunk that was withdrawn keeps a plan of some kind, since it may be under way yet;
     nobody looks at what it comes to.
     """
 
     def __init__(self, slack_latents: int) -> None:
-        """`slack_latents` behind the rows that were fetched last stay known."""
+        """`slack_latents` behind the latents that were fetched last stay known."""
         self._slack_latents = slack_latents
-        self._rows_BM: dict[int, Tensor] = {}
+        self._latents: dict[int, PlannedLatent] = {}
         self._lock = threading.Lock()
 
-    def put(self, first_latent: int, rows_BFM: Tensor) -> None:
-        """The rows of a chunk at `first_latent`, in place of others."""
+    def put(self, first_latent: int, rows_BFM: Tensor, posed_BFCHW: Tensor | None = None) -> None:
+        """The plan of a chunk at `first_latent`, in place of others; its anchors in pose begin with that of the latent before it."""
+        planned = [PlannedLatent(row_BM=row_BM) for row_BM in rows_BFM.unbind(dim=1)]
+        if posed_BFCHW is not None:
+            pairs = pairwise(posed_BFCHW.unbind(dim=1))
+            planned = [
+                replace(each, before_BCHW=before, posed_BCHW=posed)
+                for each, (before, posed) in zip(planned, pairs, strict=True)
+            ]
         with self._lock:
-            self._rows_BM |= dict(enumerate(rows_BFM.unbind(dim=1), start=first_latent))
+            self._latents |= dict(enumerate(planned, start=first_latent))
 
-    def fetch(self, first_latent: int, num_latents: int) -> Tensor:
-        """The rows [B, F, M] of a chunk; `ValueError` where none were put there."""
+    def fetch(self, first_latent: int, num_latents: int) -> tuple[Tensor, Tensor | None]:
+        """The rows [B, F, M] of a chunk and its anchors in pose [B, 1 + F, C, h, w]; `ValueError` where none were put there."""
         with self._lock:
             oldest = first_latent - self._slack_latents
-            self._rows_BM = {latent: row_BM for latent, row_BM in self._rows_BM.items() if latent >= oldest}
+            self._latents = {latent: each for latent, each in self._latents.items() if latent >= oldest}
             try:
-                rows = [self._rows_BM[latent] for latent in range(first_latent, first_latent + num_latents)]
+                planned = [self._latents[latent] for latent in range(first_latent, first_latent + num_latents)]
             except KeyError as missing:
                 raise ValueError(f"no motion is planned for latent {missing}; draft its chunk first") from None
-        return torch.stack(rows, dim=1)
+        rows_BFM = torch.stack([each.row_BM for each in planned], dim=1)
+        anchors = [planned[0].before_BCHW, *(each.posed_BCHW for each in planned)]
+        posed = [each for each in anchors if each is not None]
+        return rows_BFM, torch.stack(posed, dim=1) if posed else None

@@ -18,6 +18,7 @@ from engine.motion.loading import ROLE as MOTION_ROLE
 from engine.motion.loading import check_windows
 from engine.online.settings import OnlineSettings
 from engine.packs import Manifest, build_config, load_weights
+from engine.posing.loading import ROLE as POSING_ROLE
 
 ONLINE_ROLES = ("backbone", "refiner")
 
@@ -57,7 +58,12 @@ def load_online_models(folder: Path, manifest: Manifest, device: torch.device) -
 
 
 def _check_told(folder: Path, manifest: Manifest, role: str, config: DitConfig) -> None:
-    """`BadPackError` for a causal model that is told motion, but other rows, or at other rows of sound, than the pack plans."""
+    """`BadPackError` for a causal model that is told motion, but other rows, or at other rows of sound, than the pack plans, or that is
+    shown its anchor in pose by a pack that poses nothing."""
+    if config.is_shown_posed_anchor and not any(entry.role == POSING_ROLE for entry in manifest.components):
+        raise BadPackError(
+            f"{folder}: {role} is shown its anchor in pose, and {POSING_ROLE} is missing; fetch the pack again"
+        )
     planners = [entry for entry in manifest.components if entry.role == MOTION_ROLE]
     if not planners or not config.motion_dim:
         return

@@ -164,9 +164,8 @@ def _motion(pack: LoadedPack, told: tuple[Transformer, ...], seed: int, slack_la
     windows = (told[0].config.speak_window, told[0].config.listen_window)
     noise = SeededNoise(seed, (pack.motion.row_width, 1, 1), pack.device)
     no_text_BSD = pack.text_encoder.encode([""]).to(pack.device)
-    return LiveMotion(
-        MotionPlanner(pack.motion, slack_latents + pack.base.history_latents), windows, noise, no_text_BSD
-    )
+    planner = MotionPlanner(pack.motion, slack_latents + pack.base.history_latents)
+    return LiveMotion(planner, windows, noise, no_text_BSD, pack.poser())
 
 
 def _sound_reaches(

@@ -30,7 +30,7 @@ from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import can_halve, doubled, halved, halved_noise, spread_over
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.live_motion import LiveMotion, PlannedRows
+from engine.online.live_motion import LiveMotion, PlannedLatents
 from engine.online.noise import NoiseSource
 from engine.online.settings import OnlineSettings
 from engine.references import ReferenceKind, ReferenceLatents
@@ -93,7 +93,7 @@ class CausalModel:
             self.refresh_references(conditions.references)
         with torch.no_grad():
             context = self.cache.context(self.reference_context)
-            return OpenChunk(conditions=conditions, context=context, guess=self._guess())
+            return OpenChunk(conditions=conditions, context=context, guess=self._guess(conditions.posed_BFCHW))
 
     def predict(
         self, chunk: OpenChunk, latents_BFCHW: Tensor, timestep: float, grid_step: int = 1
@@ -114,6 +114,7 @@ class CausalModel:
             listen_start_row=-config.listen_window.rows_before,
             grid_step=grid_step,
             motion_BFM=conditions.motion_BFM if config.motion_dim else None,
+            posed_BFCHW=_shown(chunk, grid_step) if config.is_shown_posed_anchor else None,
         )
         output = self.model.forward_chunk(inputs, chunk.context)
         velocity_BFCHW = self.precondition.velocity(output.output_BFCHW, latents_BFCHW, sigma_BF, chunk.guess)
@@ -130,15 +131,22 @@ class CausalModel:
             self.tail.truncate(length)
             self.cache.truncate(length)
 
-    def _guess(self) -> ReferenceLatents:
-        """What stands for the anchor in the preconditioning: moved towards the last latent before the chunk."""
+    def _guess(self, posed_BFCHW: Tensor | None) -> ReferenceLatents:
+        """What stands for the anchor in the preconditioning: moved towards the last latent before the chunk.
+
+        `posed_BFCHW` is the anchor in the pose of that latent and of each of the chunk's; None where nothing is posed.
+        """
         if self.settings.preconditioning == "identity":
             return self.references
-        reference_BCHW = anchor_latent(self.references)
-        guess_BCHW = reference_BCHW + self.settings.history_share * (self.tail.last()[:, 0] - reference_BCHW)
-        kinds_BR = torch.full((guess_BCHW.shape[0], 1), int(ReferenceKind.GLOBAL), device=guess_BCHW.device)
+        anchor_BFCHW = anchor_latent(self.references)[:, None] if posed_BFCHW is None else posed_BFCHW
+        from_anchor_BFCHW = self.settings.history_share * (self.tail.last() - anchor_BFCHW[:, :1])
+        guess_BFCHW = anchor_BFCHW[:, -1:] + from_anchor_BFCHW
+        kinds_BR = torch.full((guess_BFCHW.shape[0], 1), int(ReferenceKind.GLOBAL), device=guess_BFCHW.device)
         return ReferenceLatents(
-            latents_BRCHW=guess_BCHW[:, None], kinds_BR=kinds_BR, subtypes_BR=torch.zeros_like(kinds_BR)
+            latents_BRCHW=guess_BFCHW,
+            kinds_BR=kinds_BR,
+            subtypes_BR=torch.zeros_like(kinds_BR),
+            posed_BFCHW=None if posed_BFCHW is None else posed_BFCHW[:, 1:] + from_anchor_BFCHW,
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -167,7 +175,7 @@ class CausalRollout:
     ) -> None:
         """`motion` plans what both models are told; None where conditions say it (`ChunkConditions.motion_BFM`), or nothing does."""
         self.backbone, self.refiner, self.settings, self.noise = backbone, refiner, settings, noise
-        self.motion, self._planned = motion, PlannedRows(refiner.slack_latents)
+        self.motion, self._planned = motion, PlannedLatents(refiner.slack_latents)
         patch_size = refiner.model.config.patch_size
         is_even = can_halve(refiner.tail.shape_CHW, patch_size)
         lighter = "refiner at half resolution" + (", plan without guidance" if motion else "")
@@ -189,8 +197,10 @@ class CausalRollout:
         if self.motion is None:
             return self._drafted(first_latent, conditions)
         rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
-        self._planned.put(first_latent, rows_BFM)
-        return self._drafted(first_latent, self._told(conditions, rows_BFM, self.motion))
+        references = conditions.references or self.backbone.references
+        posed_BFCHW = self.motion.posed(references, self.motion.planner.rows(first_latent - 1)).posed_BFCHW
+        self._planned.put(first_latent, rows_BFM, posed_BFCHW)
+        return self._drafted(first_latent, self._told(conditions, rows_BFM, posed_BFCHW, self.motion))
 
     def _drafted(self, first_latent: int, told: ChunkConditions) -> Tensor:
         chunk = self.backbone.open(first_latent, told)
@@ -205,8 +215,8 @@ class CausalRollout:
     def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
         """The refiner's final latents of a chunk from the backbone's draft, [B, F, C, H, W]."""
         if self.motion is not None:
-            rows_BFM = self._planned.fetch(first_latent, conditions.num_latents)
-            conditions = self._told(conditions, rows_BFM, self.motion)
+            rows_BFM, posed_BFCHW = self._planned.fetch(first_latent, conditions.num_latents)
+            conditions = self._told(conditions, rows_BFM, posed_BFCHW, self.motion)
         chunk = self.refiner.open(first_latent, conditions)
         if conditions.effort:
             return self._refine_coarsely(first_latent, draft_BFCHW, chunk)
@@ -223,7 +233,12 @@ class CausalRollout:
         2 x 2 means. History takes the keys of the half grid for all four positions.
         """
         timestep, step = self.settings.refiner_timestep, len(self.settings.backbone_timesteps)
-        coarse_guess = replace(chunk.guess, latents_BRCHW=halved(chunk.guess.latents_BRCHW))
+        posed_BFCHW = chunk.guess.posed_BFCHW
+        coarse_guess = replace(
+            chunk.guess,
+            latents_BRCHW=halved(chunk.guess.latents_BRCHW),
+            posed_BFCHW=None if posed_BFCHW is None else halved(posed_BFCHW),
+        )
         chunk = replace(chunk, guess=coarse_guess)
         coarse_BFCHW = halved(draft_BFCHW)
         noise_BFCHW = halved_noise(self.noise.draw(first_latent, draft_BFCHW.shape[1], step))
@@ -236,7 +251,9 @@ class CausalRollout:
         self.refiner.append(spread_over(layers, self.refiner.cache.layout.grid_HW), final_BFCHW)
         return final_BFCHW
 
-    def _told(self, conditions: ChunkConditions, rows_BFM: Tensor, motion: LiveMotion) -> ChunkConditions:
+    def _told(
+        self, conditions: ChunkConditions, rows_BFM: Tensor, posed_BFCHW: Tensor | None, motion: LiveMotion
+    ) -> ChunkConditions:
         """What a chunk's models are told, as in training: the rows that are planned, and of sound what is theirs and not the plan's."""
         speak, listen = (self.history_latents * window.rows_per_latent for window in motion.windows)
         return replace(
@@ -244,6 +261,7 @@ class CausalRollout:
             speak_BAD=conditions.speak_BAD[:, speak:],
             listen_BAD=conditions.listen_BAD[:, listen:],
             motion_BFM=rows_BFM,
+            posed_BFCHW=posed_BFCHW,
         )
 
     def _renoised(self, clean_BFCHW: Tensor, first_latent: int, step: int, timestep: float) -> Tensor:
@@ -267,6 +285,14 @@ class CausalRollout:
         self.motion.load(_part(tensors, "motion."))
         if self.motion.planner.length != self.backbone.tail.length:
             raise BadInputError("the session's plan of motion does not fit its latents; open a new session")
+
+
+def _shown(chunk: OpenChunk, grid_step: int) -> Tensor | None:
+    """The anchor in the pose of each of a chunk's latents, on the chunk's grid."""
+    if chunk.conditions.posed_BFCHW is None:
+        return None
+    posed_BFCHW = chunk.conditions.posed_BFCHW[:, 1:]
+    return posed_BFCHW if grid_step == 1 else halved(posed_BFCHW)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -58,12 +58,12 @@ def encoded_clips(folder: Path, encoders: ClipEncoders) -> ClipFeatures:
     shards = {path: kept / f"{path.name}.rows" for path in shard_paths(folder)}
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     for path in list(shards)[rank::size]:
-        if not _is_of(shards[path], path):
-            _keep(encode_clips(load_shard(path, names=HEARD_AND_READ), encoders), path, shards[path])
-    while not all(_is_of(rows, path) for path, rows in shards.items()):
+        if not is_kept_of(shards[path], path):
+            keep_rows(encode_clips(load_shard(path, names=HEARD_AND_READ), encoders), path, shards[path])
+    while not all(is_kept_of(rows, path) for path, rows in shards.items()):
         time.sleep(POLL_S)
     clips = stacked({path: load_shard(path, without=HEARD_AND_READ) for path in shards})
-    encoded = stacked({rows: _rows(rows) for rows in shards.values()})
+    encoded = stacked({rows: kept_rows(rows) for rows in shards.values()})
     return ClipFeatures(clips=clips, **encoded)
 
 
@@ -90,13 +90,14 @@ def encode_clips(clips: dict[str, Tensor], encoders: ClipEncoders) -> dict[str, 
     return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def _keep(rows: dict[str, Tensor], shard: Path, path: Path) -> None:
+def keep_rows(rows: dict[str, Tensor], shard: Path, path: Path) -> None:
+    """Write what was made from a shard, whole or not at all."""
     partial = path.with_suffix(f".partial-{os.getpid()}")
     save_file({name: tensor.contiguous() for name, tensor in rows.items()}, partial, {MADE_FROM: _stamp(shard)})
     partial.replace(path)
 
 
-def _is_of(rows: Path, shard: Path) -> bool:
+def is_kept_of(rows: Path, shard: Path) -> bool:
     """Whether rows are there, whole, and made from this very shard."""
     try:
         with safe_open(rows, framework="pt") as kept:
@@ -105,7 +106,8 @@ def _is_of(rows: Path, shard: Path) -> bool:
         return False
 
 
-def _rows(path: Path) -> dict[str, Tensor]:
+def kept_rows(path: Path) -> dict[str, Tensor]:
+    """What was made from a shard."""
     with safe_open(path, framework="pt") as kept:
         return {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118 (it is no dictionary)
 

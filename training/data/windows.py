@@ -75,6 +75,7 @@ class ClipFeatures:
     speak_NAD: Tensor  # one row a latent, from the lead's end on
     listen_NAD: Tensor  # one row a latent, from the lead's end minus the history on
     text_NCLD: Tensor
+    posed_NAFCHW: Tensor | None = None  # the anchors in the pose of each latent, where the model is shown them
 
     @property
     def num_clips(self) -> int:
@@ -209,9 +210,19 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
         motion_FM[0] = 0.0
     shown = shown_references(fields["reference_indices_R"], state_TK[4 * history :], rng)
     goes_on = place.follows and rng.random() < config.own_history_share
-    if history == 1 and rng.random() < config.portrait_share:
+    begins_with_portrait = history == 1 and rng.random() < config.portrait_share
+    if begins_with_portrait:
         latents_FCHW = torch.cat([fields["references_RCHW"][:1].float(), latents_FCHW[1:]])
         motion_FM[0], goes_on = 0.0, False
+    posed = {}
+    if features.posed_NAFCHW is not None:
+        posed_AFCHW = features.posed_NAFCHW[clip, :, window].float()
+        at_rest_A1CHW = fields["references_RCHW"][[shown.places[0], shown.places[-1]]][:, None].float()
+        if not motion_FM[1:].any():
+            posed_AFCHW = at_rest_A1CHW.expand_as(posed_AFCHW)
+        elif begins_with_still or begins_with_portrait:
+            posed_AFCHW = torch.cat([at_rest_A1CHW, posed_AFCHW[:, 1:]], dim=1)
+        posed["posed_AFCHW"] = posed_AFCHW
     return {
         **conditions,
         "clip": fields["number"],
@@ -221,6 +232,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
         **shown.fields(fields["references_RCHW"]),
         "state_TK": state_TK,
         "motion_FM": motion_FM,
+        **posed,
         "mouth_FHW": fields["mouth_FHW"][window].float(),
         "eyes_FHW": fields["eyes_FHW"][window].float(),
     }

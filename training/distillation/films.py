@@ -25,6 +25,7 @@ class Film:
 
     latents_BFCHW: what the actor really did. text_BFSD: the caption that holds at each latent.
     motion_BFM: the same as motion rows, for models that are told; None or rows of zeros where nobody knows.
+    posed_BFCHW: the anchor in the pose of the latent before the film and of each of its own; None where nothing is posed.
     """
 
     latents_BFCHW: Tensor
@@ -34,6 +35,7 @@ class Film:
     speak_BAD: Tensor
     listen_BAD: Tensor
     motion_BFM: Tensor | None = None
+    posed_BFCHW: Tensor | None = None
 
     @property
     def num_latents(self) -> int:
@@ -60,6 +62,7 @@ class Film:
             speak_BAD=speak,
             listen_BAD=listen,
             motion_BFM=self._motion(first_latent, num_latents),
+            posed_BFCHW=self.posed_behind(first_latent, num_latents),
         )
 
     def window_inputs(self, history_BCHW: Tensor, first_latent: int, latents_BFCHW: Tensor, sigma: Tensor) -> DitInputs:
@@ -69,7 +72,7 @@ class Film:
         return DitInputs(
             latents_BFCHW=torch.cat([history_BCHW[:, None], latents_BFCHW], dim=1),
             timestep_BF=1000.0 * torch.cat([torch.zeros_like(new_BF[:, :1]), new_BF], dim=1),
-            references=self.references,
+            references=replace(self.references, posed_BFCHW=self.posed_behind(first_latent, num_latents)),
             text_BSD=self.text_BFSD[:, first_latent + num_latents // 2],
             speak_BAD=self.speak_BAD[:, first_latent : first_latent + num_latents + 1],
             listen_BAD=self.listen_BAD[:, first_latent : first_latent + num_latents + 1 + self.listen_lead],
@@ -82,9 +85,14 @@ class Film:
         """The rows of these latents; of what stands before the film nothing is told, as in a film that begins with a still."""
         return None if self.motion_BFM is None else _rows(self.motion_BFM, first_latent, num_latents)
 
+    def posed_behind(self, first_latent: int, num_latents: int) -> Tensor | None:
+        """The anchor in the pose of the latent before these and of each of them, [B, 1 + F, C, h, w]."""
+        return None if self.posed_BFCHW is None else self.posed_BFCHW[:, first_latent : first_latent + num_latents + 1]
+
     def to(self, device: torch.device) -> "Film":
         """The same films on a device."""
         motion_BFM = None if self.motion_BFM is None else self.motion_BFM.to(device)
+        posed_BFCHW = None if self.posed_BFCHW is None else self.posed_BFCHW.to(device)
         references = replace(
             self.references,
             latents_BRCHW=self.references.latents_BRCHW.to(device),
@@ -94,7 +102,7 @@ class Film:
         )
         names = ("latents_BFCHW", "first_BCHW", "text_BFSD", "speak_BAD", "listen_BAD")
         moved = {name: self.__dict__[name].to(device) for name in names}
-        return replace(self, references=references, motion_BFM=motion_BFM, **moved)
+        return replace(self, references=references, motion_BFM=motion_BFM, posed_BFCHW=posed_BFCHW, **moved)
 
 
 def _rows(rows_BAD: Tensor, start: int, count: int) -> Tensor:
@@ -118,7 +126,11 @@ def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str,
     text_F = fields["text_of_latent_F"][start + 1 : start + 1 + num_latents].long()
     state_TK = fields["state_TK"][per_latent * (start + 1) : per_latent * (start + 1 + num_latents)].float()
     shown = shown_references(fields["reference_indices_R"], state_TK, np.random.default_rng([clip, start, 7]))
+    posed = {}
+    if features.posed_NAFCHW is not None:
+        posed["posed_FCHW"] = features.posed_NAFCHW[clip, shown.anchor, stretch].float()
     return {
+        **posed,
         "latents_FCHW": fields["latents_FCHW"][stretch].float(),
         "state_TK": state_TK,
         "motion_FM": _true_rows(state_TK, num_latents),
@@ -144,6 +156,7 @@ def film_of(batch: dict[str, Tensor]) -> Film:
         speak_BAD=batch["speak_AD"],
         listen_BAD=batch["listen_AD"],
         motion_BFM=batch.get("motion_FM"),
+        posed_BFCHW=batch.get("posed_FCHW"),
     )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.flow.guidance import GuidanceScales, guide
 from engine.flow.history import recalled
 from engine.flow.noising import clean_from_velocity
-from engine.flow.preconditioning import Preconditioning, anchor_latent
+from engine.flow.preconditioning import Preconditioning, anchor_latents
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.model.transformer import DitInputs, Transformer
 from engine.references import ReferenceLatents
@@ -81,9 +81,10 @@ class WindowedScore:
         self, film: Film, history_BCHW: Tensor, first_latent: int, latents_BFCHW: Tensor, sigma_B: Tensor
     ) -> DitInputs:
         """One window of the base model, behind what it is told of its history."""
-        reference_BCHW = anchor_latent(film.references)
+        posed_BFCHW = film.posed_behind(first_latent, 0)
+        anchor_BFCHW = anchor_latents(replace(film.references, posed_BFCHW=posed_BFCHW))
         told_BFCHW = recalled(
-            history_BCHW[:, None], reference_BCHW, self.precondition, self.history_keep, self.history_error
+            history_BCHW[:, None], anchor_BFCHW, self.precondition, self.history_keep, self.history_error
         )
         inputs = film.window_inputs(told_BFCHW[:, 0], first_latent, latents_BFCHW, sigma_B)
         return inputs if self.transformer.config.motion_dim else replace(inputs, motion_BFM=None)
@@ -154,6 +155,7 @@ def _side_by_side(windows: list[DitInputs]) -> DitInputs:
             kinds_BR=join(lambda window: window.references.kinds_BR),
             subtypes_BR=join(lambda window: window.references.subtypes_BR),
             anchor_B=first.references.repeated(len(windows)).anchor_B,
+            posed_BFCHW=_joined([window.references.posed_BFCHW for window in windows]),
         ),
         text_BSD=join(lambda window: window.text_BSD),
         speak_BAD=join(lambda window: window.speak_BAD),
@@ -162,7 +164,7 @@ def _side_by_side(windows: list[DitInputs]) -> DitInputs:
     )
 
 
-def _joined(rows: list[Tensor | None]) -> Tensor | None:
-    """Motion rows of windows as one batch, where they are told."""
-    told = [row_BFM for row_BFM in rows if row_BFM is not None]
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    """What windows are told as one batch, where they are."""
+    told = [part for part in parts if part is not None]
     return torch.cat(told) if told else None

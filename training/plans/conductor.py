@@ -35,7 +35,7 @@ from training.plans.records import (
     write_record,
 )
 from training.plans.stage_work import START_FOLDER, StageWork, make, train
-from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE
+from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE, POSING_FILE
 from training.recipes.places import Places
 
 logger = logging.getLogger(__name__)
@@ -142,6 +142,11 @@ def _how_to_get(missing: Path, parts: Path) -> str:
         return (
             f"{missing} is missing (packs up to lpm-tiny 0.4.0 planned no motion); give a folder that holds it with --parts, or train it, "
             f"the base going on from where it is, with: lpm train tiny --parts {parts} --start-from {parts}"
+        )
+    if missing.name == POSING_FILE:
+        return (
+            f"{missing} is missing (packs up to lpm-tiny 0.5.0 posed no anchor); give a folder that holds it with --parts, or train it "
+            f"with: lpm train tiny-posing -o {parts}"
         )
     return f"{missing} is missing; give a folder that holds it with --parts, or train it with: lpm train tiny --anew"
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from training.data.building import make_clips
 from training.packing import BACKBONE_FILE, REFINER_FILE
-from training.plans.older_parts import with_motion_embedding
+from training.plans.older_parts import with_embeddings
 from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
 from training.recipes import tiny, tiny_dpo, tiny_online
-from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, MOTION_FILE, SPEAK_FILE, TEXT_FILE
+from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, MOTION_FILE, POSING_FILE, SPEAK_FILE, TEXT_FILE
 from training.recipes.places import with_num_films, with_num_scenes
 from training.tasks.base_model import READOUT_FILE
 from training.tasks.distillation import CRITIC_FILE
@@ -23,12 +23,12 @@ PICTURES: Final = Measure(name="held_out_pictures", better="lower")
 DISTANCE: Final = Measure(name="held_out_distance", better="lower")
 # The policy begins as its own reference: plans of the same noise are the same, and none dominates.
 WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
-COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE)
+COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE)
 
 TINY: Final = Plan(
     name="tiny",
     given=COMPONENTS,
-    prepare=with_motion_embedding,
+    prepare=with_embeddings,
     stages=(
         MadeStage(name="clips", share=10, make=make_clips, unit="clips"),
         TrainedStage(
@@ -121,13 +121,13 @@ TINY: Final = Plan(
 ONLINE: Final = Plan(
     name="tiny-online",
     given=(*COMPONENTS, MOTION_FILE, BASE_FILE),
-    prepare=with_motion_embedding,
+    prepare=with_embeddings,
     stages=TINY.only(("clips", "latent-reader", "teacher-films", "ode", "off-policy", "on-policy", "refiner")),
 )
 PREFERENCES: Final = Plan(
     name="tiny-preferences",
     given=(*COMPONENTS, MOTION_FILE, BASE_FILE),
-    prepare=with_motion_embedding,
+    prepare=with_embeddings,
     stages=TINY.only(("clips", "preferences", "dpo")),
 )
 
@@ -142,6 +142,14 @@ FROM_NOTHING: Final = replace(
             measure=Measure(name="held_out_psnr_db", better="higher"),
             starts_from=CODEC_FILE,
             gives=(CODEC_FILE,),
+        ),
+        TrainedStage(
+            name="posing",
+            recipe=tiny.tiny_posing,
+            share=6,
+            measure=Measure(name="held_out_psnr_db", better="higher"),
+            starts_from=POSING_FILE,
+            gives=(POSING_FILE,),
         ),
         TrainedStage(
             name="speak-encoder",

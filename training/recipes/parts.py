@@ -15,8 +15,10 @@ from engine.flow.guidance import GuidanceScales
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
-from training.actor.state import STATE_CHANNELS
+from engine.posing.pose_flow import PoseFlowConfig
+from training.actor.state import STATE_CHANNELS, channel
 from training.data.motion_rows import FRAMES_PER_ROW, ROW_WIDTH, rest_row
+from training.data.posed_pairs import NUM_TURNS, POSE_CHANNELS
 
 SIZE_PX = 192
 CODEC_FILE = "codec.safetensors"
@@ -25,6 +27,7 @@ LISTEN_FILE = "listen_encoder.safetensors"
 TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 MOTION_FILE = "motion.safetensors"
+POSING_FILE = "posing.safetensors"
 
 CODEC = FoldedVaeConfig(border_step_levels=12.0)
 SPEAK_ENCODER = AudioEncoderConfig(
@@ -53,6 +56,7 @@ BASE = DitConfig(
     speak_dim=SPEAK_ENCODER.row_width,
     listen_dim=LISTEN_ENCODER.row_width,
     motion_dim=ROW_WIDTH,
+    is_shown_posed_anchor=True,
     speak_window=AudioWindow(rows_per_latent=1, rows_before=0, rows_after=0),
     listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
 )
@@ -70,6 +74,11 @@ MOTION = DitConfig(
     listen_dim=LISTEN_ENCODER.row_width,
     speak_window=BASE.speak_window,
     listen_window=BASE.listen_window,
+)
+POSING = PoseFlowConfig(
+    frame_width=len(STATE_CHANNELS),
+    pose_columns=tuple(channel(name) for name in POSE_CHANNELS),
+    num_crossed=NUM_TURNS,
 )
 # How much of a planned head is drawn, so that it stays where it is drawn well; all else is drawn as planned.
 DRAWN_SHARE = {"yaw": 0.3, "pitch": 0.9, "roll": 0.25, "lean": 0.7, "sway": 0.7}

@@ -7,12 +7,15 @@ from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
+from engine.posing.pose_flow import PoseFlow
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
 from training.data.caption_samples import CaptionSamples
 from training.data.encoded import ClipEncoders, encoded_clips
 from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
+from training.data.posed_clips import ClipPosing, posed_clips
+from training.data.posed_pairs import PosedPairSamples
 from training.data.shards import load_shards
 from training.data.windows import ClipFeatures, WindowConfig
 from training.objectives.codec import CodecLossConfig
@@ -29,6 +32,7 @@ from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
 from training.tasks.motion import MotionTask
+from training.tasks.pose_flow import PoseFlowTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
 
@@ -147,6 +151,27 @@ def tiny_motion(places: Places) -> Run:
     return Run(task=task, config=config)
 
 
+def tiny_posing(places: Places) -> Run:
+    """The pose flow on pairs of drawings, at rest and in a pose; a quarter of an hour of one core."""
+    del places
+    task = PoseFlowTask(
+        flow=PoseFlow(parts.POSING),
+        samples=PosedPairSamples(size_px=parts.SIZE_PX),
+        weights_file=parts.POSING_FILE,
+    )
+    config = TrainerConfig(
+        num_steps=2500,
+        batch_samples=16,
+        optimizer=OptimizerConfig(muon_learning_rate=0.01, adamw_learning_rate=2e-3, clip_norm=1.0),
+        warmup_steps=50,
+        decay_steps=1200,
+        ema_decay=0.99,
+        save_each_steps=100,
+        sample_each_steps=200,
+    )
+    return Run(task=task, config=config)
+
+
 def tiny_base(places: Places) -> Run:
     """Base LPM at the `tiny` preset, on clips built beforehand, behind the frozen codec and encoders of `places.parts`."""
     config = TrainerConfig(
@@ -211,7 +236,7 @@ def tiny_film_decoder(places: Places) -> Run:
 
 
 def _base_task(places: Places, window: WindowConfig) -> BaseModelTask:
-    features = clip_features(places)
+    features = posed_features(places)
     readout = StateReadout(parts.BASE.dim, tokens_per_latent=64, frames_per_latent=parts.CODEC.frames_per_latent)
     return BaseModelTask(
         base=BaseModel(Transformer(parts.BASE), readout),
@@ -235,6 +260,13 @@ def clip_features(places: Places) -> ClipFeatures:
     return encoded_clips(places.clips, encoders)
 
 
+def posed_features(places: Places) -> ClipFeatures:
+    """The same with the clips' anchors in the poses of their performances."""
+    flow = parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING))
+    posing = ClipPosing.of(flow, parts.trained_codec(places.parts), parts.SIZE_PX)
+    return dataclasses.replace(clip_features(places), posed_NAFCHW=posed_clips(places.clips, posing))
+
+
 def features_slice(features: ClipFeatures, part: slice) -> ClipFeatures:
     """Some of the clips."""
     return ClipFeatures(
@@ -242,6 +274,7 @@ def features_slice(features: ClipFeatures, part: slice) -> ClipFeatures:
         speak_NAD=features.speak_NAD[part],
         listen_NAD=features.listen_NAD[part],
         text_NCLD=features.text_NCLD[part],
+        posed_NAFCHW=None if features.posed_NAFCHW is None else features.posed_NAFCHW[part],
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from engine.codec.protocol import VideoCodec
 from engine.flow.history import recalled
 from engine.flow.noising import clean_from_velocity
-from engine.flow.preconditioning import Preconditioning
+from engine.flow.preconditioning import Preconditioning, anchor_latents
 from engine.flow.schedule import TIMESTEP_SCALE, euler_schedule
 from engine.flow.solver import EulerSolver, solve
 from engine.model.transformer import DitInputs, Transformer
@@ -239,9 +239,8 @@ class BaseModelTask:
     def _told(self, batch: dict[str, Tensor]) -> Tensor:
         """The windows' latents with their history as a film's window is told it."""
         latents_BFCHW = batch["latents_FCHW"]
-        samples_B = torch.arange(len(latents_BFCHW))
-        anchor_BCHW = batch["references_RCHW"][samples_B, batch["anchor"]]
-        told_BFCHW = recalled(latents_BFCHW, anchor_BCHW, self.precondition, 1.0, self.flow.history_error)
+        anchor_BFCHW = anchor_latents(references_of(batch))
+        told_BFCHW = recalled(latents_BFCHW, anchor_BFCHW, self.precondition, 1.0, self.flow.history_error)
         is_new_BF = torch.arange(latents_BFCHW.shape[1])[None] >= batch["history"][:, None]
         return torch.where(is_new_BF[:, :, None, None, None], latents_BFCHW, told_BFCHW)
 
@@ -272,15 +271,23 @@ def dit_inputs(batch: dict[str, Tensor], noisy_BFCHW: Tensor, timestep_BF: Tenso
     return DitInputs(
         latents_BFCHW=noisy_BFCHW,
         timestep_BF=timestep_BF,
-        references=ReferenceLatents(
-            latents_BRCHW=batch["references_RCHW"],
-            kinds_BR=batch["kinds_R"],
-            subtypes_BR=batch["subtypes_R"],
-            anchor_B=batch["anchor"],
-        ),
+        references=references_of(batch),
         text_BSD=batch["text_SD"],
         speak_BAD=batch["speak_AD"],
         listen_BAD=batch["listen_AD"],
         speak_start_row=0,
         listen_start_row=len(batch["latents_FCHW"][0]) - len(batch["listen_AD"][0]),
+    )
+
+
+def references_of(batch: dict[str, Tensor]) -> ReferenceLatents:
+    """The references of a batch of windows, with their anchor in pose where clips have it."""
+    anchor_B, posed_BAFCHW = batch["anchor"], batch.get("posed_AFCHW")
+    samples_B = torch.arange(len(anchor_B))
+    return ReferenceLatents(
+        latents_BRCHW=batch["references_RCHW"],
+        kinds_BR=batch["kinds_R"],
+        subtypes_BR=batch["subtypes_R"],
+        anchor_B=anchor_B,
+        posed_BFCHW=None if posed_BAFCHW is None else posed_BAFCHW[samples_B, anchor_B],
     )

@@ -1,0 +1,127 @@
+"""How a picture's pixels move when the character in it turns: a flow for each term of a pose, all told at one look at the picture.
+
+Latents that each hold many pixels cannot be shifted; pictures can. The network looks at a portrait at rest and says for each term of
+a pose (yaw, its square, yaw times pitch, ...) where each pixel comes from, so that a pose's flow is a sum of fields, a pose at rest
+moves nothing, and a film costs one look. What a flow cannot know (ears behind a head, teeth) is left to the model that draws.
+(A linear basis of flows by pose: 3D morphable models, Blanz and Vetter 1999; learned from pictures alone: FOMM, Siarohin et al. 2019.)
+
+Called by `engine.posing.poser` and by the trainer. It must not know rows, codecs or films.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, pairwise
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.codec.folded_vae import Grow, PixelNorm, ResidualBlock, Shrink
+
+POSE_UNIT = 2.0  # spreads of a channel that make a term one
+FIELD_UNIT = 0.1  # of half a picture's side, for each one of the network's output
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseFlowConfig:
+    """The shape of a pose-flow network and what its poses are.
+
+    pose_columns: which numbers of a frame's part of a motion row are its pose, `frame_width` numbers a frame. The first
+    `num_crossed` of them turn the head, and their squares and products are terms too. `look_px` is the side at which the picture
+    is looked at; fields have half of it.
+    """
+
+    frame_width: int
+    pose_columns: tuple[int, ...]
+    num_crossed: int
+    look_px: int = 96
+    widths: tuple[int, ...] = (32, 64, 96, 128)
+
+    def __post_init__(self) -> None:
+        if not self.pose_columns or not 0 <= min(self.pose_columns) <= max(self.pose_columns) < self.frame_width:
+            raise ValueError(
+                f"pose_columns {self.pose_columns} must lie within the {self.frame_width} numbers of a frame"
+            )
+        if not 0 <= self.num_crossed <= len(self.pose_columns):
+            raise ValueError(f"num_crossed is {self.num_crossed}, there are {len(self.pose_columns)} pose_columns")
+        if self.look_px < 1 or self.look_px % 2 ** len(self.widths):
+            raise ValueError(f"look_px is {self.look_px}; it must be a multiple of {2 ** len(self.widths)}")
+
+    @property
+    def num_terms(self) -> int:
+        """Terms of a pose, each with a field of its own."""
+        return len(self.pose_columns) + self.num_crossed * (self.num_crossed + 1) // 2
+
+
+class PoseFlow(nn.Module):
+    """A small U-Net over the picture and its coordinates; see the module's text."""
+
+    def __init__(self, config: PoseFlowConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        self.stem = Shrink(5, widths[0], 2)
+        self.looks = nn.ModuleList(ResidualBlock(width) for width in widths)
+        self.shrinks = nn.ModuleList(Shrink(wide, narrow, 2) for wide, narrow in pairwise(widths))
+        self.grows = nn.ModuleList(Grow(narrow, wide, 2) for wide, narrow in pairwise(widths))
+        self.tells = nn.ModuleList(ResidualBlock(width) for width in widths)
+        self.norm = PixelNorm(widths[0])
+        self.head = nn.Conv2d(widths[0], 2 * config.num_terms, 3, padding=1)
+        if not self.head.weight.is_meta:
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, picture_BCHW: Tensor) -> Tensor:
+        """The fields [B, N, 2, g, g] of pictures [B, 3, H, W] in [-1, 1], x before y, in halves of a picture's side."""
+        side = self.config.look_px
+        seen_BCHW = functional.interpolate(picture_BCHW, (side, side), mode="bilinear", antialias=True)
+        x_BCHW = self.looks[0](self.stem(torch.cat([seen_BCHW, _coordinates(seen_BCHW)], dim=1)))
+        levels = [x_BCHW]
+        for shrink, look in zip(self.shrinks, self.looks[1:], strict=True):
+            levels.append(look(shrink(levels[-1])))
+        x_BCHW = self.tells[-1](levels.pop())
+        for grow, tell in zip(reversed(self.grows), reversed(self.tells[:-1]), strict=True):
+            x_BCHW = tell(grow(x_BCHW) + levels.pop())
+        fields_BCHW = smooth(self.head(functional.silu(self.norm(x_BCHW))).float())
+        fields_BNCHW: Tensor = rearrange(fields_BCHW, "b (n xy) h w -> b n xy h w", xy=2)
+        return FIELD_UNIT * fields_BNCHW
+
+    def terms(self, pose_BTP: Tensor) -> Tensor:
+        """The terms [B, T, N] of poses that are told in spreads from rest; zero at rest."""
+        units_BTP = pose_BTP / POSE_UNIT
+        crossed = units_BTP[..., : self.config.num_crossed].unbind(dim=-1)
+        products = [one * other for one, other in combinations_with_replacement(crossed, 2)]
+        return torch.cat([units_BTP, *(product[..., None] for product in products)], dim=-1)
+
+
+def smooth(fields_BCHW: Tensor) -> Tensor:
+    """Fields without steps from one position to the next, by which edges would come out like saws: a binomial mean of 3 x 3."""
+    weights_3 = torch.tensor([0.25, 0.5, 0.25], device=fields_BCHW.device, dtype=fields_BCHW.dtype)
+    channels = fields_BCHW.shape[1]
+    kernel_C133 = torch.outer(weights_3, weights_3).expand(channels, 1, 3, 3)
+    edged_BCHW = functional.pad(fields_BCHW, (1, 1, 1, 1), mode="replicate")
+    return functional.conv2d(edged_BCHW, kernel_C133, groups=channels)
+
+
+def moved(picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor) -> Tensor:
+    """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W]."""
+    batch, num_frames = terms_BTN.shape[:2]
+    flow_BCHW = rearrange(torch.einsum("btn,bnchw->btchw", terms_BTN, fields_BNCHW), "b t c h w -> (b t) c h w")
+    flow_BCHW = functional.interpolate(flow_BCHW, picture_BCHW.shape[-2:], mode="bilinear")
+    places_BHWC = rearrange(flow_BCHW + _coordinates(flow_BCHW), "b c h w -> b h w c")
+    pictures_BCHW = picture_BCHW.repeat_interleave(num_frames, dim=0)
+    frames_BCHW = functional.grid_sample(
+        pictures_BCHW, places_BHWC, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return rearrange(frames_BCHW, "(b t) c h w -> b t c h w", b=batch)
+
+
+def _coordinates(like_BCHW: Tensor) -> Tensor:
+    """Where the middle of each pixel is, [B, 2, H, W], from -1 to 1, x before y."""
+    height, width = like_BCHW.shape[-2:]
+    y_H, x_W = (
+        (torch.arange(count, device=like_BCHW.device, dtype=like_BCHW.dtype) + 0.5) / count * 2 - 1
+        for count in (height, width)
+    )
+    grid_CHW = torch.stack([x_W.expand(height, width), y_H[:, None].expand(height, width)])
+    return grid_CHW.expand(like_BCHW.shape[0], -1, -1, -1)

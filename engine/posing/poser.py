@@ -1,0 +1,62 @@
+"""A film's anchor in the poses of its plan, as latents: what the preconditioning starts from and the model that draws is shown.
+
+Called where windows and chunks are made, in `engine.base` and `engine.online`, and by the trainer. It must not know plans or sessions.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from engine.codec.protocol import VideoCodec
+from engine.posing.pose_flow import PoseFlow, moved
+from engine.references import ReferenceLatents
+
+MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
+
+
+class Poser:
+    """Poses pictures for one film or session; the fields of the last few are kept."""
+
+    def __init__(self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor) -> None:
+        """`rest_M` is the motion row of a character at rest, as its pictures show it."""
+        self._flow, self._codec = flow, codec
+        self._rest_TP = self._poses(rest_M)
+        self._looks: list[tuple[Tensor, Tensor]] = []
+
+    def posed(self, references: ReferenceLatents, rows_BFM: Tensor) -> ReferenceLatents:
+        """The references with their anchor in the pose of each row; `ValueError` where they come without its picture."""
+        if references.anchor_pixels_BCHW is None:
+            raise ValueError("references for a pack that poses its anchor need the anchor's picture")
+        return replace(references, posed_BFCHW=self.latents(references.anchor_pixels_BCHW, rows_BFM))
+
+    @torch.no_grad()
+    def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
+        """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: at rest."""
+        terms_BTN = self._flow.terms(self.poses_from_rest(rows_BFM))
+        frames_BTCHW = moved(picture_BCHW, self._fields(picture_BCHW), terms_BTN)
+        return self._codec.encode(frames_BTCHW).float()
+
+    def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:
+        """Each frame's pose, [B, T, P], in spreads from rest."""
+        is_told_BF11 = rows_BFM.any(dim=-1)[..., None, None]
+        from_rest_BFTP = (self._poses(rows_BFM) - self._rest_TP) * is_told_BF11
+        poses_BTP: Tensor = rearrange(from_rest_BFTP, "b f t p -> b (f t) p")
+        return poses_BTP
+
+    def _poses(self, rows: Tensor) -> Tensor:
+        """The numbers of rows [..., M] that are poses, [..., T, P]."""
+        config = self._flow.config
+        frames: Tensor = rearrange(rows, "... (t k) -> ... t k", k=config.frame_width)
+        poses: Tensor = frames[..., list(config.pose_columns)]
+        return poses
+
+    def _fields(self, picture_BCHW: Tensor) -> Tensor:
+        known = [fields_BNCHW for seen_BCHW, fields_BNCHW in self._looks if seen_BCHW is picture_BCHW]
+        if known:
+            return known[0]
+        fields_BNCHW: Tensor = self._flow(picture_BCHW)
+        self._looks = [(picture_BCHW, fields_BNCHW), *self._looks[: MOST_LOOKS - 1]]
+        return fields_BNCHW

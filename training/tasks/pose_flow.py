@@ -1,0 +1,120 @@
+"""The pose flow's task (`engine.posing`): pictures at rest in, how their pixels move in a pose out, judged by the picture in that pose."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.packs import fill_from_file, save_weights
+from engine.posing.pose_flow import PoseFlow, moved
+from engine.precision import fast_autocast
+from training.data.posed_pairs import PosedPairSamples
+from training.loader import numbered_batches
+from training.parallel import World
+from training.tasks.codec import HELD_OUT_IDENTITY, to_psnr_db
+
+SCALES = (1, 2, 4, 8)  # pixels in a square that counts as one: far moves are seen from afar
+SMOOTHNESS = 0.02
+SAMPLE_COLUMNS = 8
+
+
+@dataclass(kw_only=True)
+class PoseFlowTask:
+    """Satisfies `training.trainer.Task`."""
+
+    flow: PoseFlow
+    samples: PosedPairSamples
+    weights_file: str
+    num_held_out: int = 64
+    _held_out: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.flow.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+        return self.flow
+
+    @property
+    def adamw_names(self) -> tuple[str, ...]:
+        """The last layer, whose outputs are fields of very different sizes."""
+        return ("head",)
+
+    def batches(
+        self, first_sample: int, batch_samples: int, world: World, num_workers: int
+    ) -> Iterator[dict[str, Tensor]]:
+        """Pairs from sample `first_sample` on."""
+        return numbered_batches(self.samples, first_sample, batch_samples, world, num_workers)
+
+    def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """How the moved picture differs from the posed one, from near and from afar, and how rough the flow is."""
+        del generator
+        posed_BCHW, flow_BCHW = self._posed(batch)
+        seen = picture_distance(posed_BCHW, as_pixels(batch["posed_HWC"]))
+        rough = sum((flow_BCHW.diff(dim=axis)).abs().mean() for axis in (2, 3))
+        return {"loss": seen + SMOOTHNESS * rough, "distance": seen.detach()}
+
+    def measure(self) -> dict[str, float]:
+        """PSNR of held-out characters in their poses, and what it would be if nothing moved."""
+        batch = self.held_out()
+        posed_BCHW, _ = self._posed(batch)
+        truth_BCHW, rest_BCHW = as_pixels(batch["posed_HWC"]), as_pixels(batch["rest_HWC"])
+        return {
+            "held_out_psnr_db": _mean_psnr_db(posed_BCHW, truth_BCHW),
+            "still_psnr_db": _mean_psnr_db(rest_BCHW, truth_BCHW),
+        }
+
+    def write_samples(self, folder: Path, step: int) -> None:
+        """At rest, moved, truth, one below the other."""
+        batch = {name: tensor[:SAMPLE_COLUMNS] for name, tensor in self.held_out().items()}
+        posed_BCHW, _ = self._posed(batch)
+        rows = torch.stack([as_pixels(batch["rest_HWC"]), posed_BCHW.clamp(-1, 1), as_pixels(batch["posed_HWC"])])
+        sheet = rearrange((rows + 1) * 127.5, "row b c h w -> (row h) (b w) c").byte().numpy()
+        cv2.imwrite(str(folder / f"sample-{step:06d}.png"), sheet[:, :, ::-1])
+
+    def export(self, folder: Path) -> None:
+        """The network's weights in `folder`."""
+        save_weights(folder / self.weights_file, self.flow)
+
+    def start_from(self, folder: Path) -> None:
+        """Another run's or a pack's network."""
+        fill_from_file(folder / self.weights_file, self.flow)
+
+    def held_out(self) -> dict[str, Tensor]:
+        """Pairs of characters that training never draws, always the same."""
+        if not self._held_out:
+            make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
+            samples = [make(number) for number in range(self.num_held_out)]
+            self._held_out = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+        return self._held_out
+
+    def _posed(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The pictures moved into their poses, [B, 3, H, W], and by which flow, [B, 2, g, g]."""
+        rest_BCHW = as_pixels(batch["rest_HWC"])
+        with fast_autocast(rest_BCHW.device):
+            fields_BNCHW = self.flow(rest_BCHW)
+        terms_BTN = self.flow.terms(batch["pose_P"][:, None])
+        flow_BCHW = torch.einsum("bn,bnchw->bchw", terms_BTN[:, 0], fields_BNCHW)
+        return moved(rest_BCHW, fields_BNCHW, terms_BTN)[:, 0], flow_BCHW
+
+
+def as_pixels(pictures_BHWC: Tensor) -> Tensor:
+    """uint8 [B, H, W, 3] to float32 [B, 3, H, W] in [-1, 1]."""
+    return rearrange(pictures_BHWC, "b h w c -> b c h w").float() / 127.5 - 1.0
+
+
+def picture_distance(made_BCHW: Tensor, truth_BCHW: Tensor) -> Tensor:
+    """Mean absolute difference, rounded at zero, of pictures and of their means over ever larger squares."""
+    differences = [functional.avg_pool2d(made_BCHW - truth_BCHW, scale) for scale in SCALES]
+    return torch.stack([(each.square() + 1e-4).sqrt().mean() for each in differences]).mean()
+
+
+def _mean_psnr_db(made_BCHW: Tensor, truth_BCHW: Tensor) -> float:
+    errors_B = (made_BCHW - truth_BCHW).square().mean(dim=(1, 2, 3))
+    return sum(to_psnr_db(error) for error in errors_B) / len(errors_B)
