@@ -1,5 +1,7 @@
 """Parameters, work and memory: the parts add up, the formulas are what torch counts, and the presets are the paper's sizes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -29,13 +31,14 @@ SMALL = DitConfig(
     speak_window=AudioWindow(rows_per_latent=4, rows_before=2, rows_after=1),
     listen_window=AudioWindow(rows_per_latent=2, rows_before=5, rows_after=0),
 )
+SHOWN = replace(SMALL, is_shown_posed_anchor=True)
 LATENTS = 3
 TEXT_ROWS = 9
 
 
-def whole_forward(num_references: int) -> Workload:
+def whole_forward(num_references: int, config: DitConfig = SMALL) -> Workload:
     return workload_for(
-        SMALL,
+        config,
         8,
         (96, 64),
         chunk_latents=LATENTS,
@@ -68,14 +71,19 @@ def counted_flops(model: Transformer, inputs: DitInputs) -> dict[str, int]:
     return {module: sum(operations.values()) for module, operations in counter.get_flop_counts().items()}
 
 
+@pytest.mark.parametrize("config", [SMALL, SHOWN], ids=["plain", "shown a posed anchor"])
 @pytest.mark.parametrize("num_references", [0, 2])
-def test_the_formulas_are_what_torch_counts(num_references: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_formulas_are_what_torch_counts(
+    num_references: int, config: DitConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Torch writes the norms' dot products as matrix products of one row; they are no part of the formulas.
     monkeypatch.setattr(torch.linalg, "vecdot", lambda a, b: (a * b).sum(-1))
     torch.manual_seed(0)
-    work = whole_forward(num_references)
-    formula = forward_flops(SMALL, work)
-    counted = counted_flops(Transformer(SMALL), inputs_for(work))
+    work = whole_forward(num_references, config)
+    formula = forward_flops(config, work)
+    inputs = inputs_for(work)
+    posed = replace(inputs.references, posed_BFCHW=torch.randn_like(inputs.latents_BFCHW))
+    counted = counted_flops(Transformer(config), replace(inputs, references=posed))
 
     def in_blocks(suffix: str) -> int:
         return sum(flops for module, flops in counted.items() if ".blocks." in module and module.endswith(suffix))
@@ -104,6 +112,15 @@ def test_the_17b_is_the_papers() -> None:
 
 def test_the_small_preset_is_the_published_1_3b_and_sound() -> None:
     assert transformer_parameters(dit_preset("small")).base == 1_418_996_800
+
+
+def test_every_weight_of_a_model_that_is_shown_a_posed_anchor_is_counted() -> None:
+    with torch.device("meta"):
+        total = sum(parameter.numel() for parameter in Transformer(SHOWN).parameters())
+    parameters = transformer_parameters(SHOWN)
+    assert parameters.total == total
+    assert parameters.by_part["posed_embedding"] == 4 * 2 * 2 * 24
+    assert "posed_embedding" not in transformer_parameters(SMALL).by_part
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "17b"])

@@ -12,7 +12,7 @@ from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.motion.planner import MotionPlanner
 from engine.online.conditions import ChunkConditions
-from engine.online.live_motion import LiveMotion, PlannedRows
+from engine.online.live_motion import LiveMotion, PlannedLatents
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.online.settings import OnlineSettings
@@ -162,25 +162,52 @@ def test_a_refiner_that_is_at_a_withdrawn_chunk_yet_neither_fails_nor_spoils_any
     assert torch.equal(torch.cat([first_BFCHW, make(changed, (3,), start=7)], dim=1), wanted_BFCHW)
 
 
-def test_rows_of_chunks_wait_in_bounded_memory_for_another_thread() -> None:
-    waiting, fetched = PlannedRows(slack_latents=4), []
+def test_what_is_planned_of_chunks_waits_in_bounded_memory_for_another_thread() -> None:
+    waiting, fetched = PlannedLatents(slack_latents=4), []
     drafted = threading.Semaphore(0)
 
     def refine() -> None:
         for chunk in range(200):
             drafted.acquire()
-            fetched.append(float(waiting.fetch(2 * chunk, 2).sum()))
+            rows_BFM, posed_BFCHW = waiting.fetch(2 * chunk, 2)
+            assert posed_BFCHW is not None
+            fetched.append((float(rows_BFM.sum()), posed_BFCHW[0, :, 0, 0, 0].tolist()))
 
     thread = threading.Thread(target=refine)
     thread.start()
     for chunk in range(200):
-        waiting.put(2 * chunk, torch.full((1, 2, 3), float(chunk)))
+        posed_BFCHW = torch.arange(2.0 * chunk - 1, 2 * chunk + 2).view(1, 3, 1, 1, 1)
+        waiting.put(2 * chunk, torch.full((1, 2, 3), float(chunk)), posed_BFCHW)
         drafted.release()
     thread.join()
-    assert fetched == [6.0 * chunk for chunk in range(200)]
-    assert len(waiting._rows_BM) <= 6
+    assert fetched == [(6.0 * chunk, [2.0 * chunk - 1, 2.0 * chunk, 2.0 * chunk + 1]) for chunk in range(200)]
+    assert len(waiting._latents) <= 6
     with pytest.raises(ValueError, match="no motion is planned for latent 400; draft its chunk first"):
         waiting.fetch(398, 3)
+
+
+def test_anchors_in_pose_are_put_and_fetched_with_their_rows_in_any_cut() -> None:
+    """A chunk's first anchor is that of the latent before it, also where a withdrawn chunk was planned otherwise."""
+
+    def anchors(*values: float) -> Tensor:
+        return torch.tensor(values).view(1, -1, 1, 1, 1)
+
+    waiting = PlannedLatents(slack_latents=12)
+    waiting.put(0, torch.zeros(1, 3, 2), anchors(-1, 0, 1, 2))
+    waiting.put(3, torch.zeros(1, 3, 2), anchors(2, 3, 4, 5))
+    waiting.put(4, torch.ones(1, 2, 2), anchors(30, 40, 50))
+    for first, count, wanted in (
+        (0, 3, (-1, 0, 1, 2)),
+        (3, 3, (2, 3, 40, 50)),
+        (4, 2, (30, 40, 50)),
+        (2, 2, (1, 2, 3)),
+    ):
+        rows_BFM, posed_BFCHW = waiting.fetch(first, count)
+        assert rows_BFM[0, :, 0].tolist() == [float(first + place >= 4) for place in range(count)]
+        assert posed_BFCHW is not None
+        assert torch.equal(posed_BFCHW, anchors(*wanted))
+    waiting.put(6, torch.ones(1, 2, 2))
+    assert waiting.fetch(6, 2)[1] is None, "nothing is posed"
 
 
 def test_a_lighter_chunk_is_planned_without_guidance_and_its_coarser_refiner_is_told_too(
