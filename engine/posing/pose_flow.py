@@ -104,16 +104,22 @@ def smooth(fields_BCHW: Tensor) -> Tensor:
 
 
 def moved(picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor) -> Tensor:
-    """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W]."""
+    """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W].
+
+    Places are float32, whatever autocast says: in bf16 they are a pixel off, and edges come out like saws.
+    """
     batch, num_frames = terms_BTN.shape[:2]
-    flow_BCHW = rearrange(torch.einsum("btn,bnchw->btchw", terms_BTN, fields_BNCHW), "b t c h w -> (b t) c h w")
-    flow_BCHW = functional.interpolate(flow_BCHW, picture_BCHW.shape[-2:], mode="bilinear")
-    places_BHWC = rearrange(flow_BCHW + _coordinates(flow_BCHW), "b c h w -> b h w c")
-    pictures_BCHW = picture_BCHW.repeat_interleave(num_frames, dim=0)
-    frames_BCHW = functional.grid_sample(
-        pictures_BCHW, places_BHWC, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return rearrange(frames_BCHW, "(b t) c h w -> b t c h w", b=batch)
+    with torch.autocast(picture_BCHW.device.type, enabled=False):
+        flow_BTCHW = torch.einsum("btn,bnchw->btchw", terms_BTN.float(), fields_BNCHW.float())
+        flow_BCHW = rearrange(flow_BTCHW, "b t c h w -> (b t) c h w")
+        flow_BCHW = functional.interpolate(flow_BCHW, picture_BCHW.shape[-2:], mode="bilinear")
+        places_BHWC = rearrange(flow_BCHW + _coordinates(flow_BCHW), "b c h w -> b h w c")
+        pictures_BCHW = picture_BCHW.float().repeat_interleave(num_frames, dim=0)
+        frames_BCHW = functional.grid_sample(
+            pictures_BCHW, places_BHWC, mode="bilinear", padding_mode="border", align_corners=False
+        )
+    frames_BTCHW: Tensor = rearrange(frames_BCHW, "(b t) c h w -> b t c h w", b=batch)
+    return frames_BTCHW
 
 
 def _coordinates(like_BCHW: Tensor) -> Tensor:
