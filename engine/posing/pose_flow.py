@@ -1,9 +1,10 @@
-"""How a picture's pixels move when the character in it turns: a flow for each term of a pose, all told at one look at the picture.
+"""How a picture's pixels move when the character in it does: a flow for each term of a pose, all told at one look at the picture.
 
 Latents that each hold many pixels cannot be shifted; pictures can. The network looks at a portrait at rest and says for each term of
 a pose (yaw, its square, yaw times pitch, ...) where each pixel comes from, so that a pose's flow is a sum of fields, a pose at rest
-moves nothing, and a film costs one look. What a flow cannot know (ears behind a head, teeth) is left to the model that draws.
-(A linear basis of flows by pose: 3D morphable models, Blanz and Vetter 1999; learned from pictures alone: FOMM, Siarohin et al. 2019.)
+moves nothing, and a film costs one look. A face moves on its head, and the head in the picture: a pixel's place is taken through the
+flow of the body first, and from where that leads through the flow of the face. What no flow can know (ears behind a head, teeth) is
+left to the model that draws. (A linear basis of shapes: Blanz and Vetter 1999; flows learned from pictures alone: Siarohin et al. 2019.)
 
 Called by `engine.posing.poser` and by the trainer. It must not know rows, codecs or films.
 """
@@ -26,31 +27,47 @@ FIELD_UNIT = 0.1  # of half a picture's side, for each one of the network's outp
 class PoseFlowConfig:
     """The shape of a pose-flow network and what its poses are.
 
-    pose_columns: which numbers of a frame's part of a motion row are its pose, `frame_width` numbers a frame. The first
-    `num_crossed` of them turn the head, and their squares and products are terms too. `look_px` is the side at which the picture
-    is looked at; fields have half of it.
+    body_columns, face_columns: which numbers of a frame's part of a motion row move the body, head and all, and which the face on it;
+    `frame_width` numbers a frame. Squares and products of the first `num_crossed` of each are terms too. `look_px` is the side at
+    which the picture is looked at; fields have half of it.
     """
 
     frame_width: int
-    pose_columns: tuple[int, ...]
+    body_columns: tuple[int, ...]
+    face_columns: tuple[int, ...]
     num_crossed: int
     look_px: int = 96
     widths: tuple[int, ...] = (32, 64, 96, 128)
 
     def __post_init__(self) -> None:
-        if not self.pose_columns or not 0 <= min(self.pose_columns) <= max(self.pose_columns) < self.frame_width:
-            raise ValueError(
-                f"pose_columns {self.pose_columns} must lie within the {self.frame_width} numbers of a frame"
-            )
-        if not 0 <= self.num_crossed <= len(self.pose_columns):
-            raise ValueError(f"num_crossed is {self.num_crossed}, there are {len(self.pose_columns)} pose_columns")
+        for name in ("body_columns", "face_columns"):
+            columns: tuple[int, ...] = getattr(self, name)
+            if not columns or not 0 <= min(columns) <= max(columns) < self.frame_width:
+                raise ValueError(f"{name} {columns} must lie within the {self.frame_width} numbers of a frame")
+            if not 0 <= self.num_crossed <= len(columns):
+                raise ValueError(f"num_crossed is {self.num_crossed}, there are {len(columns)} {name}")
         if self.look_px < 1 or self.look_px % 2 ** len(self.widths):
             raise ValueError(f"look_px is {self.look_px}; it must be a multiple of {2 ** len(self.widths)}")
 
     @property
+    def pose_columns(self) -> tuple[int, ...]:
+        """All that a pose is: of the body, then of the face."""
+        return self.body_columns + self.face_columns
+
+    @property
+    def num_body_terms(self) -> int:
+        """Terms of the body's flow; they come before the face's."""
+        return len(self.body_columns) + self.num_products
+
+    @property
     def num_terms(self) -> int:
         """Terms of a pose, each with a field of its own."""
-        return len(self.pose_columns) + self.num_crossed * (self.num_crossed + 1) // 2
+        return len(self.pose_columns) + 2 * self.num_products
+
+    @property
+    def num_products(self) -> int:
+        """Squares and products among the terms of the body, and as many of the face."""
+        return self.num_crossed * (self.num_crossed + 1) // 2
 
 
 class PoseFlow(nn.Module):
@@ -89,13 +106,39 @@ class PoseFlow(nn.Module):
     def terms(self, pose_BTP: Tensor) -> Tensor:
         """The terms [B, T, N] of poses that are told in spreads from rest; zero at rest."""
         units_BTP = pose_BTP / POSE_UNIT
+        num_body = len(self.config.body_columns)
+        return torch.cat(
+            [self._with_products(part) for part in (units_BTP[..., :num_body], units_BTP[..., num_body:])], -1
+        )
+
+    def moved(self, picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W].
+
+        Places are float32, whatever autocast says: in bf16 they are a pixel off, and edges come out like saws.
+        """
+        batch, num_frames = terms_BTN.shape[:2]
+        with torch.autocast(picture_BCHW.device.type, enabled=False):
+            body, face = slice(0, self.config.num_body_terms), slice(self.config.num_body_terms, None)
+            body_BCHW, face_BCHW = (
+                flow_of(fields_BNCHW[:, part].float(), terms_BTN[..., part].float()) for part in (body, face)
+            )
+            body_BCHW = functional.interpolate(body_BCHW, picture_BCHW.shape[-2:], mode="bilinear")
+            places_BHWC = rearrange(body_BCHW + _coordinates(body_BCHW), "b c h w -> b h w c")
+            face_BCHW = functional.grid_sample(face_BCHW, places_BHWC, padding_mode="border", align_corners=False)
+            places_BHWC = places_BHWC + rearrange(face_BCHW, "b c h w -> b h w c")
+            pictures_BCHW = picture_BCHW.float().repeat_interleave(num_frames, dim=0)
+            frames_BCHW = functional.grid_sample(pictures_BCHW, places_BHWC, padding_mode="border", align_corners=False)
+        frames_BTCHW: Tensor = rearrange(frames_BCHW, "(b t) c h w -> b t c h w", b=batch)
+        return frames_BTCHW
+
+    def _with_products(self, units_BTP: Tensor) -> Tensor:
         crossed = units_BTP[..., : self.config.num_crossed].unbind(dim=-1)
         products = [one * other for one, other in combinations_with_replacement(crossed, 2)]
         return torch.cat([units_BTP, *(product[..., None] for product in products)], dim=-1)
 
 
 def smooth(fields_BCHW: Tensor) -> Tensor:
-    """Fields without steps from one position to the next, by which edges would come out like saws: a binomial mean of 3 x 3."""
+    """Fields without steps from one position to the next: a binomial mean of 3 x 3."""
     weights_3 = torch.tensor([0.25, 0.5, 0.25], device=fields_BCHW.device, dtype=fields_BCHW.dtype)
     channels = fields_BCHW.shape[1]
     kernel_C133 = torch.outer(weights_3, weights_3).expand(channels, 1, 3, 3)
@@ -103,23 +146,10 @@ def smooth(fields_BCHW: Tensor) -> Tensor:
     return functional.conv2d(edged_BCHW, kernel_C133, groups=channels)
 
 
-def moved(picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor) -> Tensor:
-    """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W].
-
-    Places are float32, whatever autocast says: in bf16 they are a pixel off, and edges come out like saws.
-    """
-    batch, num_frames = terms_BTN.shape[:2]
-    with torch.autocast(picture_BCHW.device.type, enabled=False):
-        flow_BTCHW = torch.einsum("btn,bnchw->btchw", terms_BTN.float(), fields_BNCHW.float())
-        flow_BCHW = rearrange(flow_BTCHW, "b t c h w -> (b t) c h w")
-        flow_BCHW = functional.interpolate(flow_BCHW, picture_BCHW.shape[-2:], mode="bilinear")
-        places_BHWC = rearrange(flow_BCHW + _coordinates(flow_BCHW), "b c h w -> b h w c")
-        pictures_BCHW = picture_BCHW.float().repeat_interleave(num_frames, dim=0)
-        frames_BCHW = functional.grid_sample(
-            pictures_BCHW, places_BHWC, mode="bilinear", padding_mode="border", align_corners=False
-        )
-    frames_BTCHW: Tensor = rearrange(frames_BCHW, "(b t) c h w -> b t c h w", b=batch)
-    return frames_BTCHW
+def flow_of(fields_BNCHW: Tensor, terms_BTN: Tensor) -> Tensor:
+    """The flow [(B T), 2, g, g] of poses whose terms are given."""
+    flow_BCHW: Tensor = rearrange(torch.einsum("btn,bnchw->btchw", terms_BTN, fields_BNCHW), "b t c h w -> (b t) c h w")
+    return flow_BCHW
 
 
 def _coordinates(like_BCHW: Tensor) -> Tensor:

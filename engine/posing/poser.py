@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor
 
 from engine.codec.protocol import VideoCodec
-from engine.posing.pose_flow import PoseFlow, moved
+from engine.posing.pose_flow import PoseFlow
 from engine.references import ReferenceLatents
 
 MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
@@ -36,7 +36,7 @@ class Poser:
     def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
         """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: at rest."""
         terms_BTN = self._flow.terms(self.poses_from_rest(rows_BFM))
-        frames_BTCHW = moved(picture_BCHW, self._fields(picture_BCHW), terms_BTN)
+        frames_BTCHW = self._flow.moved(picture_BCHW, self._fields(picture_BCHW), terms_BTN)
         return self._codec.encode(frames_BTCHW).float()
 
     def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Numbered samples for the pose flow: a random character at rest and in a pose, alike in all else.
+"""Numbered samples for the pose flow: a random character at rest, and the same in a pose of body and face.
 
 Called by the pose flow's task, in worker processes.
 """
@@ -14,28 +14,60 @@ from torch import Tensor
 
 from training.actor.draw import draw_frame
 from training.actor.identity import sample_identity
+from training.actor.keypoints import eye_box, mouth_box
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSIONS, channel
 from training.data.motion_rows import MEAN_AND_SPREAD
-from training.data.portraits import SEED_STRIDE
+from training.data.portraits import SEED_STRIDE, boxes_mask
 
-POSE_CHANNELS: Final = ("yaw", "pitch", "roll", "lean", "sway", "breath", "shoulders")
-NUM_TURNS: Final = 3  # yaw, pitch and roll turn the head
+# The first three of each are what most depends on the others' values: how a head turns, and the shape of a mouth.
+BODY_CHANNELS: Final = ("yaw", "pitch", "roll", "lean", "sway", "breath", "shoulders")
+FACE_CHANNELS: Final = (
+    "mouth_open",
+    "mouth_width",
+    "mouth_round",
+    "lip_press",
+    "smile",
+    "blink",
+    "squint",
+    "gaze_x",
+    "gaze_y",
+    "brow_left",
+    "brow_right",
+)
+NUM_CROSSED: Final = 3
+POSE_CHANNELS: Final = BODY_CHANNELS + FACE_CHANNELS
 FARTHEST: Final = {
     "yaw": 0.55,
     "pitch": 0.35,
     "roll": 0.3,
     "lean": 0.8,
     "sway": 0.8,
-    "breath": 1.0,
     "shoulders": 0.8,
 }
 WIDTHS: Final = (0.8, 1.6)  # of the spread of performances: half of the poses are as in films, half go further
+# What is not spread around rest: (lowest, highest, how often it is not at rest).
+RANGES: Final = {
+    "breath": (0.0, 1.0, 1.0),
+    "mouth_open": (0.0, 1.0, 0.75),
+    "mouth_width": (-0.7, 0.7, 0.6),
+    "mouth_round": (0.0, 1.0, 0.3),
+    "lip_press": (0.0, 1.0, 0.15),
+    "smile": (0.0, 0.8, 0.2),
+    "blink": (0.0, 1.0, 0.3),
+    "squint": (0.0, 0.6, 0.2),
+    "gaze_x": (-1.0, 1.0, 0.7),
+    "gaze_y": (-0.8, 0.8, 0.7),
+    "brow_left": (-0.8, 1.0, 0.6),
+    "brow_right": (-0.8, 1.0, 0.6),
+}
+BROWS_TOGETHER: Final = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
 class PosedPairSamples:
-    """Makes sample i: `rest_HWC` and `posed_HWC` uint8 at `size_px`, and `pose_P`, in spreads from rest."""
+    """Makes sample i: `rest_HWC` and `posed_HWC` uint8 at `size_px`, `focus_HW`, where mouth and eyes are in the latter, and `pose_P`, in
+    spreads from rest."""
 
     size_px: int
     first_identity: int = 0
@@ -57,15 +89,20 @@ class PosedPairSamples:
         return {
             "rest_HWC": torch.from_numpy(draw_frame(identity, rest_K, self.size_px)),
             "posed_HWC": torch.from_numpy(draw_frame(identity, posed_K, self.size_px)),
+            "focus_HW": torch.from_numpy(
+                boxes_mask((mouth_box(identity, posed_K), eye_box(identity, posed_K)), self.size_px)
+            ),
             "pose_P": torch.from_numpy(pose_P / spread_P),
         }
 
 
 def random_pose(rng: np.random.Generator) -> NDArray[np.float32]:
-    """A pose of head and body, float32 [7], by `POSE_CHANNELS`; the actor rests at zero."""
-    width = rng.choice(WIDTHS)
-    farthest_P = np.array([FARTHEST[name] for name in POSE_CHANNELS])
-    pose_P = np.array([rng.normal(0.0, width * MEAN_AND_SPREAD[name][1]) for name in POSE_CHANNELS])
-    pose_P[POSE_CHANNELS.index("breath")] = rng.random()
-    within_P: NDArray[np.float32] = np.clip(pose_P, -farthest_P, farthest_P).astype(np.float32)
-    return within_P
+    """A pose of body and face, float32 [18], by `POSE_CHANNELS`; the actor rests at zero."""
+    pose, width = dict.fromkeys(POSE_CHANNELS, 0.0), rng.choice(WIDTHS)
+    for name, farthest in FARTHEST.items():
+        pose[name] = float(np.clip(rng.normal(0.0, width * MEAN_AND_SPREAD[name][1]), -farthest, farthest))
+    for name, (low, high, share) in RANGES.items():
+        pose[name] = rng.uniform(low, high) if rng.random() < share else 0.0
+    if rng.random() < BROWS_TOGETHER:
+        pose["brow_right"] = pose["brow_left"]
+    return np.array([pose[name] for name in POSE_CHANNELS], dtype=np.float32)

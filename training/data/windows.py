@@ -7,28 +7,18 @@ trainer can hand it the model's own last latent as history: a film's errors, met
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from engine.references import ReferenceKind
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
 from training.data.clips import REFERENCE_NAMES
-from training.data.motion_rows import FRAMES_PER_ROW, motion_rows
+from training.data.motion_rows import motion_rows
 from training.parallel import World
 
 LISTEN_HISTORY_ROWS = 2  # heard before a window's first latent, as the tiny preset listens
-CALM = {
-    "yaw": 0.16,
-    "pitch": 0.18,
-    "roll": 0.09,
-    "lean": 0.6,
-    "sway": 0.35,
-}  # heads within these are near their portrait's
-CALM_TRIES = 24
 LEAST_EXPRESSION = 0.25  # of its greatest strength: less is no expression that a film stays near
 
 
@@ -44,9 +34,6 @@ class WindowConfig:
     own_history_share: float = 0.6  # of windows that follow on another: their history is what the model made of it
     portrait_share: float = (
         0.0  # history is the global picture, as where a film begins: all of a pose is drawn from it at once
-    )
-    calm_share: float = (
-        0.0  # of runs of windows: heads stay near their portrait's pose, as far as a small model draws well
     )
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
@@ -81,14 +68,6 @@ class ClipFeatures:
     def num_clips(self) -> int:
         """Clips to cut windows from."""
         return len(self.clips["latents_FCHW"])
-
-    @cached_property
-    def is_calm_NF(self) -> Tensor:
-        """Where heads stay within `CALM`, by clip and latent."""
-        columns = [channel(name) for name in CALM]
-        limits_K = torch.tensor(list(CALM.values()))
-        is_calm_NT = (self.clips["state_TK"][..., columns].float().abs() <= limits_K).all(dim=-1)
-        return rearrange(is_calm_NT, "n (f t) -> n f t", t=FRAMES_PER_ROW).all(dim=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,16 +108,14 @@ def place_of(features: ClipFeatures, config: WindowConfig, number: int, step_sam
     """Where sample `number` is cut when a step takes `step_samples`: from the beginning of its run of steps to it."""
     step, slot = divmod(number, step_samples)
     first_step = step - step % config.rollout_windows if config.can_follow else step
-    is_calm = bool(np.random.default_rng([first_step * step_samples + slot, 8]).random() < config.calm_share)
-    place = _fresh_place(features, config, first_step * step_samples + slot, config.rollout_windows, is_calm)
+    place = _fresh_place(features, config, first_step * step_samples + slot, config.rollout_windows)
     for each in range(first_step + 1, step + 1):
         start = place.start + config.num_latents - 1
-        if start < _num_starts(features, config) and _suits(features, config, place.clip, start, is_calm):
+        if start < _num_starts(features, config):
             place = WindowPlace(clip=place.clip, start=start, follows=True)
         else:
-            place = _fresh_place(
-                features, config, each * step_samples + slot, config.rollout_windows - (each - first_step), is_calm
-            )
+            windows_left = config.rollout_windows - (each - first_step)
+            place = _fresh_place(features, config, each * step_samples + slot, windows_left)
     return place
 
 
@@ -146,27 +123,9 @@ def _num_starts(features: ClipFeatures, config: WindowConfig) -> int:
     return features.clips["latents_FCHW"].shape[1] - config.num_latents  # the margin of sound behind it must exist
 
 
-def _suits(features: ClipFeatures, config: WindowConfig, clip: int, start: int, is_calm: bool) -> bool:
-    """Whether a window may lie here."""
-    return not is_calm or bool(features.is_calm_NF[clip, start : start + config.num_latents].all())
-
-
-def _fresh_place(
-    features: ClipFeatures, config: WindowConfig, number: int, windows_left: int, is_calm: bool
-) -> WindowPlace:
-    """Where sample `number` begins anew; of a few places drawn by lot the first that suits, or the last of them."""
+def _fresh_place(features: ClipFeatures, config: WindowConfig, number: int, windows_left: int) -> WindowPlace:
+    """Where sample `number` begins anew: early enough in its clip for the windows left of its run, if the clip is long enough."""
     rng = np.random.default_rng([number, 5])
-    for _ in range(CALM_TRIES):
-        place = _drawn_place(features, config, rng, windows_left)
-        if _suits(features, config, place.clip, place.start, is_calm):
-            break
-    return place
-
-
-def _drawn_place(
-    features: ClipFeatures, config: WindowConfig, rng: np.random.Generator, windows_left: int
-) -> WindowPlace:
-    """A place early enough in its clip for the windows left of its run, if the clip is long enough."""
     clip = int(rng.integers(features.num_clips))
     if config.can_follow and rng.random() < config.altered_share:
         starts_N = features.clips["altered_starts_N"][clip]

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 FILMS_PER_SHARD = 8
 POLL_S = 2.0
-TOLD: Final = ("text", "speak", "listen", "motion")
+TOLD: Final = ("text", "speak", "listen", "motion", "posed anchor")
 """What films tell the teacher, as part of a folder's name: films that told less are others."""
 
 

@@ -18,7 +18,7 @@ from engine.packs import fill_from_file
 from engine.posing.pose_flow import PoseFlowConfig
 from training.actor.state import STATE_CHANNELS, channel
 from training.data.motion_rows import FRAMES_PER_ROW, ROW_WIDTH, rest_row
-from training.data.posed_pairs import NUM_TURNS, POSE_CHANNELS
+from training.data.posed_pairs import BODY_CHANNELS, FACE_CHANNELS, NUM_CROSSED
 
 SIZE_PX = 192
 CODEC_FILE = "codec.safetensors"
@@ -77,8 +77,9 @@ MOTION = DitConfig(
 )
 POSING = PoseFlowConfig(
     frame_width=len(STATE_CHANNELS),
-    pose_columns=tuple(channel(name) for name in POSE_CHANNELS),
-    num_crossed=NUM_TURNS,
+    body_columns=tuple(channel(name) for name in BODY_CHANNELS),
+    face_columns=tuple(channel(name) for name in FACE_CHANNELS),
+    num_crossed=NUM_CROSSED,
 )
 # How much of a planned head is drawn, so that it stays where it is drawn well; all else is drawn as planned.
 DRAWN_SHARE = {"yaw": 0.3, "pitch": 0.9, "roll": 0.25, "lean": 0.7, "sway": 0.7}

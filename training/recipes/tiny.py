@@ -152,7 +152,7 @@ def tiny_motion(places: Places) -> Run:
 
 
 def tiny_posing(places: Places) -> Run:
-    """The pose flow on pairs of drawings, at rest and in a pose; a quarter of an hour of one core."""
+    """The pose flow on pairs of drawings, at rest and in a pose; half an hour of one core."""
     del places
     task = PoseFlowTask(
         flow=PoseFlow(parts.POSING),
@@ -184,7 +184,7 @@ def tiny_base(places: Places) -> Run:
         save_each_steps=100,
         sample_each_steps=200,
     )
-    return Run(task=_base_task(places, WindowConfig(motion_drop_share=0.1)), config=config)
+    return Run(task=_base_task(places, WindowConfig(motion_drop_share=0.05)), config=config)
 
 
 def tiny_base_pictures(places: Places) -> Run:
@@ -195,14 +195,13 @@ def tiny_base_pictures(places: Places) -> Run:
             WindowConfig(
                 rollout_windows=7,
                 own_history_share=0.8,
-                portrait_share=0.3,
+                portrait_share=0.15,
                 altered_share=0.2,
-                calm_share=0.9,
                 extra_references_share=0.7,
                 text_drop_share=0.25,
                 speak_drop_share=0.25,
                 listen_drop_share=0.25,
-                motion_drop_share=0.1,
+                motion_drop_share=0.0,
             ),
         ),
         codec=parts.trained_codec(places.parts),
@@ -222,7 +221,7 @@ def tiny_base_pictures(places: Places) -> Run:
 
 def tiny_film_decoder(places: Places) -> Run:
     """The decoder further, half of the time on what the base of `places.parts` makes: it learns to draw what was meant."""
-    base_task = _base_task(places, WindowConfig(rollout_windows=2, own_history_share=0.75, motion_drop_share=0.1))
+    base_task = _base_task(places, WindowConfig(rollout_windows=2, own_history_share=0.75, motion_drop_share=0.0))
     base_task.start_from(places.parts)
     base_task.flow = dataclasses.replace(base_task.flow, full_noise_share=1.0, history_noise=0.0)
     task = FilmDecoderTask(base_task=base_task, codec_task=_codec_task(trains_encoder=False), size_px=parts.SIZE_PX)

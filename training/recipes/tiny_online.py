@@ -44,7 +44,7 @@ from training.packing import BACKBONE_FILE, BASE_SETTINGS, ONLINE_SETTINGS, REFI
 from training.recipes import parts
 from training.recipes.places import Places
 from training.recipes.run import Run
-from training.recipes.tiny import NUM_HELD_OUT_CLIPS, clip_features, features_slice, latent_reader
+from training.recipes.tiny import NUM_HELD_OUT_CLIPS, features_slice, latent_reader, posed_features
 from training.tasks.distillation import (
     CRITIC_FILE,
     DistillationTask,
@@ -263,7 +263,7 @@ class TeacherFilms:
 
 def make_teacher_films(places: Places, budget: TimeBudget) -> int:
     """As many films as there is time for, beside the clips; returns how many there are."""
-    films = _teacher_films(replace(places, num_films=MOST_FILMS), clip_features(places))
+    films = _teacher_films(replace(places, num_films=MOST_FILMS), posed_features(places))
 
     def goes_on() -> bool:
         budget.keep()
@@ -286,7 +286,7 @@ def _teacher_films(places: Places, features: ClipFeatures) -> TeacherFilms:
 
 
 def _ground(places: Places) -> Ground:
-    features = clip_features(places)
+    features = posed_features(places)
     films = _teacher_films(places, features)
     held_out = held_out_films(places, features, ONLINE_SETTINGS)
     return Ground(

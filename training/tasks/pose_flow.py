@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.packs import fill_from_file, save_weights
-from engine.posing.pose_flow import PoseFlow, moved
+from engine.posing.pose_flow import PoseFlow
 from engine.precision import fast_autocast
 from training.data.posed_pairs import PosedPairSamples
 from training.loader import numbered_batches
@@ -20,6 +20,7 @@ from training.tasks.codec import HELD_OUT_IDENTITY, to_psnr_db
 
 SCALES = (1, 2, 4, 8)  # pixels in a square that counts as one: far moves are seen from afar
 SMOOTHNESS = 0.02
+FOCUS_WEIGHT = 6.0  # of mouth and eyes
 SAMPLE_COLUMNS = 8
 
 
@@ -55,19 +56,25 @@ class PoseFlowTask:
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """How the moved picture differs from the posed one, from near and from afar, and how rough the flow is."""
         del generator
-        posed_BCHW, flow_BCHW = self._posed(batch)
-        seen = picture_distance(posed_BCHW, as_pixels(batch["posed_HWC"]))
-        rough = sum((flow_BCHW.diff(dim=axis)).abs().mean() for axis in (2, 3))
+        posed_BCHW, fields_BNCHW = self._posed(batch)
+        seen = picture_distance(posed_BCHW, as_pixels(batch["posed_HWC"]), batch["focus_HW"].float())
+        rough = torch.stack([fields_BNCHW.diff(dim=axis).abs().mean() for axis in (3, 4)]).sum()
         return {"loss": seen + SMOOTHNESS * rough, "distance": seen.detach()}
 
     def measure(self) -> dict[str, float]:
         """PSNR of held-out characters in their poses, and what it would be if nothing moved."""
         batch = self.held_out()
         posed_BCHW, _ = self._posed(batch)
-        truth_BCHW, rest_BCHW = as_pixels(batch["posed_HWC"]), as_pixels(batch["rest_HWC"])
+        truth_BCHW, rest_BCHW, focus_BHW = (
+            as_pixels(batch["posed_HWC"]),
+            as_pixels(batch["rest_HWC"]),
+            batch["focus_HW"],
+        )
         return {
-            "held_out_psnr_db": _mean_psnr_db(posed_BCHW, truth_BCHW),
-            "still_psnr_db": _mean_psnr_db(rest_BCHW, truth_BCHW),
+            "held_out_psnr_db": _psnr_db(posed_BCHW, truth_BCHW),
+            "still_psnr_db": _psnr_db(rest_BCHW, truth_BCHW),
+            "held_out_focus_psnr_db": _psnr_db(posed_BCHW, truth_BCHW, focus_BHW),
+            "still_focus_psnr_db": _psnr_db(rest_BCHW, truth_BCHW, focus_BHW),
         }
 
     def write_samples(self, folder: Path, step: int) -> None:
@@ -95,13 +102,12 @@ class PoseFlowTask:
         return self._held_out
 
     def _posed(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The pictures moved into their poses, [B, 3, H, W], and by which flow, [B, 2, g, g]."""
+        """The pictures moved into their poses, [B, 3, H, W], and by which fields, [B, N, 2, g, g]."""
         rest_BCHW = as_pixels(batch["rest_HWC"])
         with fast_autocast(rest_BCHW.device):
             fields_BNCHW = self.flow(rest_BCHW)
         terms_BTN = self.flow.terms(batch["pose_P"][:, None])
-        flow_BCHW = torch.einsum("bn,bnchw->bchw", terms_BTN[:, 0], fields_BNCHW)
-        return moved(rest_BCHW, fields_BNCHW, terms_BTN)[:, 0], flow_BCHW
+        return self.flow.moved(rest_BCHW, fields_BNCHW, terms_BTN)[:, 0], fields_BNCHW
 
 
 def as_pixels(pictures_BHWC: Tensor) -> Tensor:
@@ -109,12 +115,19 @@ def as_pixels(pictures_BHWC: Tensor) -> Tensor:
     return rearrange(pictures_BHWC, "b h w c -> b c h w").float() / 127.5 - 1.0
 
 
-def picture_distance(made_BCHW: Tensor, truth_BCHW: Tensor) -> Tensor:
-    """Mean absolute difference, rounded at zero, of pictures and of their means over ever larger squares."""
-    differences = [functional.avg_pool2d(made_BCHW - truth_BCHW, scale) for scale in SCALES]
-    return torch.stack([(each.square() + 1e-4).sqrt().mean() for each in differences]).mean()
+def picture_distance(made_BCHW: Tensor, truth_BCHW: Tensor, focus_BHW: Tensor) -> Tensor:
+    """Mean absolute difference, rounded at zero, of pictures and of their means over ever larger squares; `focus_BHW` counts more."""
+    weight_B1HW = 1.0 + (FOCUS_WEIGHT - 1.0) * focus_BHW[:, None]
+    distances = []
+    for scale in SCALES:
+        difference_BCHW = functional.avg_pool2d(made_BCHW - truth_BCHW, scale)
+        distances.append(((difference_BCHW.square() + 1e-4).sqrt() * functional.avg_pool2d(weight_B1HW, scale)).mean())
+    return torch.stack(distances).mean()
 
 
-def _mean_psnr_db(made_BCHW: Tensor, truth_BCHW: Tensor) -> float:
-    errors_B = (made_BCHW - truth_BCHW).square().mean(dim=(1, 2, 3))
+def _psnr_db(made_BCHW: Tensor, truth_BCHW: Tensor, where_BHW: Tensor | None = None) -> float:
+    """Mean over pictures, of all pixels or of some."""
+    errors_BHW = (made_BCHW - truth_BCHW).square().mean(dim=1)
+    counted_BHW = torch.ones_like(errors_BHW) if where_BHW is None else where_BHW.to(errors_BHW.dtype)
+    errors_B = (errors_BHW * counted_BHW).sum(dim=(1, 2)) / counted_BHW.sum(dim=(1, 2)).clamp(min=1.0)
     return sum(to_psnr_db(error) for error in errors_B) / len(errors_B)

@@ -128,21 +128,6 @@ def test_some_windows_begin_with_the_portrait_whatever_came_before(features: Cli
         assert torch.equal(portrait[name][1:], plain[name][1:])
 
 
-def test_calm_windows_keep_heads_near_their_portrait(features: ClipFeatures) -> None:
-    states_NTK = torch.zeros_like(features.clips["state_TK"])
-    states_NTK[:, 48:, channel("roll")] = 0.4
-    moved = replace(features, clips={**features.clips, "state_TK": states_NTK})
-    for config, most in ((WindowConfig(calm_share=1.0), 12), (WindowConfig(calm_share=0.0), NUM_LATENTS)):
-        ends = [place_of(moved, config, number, 6).start + 4 for number in range(200)]
-        assert max(ends) <= most
-    assert max(ends) > 12, "without asking for calm the others are there too"
-
-
-def test_a_clip_without_calm_is_cut_all_the_same(features: ClipFeatures) -> None:
-    restless = replace(features, clips={**features.clips, "state_TK": torch.ones_like(features.clips["state_TK"])})
-    assert 0 <= place_of(restless, WindowConfig(calm_share=1.0), 7, 6).start < NUM_LATENTS - 4
-
-
 def test_a_batch_has_extra_references_in_all_of_its_samples_or_in_none(features: ClipFeatures) -> None:
     batches = window_batches(features, LONG, 0, 4, World(rank=0, size=1))
     counts = [next(batches)["references_RCHW"].shape[1] for _ in range(60)]
