@@ -42,6 +42,14 @@ class MotionModel:
         place = next(self.transformer.parameters()).device
         return torch.tensor(self.settings.rest, dtype=torch.float32, device=place).expand(batch, -1)
 
+    def within(self, rows_BFM: Tensor) -> Tensor:
+        """Rows as far as each of their numbers goes."""
+        settings = self.settings
+        rows_BFM = rows_BFM.clamp(-settings.limit, settings.limit)
+        if not settings.least:
+            return rows_BFM
+        return rows_BFM.clamp(rows_BFM.new_tensor(settings.least), rows_BFM.new_tensor(settings.most))
+
     def drawn(self, rows_BFM: Tensor) -> Tensor:
         """Planned rows as the base model is told them."""
         if not self.settings.drawn_share:
@@ -101,7 +109,7 @@ def plan_motion(
         return guided_BFCHW[:, history_BFM.shape[1] :, :, 0, 0]
 
     sampler = sampler_named("euler", settings.num_steps, settings.shift)
-    return sampler.run(noise_BFM, velocity_at).clamp(-settings.limit, settings.limit)
+    return motion.within(sampler.run(noise_BFM, velocity_at))
 
 
 def motion_velocity(transformer: Transformer, inputs: DitInputs) -> Tensor:

@@ -9,9 +9,10 @@ from engine.flow.guidance import GuidanceScales
 @dataclass(frozen=True, kw_only=True)
 class MotionSettings:
     """`rest` is the row of a character at rest, with which films begin. `history_rows` is how many rows of the plan so far a new part
-    of it follows on, at most. `limit` bounds each number of a row, in units of its spread. `drawn_share` is how far from rest each number
-    is drawn, of how far it is planned: a base model may smear heads that turn as far as people do. Empty is all of it. `history_keep`
-    is how much of its distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else.
+    of it follows on, at most. `limit` bounds each number of a row, in units of its spread; `least` and `most`, where they are told,
+    each by itself: lids close no further than closed. `drawn_share` is how far from rest each number is drawn, of how far it is
+    planned, for a base model that smears heads which turn as far as people do; empty is all of it. `history_keep` is how much of its
+    distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else.
     """
 
     rest: tuple[float, ...]
@@ -19,6 +20,8 @@ class MotionSettings:
     num_steps: int = 5
     shift: float = 1.5
     limit: float = 8.0
+    least: tuple[float, ...] = ()
+    most: tuple[float, ...] = ()
     history_keep: float = 1.0
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
@@ -32,6 +35,12 @@ class MotionSettings:
             raise ValueError(f"history_rows ({self.history_rows}) and num_steps ({self.num_steps}) must be at least 1")
         if self.drawn_share and len(self.drawn_share) != len(self.rest):
             raise ValueError(f"drawn_share has {len(self.drawn_share)} numbers, a row of rest {len(self.rest)}")
+        if (self.least or self.most) and not len(self.least) == len(self.most) == len(self.rest):
+            raise ValueError(
+                f"least and most have {len(self.least)} and {len(self.most)} numbers, a row of rest {len(self.rest)}"
+            )
+        if not all(low <= high for low, high in zip(self.least, self.most, strict=True)):
+            raise ValueError("least holds numbers above those of most")
         if not all(0.0 <= share <= 1.0 for share in self.drawn_share):
             raise ValueError("drawn_share holds shares, each between 0 and 1")
         if not 0.0 <= self.history_keep <= 1.0:

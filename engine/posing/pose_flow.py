@@ -46,6 +46,8 @@ class PoseFlowConfig:
                 raise ValueError(f"{name} {columns} must lie within the {self.frame_width} numbers of a frame")
             if not 0 <= self.num_crossed <= len(columns):
                 raise ValueError(f"num_crossed is {self.num_crossed}, there are {len(columns)} {name}")
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths are {self.widths}; there must be at least one, and each at least 1")
         if self.look_px < 1 or self.look_px % 2 ** len(self.widths):
             raise ValueError(f"look_px is {self.look_px}; it must be a multiple of {2 ** len(self.widths)}")
 

@@ -41,6 +41,16 @@ MEAN_AND_SPREAD: Final = {
     "expression_disgusted": (0.08, 0.24),
     "expression_contemptuous": (0.08, 0.24),
 }
+# How far each channel goes in performances; the others are ratios from 0 to 1.
+FARTHEST: Final = {
+    "yaw": (-0.5, 0.5),
+    "pitch": (-0.35, 0.35),
+    "roll": (-0.3, 0.3),
+    **dict.fromkeys(
+        ("lean", "sway", "shoulders", "gaze_x", "gaze_y", "brow_left", "brow_right", "mouth_width", "smile"),
+        (-1.0, 1.0),
+    ),
+}
 ROW_WIDTH: Final = FRAMES_PER_ROW * len(STATE_CHANNELS)
 
 
@@ -59,6 +69,13 @@ def states_of(motion_BFM: Tensor) -> Tensor:
 def rest_row() -> Tensor:
     """The row [M] of a character at rest, with which films begin."""
     return motion_rows(torch.from_numpy(resting_state(FRAMES_PER_ROW)))[0]
+
+
+def row_bounds() -> tuple[Tensor, Tensor]:
+    """The least and the most that each number of a row can be, [M] both."""
+    limits_2K = torch.tensor([FARTHEST.get(name, (0.0, 1.0)) for name in STATE_CHANNELS]).T
+    least_M, most_M = motion_rows(limits_2K[:, None].expand(-1, FRAMES_PER_ROW, -1))[:, 0]
+    return least_M, most_M
 
 
 def _mean_and_spread() -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
 from engine.encoders.audio import AudioEncoderConfig
@@ -17,7 +17,7 @@ from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
 from engine.posing.pose_flow import PoseFlowConfig
 from training.actor.state import STATE_CHANNELS, channel
-from training.data.motion_rows import FRAMES_PER_ROW, ROW_WIDTH, rest_row
+from training.data.motion_rows import ROW_WIDTH, rest_row, row_bounds
 from training.data.posed_pairs import BODY_CHANNELS, FACE_CHANNELS, NUM_CROSSED
 
 SIZE_PX = 192
@@ -28,6 +28,12 @@ TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 MOTION_FILE = "motion.safetensors"
 POSING_FILE = "posing.safetensors"
+
+
+def _settings_numbers(row_M: Tensor) -> tuple[float, ...]:
+    """A row as a manifest writes it."""
+    return tuple(round(float(number), 4) for number in row_M)
+
 
 CODEC = FoldedVaeConfig(border_step_levels=12.0)
 SPEAK_ENCODER = AudioEncoderConfig(
@@ -81,12 +87,11 @@ POSING = PoseFlowConfig(
     face_columns=tuple(channel(name) for name in FACE_CHANNELS),
     num_crossed=NUM_CROSSED,
 )
-# How much of a planned head is drawn, so that it stays where it is drawn well; all else is drawn as planned.
-DRAWN_SHARE = {"yaw": 0.3, "pitch": 0.9, "roll": 0.25, "lean": 0.7, "sway": 0.7}
 MOTION_SETTINGS = MotionSettings(
-    rest=tuple(round(float(number), 4) for number in rest_row()),
+    rest=_settings_numbers(rest_row()),
+    least=_settings_numbers(row_bounds()[0]),
+    most=_settings_numbers(row_bounds()[1]),
     history_keep=0.96,
-    drawn_share=tuple(DRAWN_SHARE.get(name, 1.0) for name in STATE_CHANNELS) * FRAMES_PER_ROW,
     guidance=GuidanceScales(speak=1.5, listen=2.0),  # halls hold lips ajar, and reactions are rare
 )
 
