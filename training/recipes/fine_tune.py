@@ -41,8 +41,9 @@ def _run(places: Places, lora: LoraConfig | None, *, learning_rate: float) -> Ru
     transformer = pack.transformer.requires_grad_(True)
     if lora is not None:
         add_adapters(transformer, lora)
-    if transformer.motion_embedding is not None:  # what motion means stays as it is: these clips tell nothing of it
-        transformer.motion_embedding.requires_grad_(False)
+    for told in (transformer.motion_embedding, transformer.posed_embedding):
+        if told is not None:  # what motion and an anchor in pose mean stays as it is: these clips tell nothing of it
+            told.requires_grad_(False)
     task = FineTuningTask(
         score=score_of(pack),
         clips=read_folder(places.clips, pack, least_latents=pack.base.new_latents + 2),
