@@ -1,10 +1,11 @@
-"""Model packs of the smallest sizes with random weights, without and with a plan of motion, for tests that need one on disk."""
+"""Model packs of the smallest sizes with random weights, without and with a plan of motion and a posed anchor, for tests that need one."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from engine.base.settings import BaseSettings
@@ -17,6 +18,7 @@ from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, save_weights, write_pack
+from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 
 CODEC = FoldedVaeConfig(
     latent_channels=4,
@@ -68,6 +70,13 @@ MOTION_SETTINGS = MotionSettings(
     drawn_share=(1.0, 0.5, 0.9, 0.0, 0.7),
     guidance=GuidanceScales(speak=1.5, listen=2.0),
 )
+POSING = PoseFlowConfig(frame_width=3, body_columns=(2, 0), face_columns=(1,), num_crossed=1, look_px=16, widths=(6, 8))
+POSED_ROW_WIDTH = POSING.frame_width * CODEC.frames_per_latent
+POSED_BASE = replace(BASE, motion_dim=POSED_ROW_WIDTH, is_shown_posed_anchor=True)
+POSED_MOTION = replace(MOTION, in_channels=POSED_ROW_WIDTH, out_channels=POSED_ROW_WIDTH)
+POSED_MOTION_SETTINGS = replace(
+    MOTION_SETTINGS, rest=(-0.5, 0.2, 0.5) * CODEC.frames_per_latent, drawn_share=(1.0, 0.5, 0.9) * 4
+)
 
 
 def write_small_pack(folder: Path) -> Path:
@@ -80,7 +89,18 @@ def write_small_motion_pack(folder: Path) -> Path:
     return _write(folder, MOVED_BASE, motion=MOTION)
 
 
-def _write(folder: Path, base: DitConfig, motion: DitConfig | None) -> Path:
+def write_small_posing_pack(folder: Path) -> Path:
+    """The same, but for a pose flow and a base model that is shown its anchor in pose."""
+    return _write(folder, POSED_BASE, POSED_MOTION, POSED_MOTION_SETTINGS, POSING)
+
+
+def _write(
+    folder: Path,
+    base: DitConfig,
+    motion: DitConfig | None,
+    motion_settings: MotionSettings = MOTION_SETTINGS,
+    posing: PoseFlowConfig | None = None,
+) -> Path:
     torch.manual_seed(0)
     modules: dict[str, tuple[str, nn.Module, object]] = {
         "codec": ("folded_vae", FoldedVae(CODEC), CODEC),
@@ -92,7 +112,9 @@ def _write(folder: Path, base: DitConfig, motion: DitConfig | None) -> Path:
     settings = {"picture": {"size_px": SIZE_PX, "frames_per_second": 24}, "base": asdict(SETTINGS)}
     if motion is not None:
         modules["motion"] = ("transformer", Transformer(motion), motion)
-        settings["motion"] = asdict(MOTION_SETTINGS)
+        settings["motion"] = asdict(motion_settings)
+    if posing is not None:
+        modules["posing"] = ("pose_flow", PoseFlow(posing), posing)
     entries = []
     for role, (kind, module, config) in modules.items():
         for parameter in module.parameters():  # so that branches that start at zero take part
@@ -124,6 +146,15 @@ def _write(folder: Path, base: DitConfig, motion: DitConfig | None) -> Path:
 
 def small_character() -> Character:
     """A character of one grey picture."""
-    picture = np.full((SIZE_PX, SIZE_PX, 3), 128, dtype=np.uint8)
+    return _character("Grey", np.full((SIZE_PX, SIZE_PX, 3), 128, dtype=np.uint8))
+
+
+def striking_character() -> Character:
+    """A character of one picture of coloured squares: whoever moves it changes it."""
+    squares = np.random.default_rng(8).integers(0, 255, (SIZE_PX // 6, SIZE_PX // 6, 3), dtype=np.uint8)
+    return _character("Squares", squares.repeat(6, axis=0).repeat(6, axis=1))
+
+
+def _character(name: str, picture: NDArray[np.uint8]) -> Character:
     reference = Reference(kind=ReferenceKind.GLOBAL, subtype="", picture_HWC=picture, path=Path("global.png"))
-    return Character(name="Grey", description="", references=(reference,))
+    return Character(name=name, description="", references=(reference,))

@@ -9,7 +9,14 @@ from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
 from engine.online.settings import OnlineSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
-from tests.engine.small_pack import BASE, MOVED_BASE, write_small_motion_pack, write_small_pack
+from tests.engine.small_pack import (
+    BASE,
+    MOVED_BASE,
+    POSED_BASE,
+    write_small_motion_pack,
+    write_small_pack,
+    write_small_posing_pack,
+)
 
 SETTINGS = OnlineSettings(
     chunk_latents=3,
@@ -32,6 +39,12 @@ def write_small_told_pack(folder: Path) -> Path:
     """The same, but for a plan of motion that all models are told."""
     write_small_motion_pack(folder)
     return with_causal_models(folder, MOVED_BASE)
+
+
+def write_small_posed_pack(folder: Path) -> Path:
+    """The same, but for a pose flow, and for models that are all shown their anchor in pose."""
+    write_small_posing_pack(folder)
+    return with_causal_models(folder, POSED_BASE)
 
 
 def with_causal_models(folder: Path, config: DitConfig, roles: tuple[str, ...] = ("backbone", "refiner")) -> Path:

@@ -14,10 +14,19 @@ from engine.online import opening
 from engine.online.live import LiveConfig
 from engine.online.noise import MOTION_STEP
 from engine.online.opening import open_session
-from tests.engine.small_pack import small_character, write_small_motion_pack, write_small_pack
+from tests.engine.small_pack import (
+    striking_character,
+    write_small_motion_pack,
+    write_small_pack,
+    write_small_posing_pack,
+)
 
 
-@pytest.fixture(scope="module", params=[write_small_pack, write_small_motion_pack], ids=["without", "with motion"])
+@pytest.fixture(
+    scope="module",
+    params=[write_small_pack, write_small_motion_pack, write_small_posing_pack],
+    ids=["without", "with motion", "with a posed anchor"],
+)
 def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
     """With windows as live ones are: no overlap, a history that may be less than whole."""
     loaded = load_pack(request.param(tmp_path_factory.mktemp("packs") / "small"))
@@ -41,10 +50,10 @@ def test_live_is_offline(pack: LoadedPack, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(opening, "SeededNoise", PerformersNoise)
     rng = np.random.default_rng(0)
     speak_S, listen_S = (0.3 * rng.standard_normal(48_000).astype(np.float32) for _ in range(2))
-    job = PerformJob(character=small_character(), num_frames=36, speak_S=speak_S, listen_S=listen_S, seed=5)
+    job = PerformJob(character=striking_character(), num_frames=36, speak_S=speak_S, listen_S=listen_S, seed=5)
     film_THWC = np.concatenate([piece.frames_THWC for piece in perform(pack, job)])
     config = LiveConfig(seed=5, split="caller", state_prompts={})
-    with open_session(small_character(), pack, config) as session:
+    with open_session(striking_character(), pack, config) as session:
         session.push_speak(speak_S)
         session.push_listen(listen_S)
         frames = [session.pull() for _ in range(36)]

@@ -1,4 +1,4 @@
-"""Packs from before motion was planned or the anchor posed: their base goes on as it is, and what they lack is begun from nothing or asked for."""
+"""Packs from before motion was planned, or the anchor posed: their base goes on, and what they lack begins from nothing or is asked for."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,0 +1,184 @@
+"""Packs with a pose flow: found, fitted to the plan and to the models that draw, refused in one line where they do not fit."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import BadPackError
+from engine.loaded_pack import load_pack
+from engine.model.transformer import Transformer
+from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, read_manifest, save_weights, write_pack
+from engine.posing.pose_flow import PoseFlow
+from tests.engine.online.small_online_pack import with_causal_models, write_small_posed_pack
+from tests.engine.small_pack import (
+    BASE,
+    POSED_BASE,
+    POSED_MOTION_SETTINGS,
+    POSED_ROW_WIDTH,
+    POSING,
+    write_small_motion_pack,
+    write_small_pack,
+    write_small_posing_pack,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_small_posing_pack(tmp_path / "small")
+
+
+def without(manifest: Manifest, *roles: str) -> Manifest:
+    return replace(manifest, components=tuple(each for each in manifest.components if each.role not in roles))
+
+
+def swapped(folder: Path, role: str, module: torch.nn.Module, config: object, kind: str) -> None:
+    """Another network in a role."""
+    path = folder / f"{role}.safetensors"
+    save_weights(path, module)
+    entry = ComponentEntry(
+        role=role,
+        kind=kind,
+        file=path.name,
+        dtype="float32",
+        sha256=file_sha256(path),
+        config=asdict(config),  # type: ignore[call-overload]
+    )
+    manifest = read_manifest(folder)
+    write_pack(folder, replace(manifest, components=(*without(manifest, role).components, entry)))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(BadPackError) as told:
+        load_pack(folder)
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+def test_a_pack_brings_its_pose_flow_and_a_poser_for_each_film(folder: Path) -> None:
+    pack = load_pack(folder)
+    assert pack.posing is not None and pack.motion is not None
+    assert pack.posing.config == POSING
+    assert pack.transformer.config == POSED_BASE
+    assert not any(parameter.requires_grad for parameter in pack.posing.parameters())
+    written = PoseFlow(POSING)
+    fill_from_file(folder / "posing.safetensors", written)
+    assert all(torch.equal(written.state_dict()[name], each) for name, each in pack.posing.state_dict().items())
+    poser = pack.poser()
+    assert poser is not None
+    assert poser is not pack.poser()
+    rest_BFM = torch.tensor(POSED_MOTION_SETTINGS.rest).view(1, 1, POSED_ROW_WIDTH)
+    assert not poser.poses_from_rest(rest_BFM).any()
+    assert poser.poses_from_rest(rest_BFM + 1.0).eq(1.0).all()
+
+
+@pytest.mark.parametrize("write", [write_small_pack, write_small_motion_pack])
+def test_a_pack_without_one_loads_as_before(write: Callable[[Path], Path], tmp_path: Path) -> None:
+    pack = load_pack(write(tmp_path))
+    assert pack.posing is None
+    assert pack.poser() is None
+    assert "posed_embedding" not in {name.split(".")[0] for name in pack.transformer.state_dict()}
+
+
+def test_a_base_that_is_not_shown_its_posed_anchor_may_still_start_from_it(folder: Path) -> None:
+    config = replace(POSED_BASE, is_shown_posed_anchor=False)
+    swapped(folder, "base", Transformer(config), config, "transformer")
+    pack = load_pack(folder)
+    assert pack.posing is not None
+    assert pack.transformer.posed_embedding is None
+
+
+def test_a_base_that_is_shown_a_posed_anchor_needs_the_flow(folder: Path) -> None:
+    write_pack(folder, without(read_manifest(folder), "posing"))
+    assert "the base model is shown its anchor in pose, and posing is missing" in refusal(folder)
+
+
+def test_a_flow_needs_a_plan_of_motion(folder: Path) -> None:
+    config = replace(BASE, motion_dim=0)
+    swapped(folder, "base", Transformer(config), config, "transformer")
+    write_pack(folder, without(read_manifest(folder), "motion"))
+    assert "posing needs a plan of motion, and the pack has no motion model" in refusal(folder)
+
+
+def test_a_flow_that_reads_other_rows_is_refused(folder: Path) -> None:
+    config = replace(POSING, frame_width=4)
+    swapped(folder, "posing", PoseFlow(config), config, "pose_flow")
+    assert "posing reads 4 numbers a frame, a motion row holds 12 for 4 frames" in refusal(folder)
+
+
+def test_a_component_that_is_no_pose_flow_is_refused(folder: Path) -> None:
+    swapped(folder, "posing", Transformer(BASE), BASE, "transformer")
+    assert "posing is no pose flow" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"body_columns": [0, 3]}, "body_columns (0, 3) must lie within the 3 numbers"),
+        ({"face_columns": []}, "face_columns () must lie within"),
+        ({"num_crossed": 3}, "num_crossed is 3"),
+        ({"look_px": 17}, "look_px is 17"),
+        ({"look_px": "many"}, "posing"),
+        ({"widths": [6]}, "posing"),
+        ({"widths": []}, "widths are ()"),
+        ({"widths": [6, 0]}, "widths are (6, 0)"),
+        ({"widths": [6, -8]}, "widths are (6, -8)"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_garbled_config_is_refused(folder: Path, changes: dict[str, object], words: str) -> None:
+    manifest = read_manifest(folder)
+    entry = manifest.component("posing")
+    garbled = replace(entry, config={**entry.config, **changes})
+    write_pack(folder, replace(manifest, components=(*without(manifest, "posing").components, garbled)))
+    assert words in refusal(folder)
+
+
+def test_a_damaged_or_missing_file_is_noticed(folder: Path) -> None:
+    path = folder / "posing.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    assert "posing.safetensors is damaged" in refusal(folder)
+    path.unlink()
+    assert "posing.safetensors is missing" in refusal(folder)
+
+
+def test_a_flow_stored_in_eight_bits_moves_nearly_alike(folder: Path) -> None:
+    whole, picture_BCHW = load_pack(folder), torch.rand(1, 3, 48, 48)
+    assert whole.posing is not None
+    path = folder / "posing.safetensors"
+    save_weights(path, whole.posing, torch.int8)
+    manifest = read_manifest(folder)
+    entry = replace(manifest.component("posing"), dtype="int8", sha256=file_sha256(path))
+    write_pack(folder, replace(manifest, components=(*without(manifest, "posing").components, entry)))
+    coarse = load_pack(folder)
+    assert coarse.posing is not None
+    fields, coarse_fields = whole.posing(picture_BCHW), coarse.posing(picture_BCHW)
+    assert not torch.equal(fields, coarse_fields)
+    assert (fields - coarse_fields).abs().mean() < 0.05 * fields.abs().mean()
+    assert np.isfinite(coarse_fields.numpy()).all()
+
+
+@pytest.mark.parametrize("role", ["backbone", "refiner"])
+def test_a_causal_model_that_is_shown_a_posed_anchor_needs_the_flow_too(role: str, tmp_path: Path) -> None:
+    folder = write_small_posed_pack(tmp_path / "posed")
+    loaded = load_pack(folder)
+    assert loaded.online is not None
+    assert loaded.online.backbone.posed_embedding is not None
+    plain = replace(POSED_BASE, is_shown_posed_anchor=False)
+    swapped(folder, "base", Transformer(plain), plain, "transformer")
+    other = "refiner" if role == "backbone" else "backbone"
+    swapped(folder, other, Transformer(plain), plain, "transformer")
+    write_pack(folder, without(read_manifest(folder), "posing"))
+    assert f"{role} is shown its anchor in pose, and posing is missing" in refusal(folder)
+
+
+def test_causal_models_may_be_shown_nothing_of_it(folder: Path) -> None:
+    plain = replace(POSED_BASE, is_shown_posed_anchor=False)
+    pack = load_pack(with_causal_models(folder, plain))
+    assert pack.online is not None
+    assert pack.online.backbone.posed_embedding is None
