@@ -32,6 +32,7 @@ from training.data.motion_rows import motion_rows, rest_row
 from training.data.shards import NUMBER, load_shard, shard_paths, stacked
 
 POSED: Final = "posed_NAFCHW"
+POSED_ANCHORS: Final = "posed-*/*.posed"  # all that is kept in a folder of clips
 NEUTRAL: Final = "neutral"
 LEAST_SHOWN: Final = (
     0.05  # of its greatest strength: from here on a latent may lie in a window that stays near this expression

@@ -21,6 +21,7 @@ from typing import Final
 from engine.errors import BadInputError
 from engine.packs import file_sha256
 from training.data.encoded import ENCODED_ROWS
+from training.data.posed_clips import POSED_ANCHORS
 from training.data.shards import FINGERPRINT_NAME, claim_folder, shard_paths
 from training.parallel import run_processes
 from training.plans.plan import MadeStage, Plan, Stage, TrainedStage
@@ -127,7 +128,8 @@ def _lay_out(run: PlanRun) -> None:
             raise BadInputError(f"{run.start_from} is no folder; --start-from takes the folder of a run or of a pack")
         given += sorted(run.start_from.glob("*.safetensors"))
     if run.clips is not None:
-        for path in (*shard_paths(run.clips), *run.clips.glob(FINGERPRINT_NAME), *run.clips.glob(ENCODED_ROWS)):
+        beside = [path for kept in (FINGERPRINT_NAME, ENCODED_ROWS, POSED_ANCHORS) for path in run.clips.glob(kept)]
+        for path in (*shard_paths(run.clips), *beside):
             put(path, places.clips / path.relative_to(run.clips), is_linked=True)
         claim_folder(places.clips, file_sha256(run.parts / CODEC_FILE))
     for path in given:
