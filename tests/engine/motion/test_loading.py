@@ -114,6 +114,8 @@ def swap(folder: Path, kind: str, module: torch.nn.Module, config: object) -> No
         (r"history_rows = .*", 'history_rows = "4"', "settings.motion"),
         (r"limit = .*", "limit = -1.0", "limit"),
         (r"limit = .*", "surprise = 1", "surprise"),
+        (r"least = .*", "least = [0.0]", "least and most have 1 and 0 numbers"),
+        (r"least = .*", 'least = "01234"', "settings.motion"),
         (r"drawn_share = .*", "drawn_share = [1.0]", "drawn_share has 1 numbers"),
         (r"drawn_share = .*", "drawn_share = [1.0, 1.0, 1.0, 1.0, 1.5]", "shares"),
         (r"(drawn_share = .*\n)guidance = .*", r"\1guidance = 3", "guidance"),

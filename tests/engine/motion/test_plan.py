@@ -162,10 +162,30 @@ def test_rows_stay_within_the_limit(motion: MotionModel) -> None:
     assert rows.abs().max() == pytest.approx(0.1)
 
 
+def test_each_number_of_a_row_stays_within_its_own_bounds(motion: MotionModel) -> None:
+    """And one that would stay within them anyway is what it would be without."""
+    free = plan_motion(motion, told(), noise(2), noise(3))
+    least_M, most_M = free.amin(dim=(0, 1)).clone(), free.amax(dim=(0, 1)).clone()
+    most_M[1], least_M[3] = free[0, :, 1].mean(), free[0, :, 3].mean()
+    bounds = {"least": tuple(least_M.tolist()), "most": tuple(most_M.tolist())}
+    rows = plan_motion(replace(motion, settings=replace(motion.settings, **bounds)), told(), noise(2), noise(3))
+    assert rows[..., 1].max() == pytest.approx(float(most_M[1]))
+    assert rows[..., 3].min() == pytest.approx(float(least_M[3]))
+    assert torch.equal(rows[..., [0, 2, 4]], free[..., [0, 2, 4]])
+    narrow = replace(motion, settings=replace(motion.settings, limit=0.01, **bounds))
+    inner = plan_motion(narrow, told(), noise(2), noise(3)).clamp(least_M, most_M)
+    assert torch.equal(plan_motion(narrow, told(), noise(2), noise(3)), inner), "bounds come last"
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"rest": ()}, "rest is empty"),
+        ({"least": (0.0,) * 5}, "least and most have 5 and 0 numbers, a row of rest 5"),
+        ({"most": (0.0,) * 5}, "least and most have 0 and 5 numbers"),
+        ({"least": (0.0,) * 4, "most": (0.0,) * 4}, "least and most have 4 and 4 numbers"),
+        ({"least": (0.0, 0.0, 0.5, 0.0, 0.0), "most": (0.0, 0.0, 0.4, 0.0, 0.0)}, "least holds numbers above"),
+        ({"least": (0.0,) * 5, "most": (0.0, 0.0, float("nan"), 0.0, 0.0)}, "least holds numbers above"),
         ({"rest": (0.0, float("nan"))}, "none"),
         ({"history_rows": 0}, "history_rows"),
         ({"num_steps": 0}, "num_steps"),

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from training.actor.state import NUM_CHANNELS, STATE_CHANNELS, channel, resting_state
-from training.data.motion_rows import FRAMES_PER_ROW, MEAN_AND_SPREAD, ROW_WIDTH, motion_rows, rest_row, states_of
+from training.data.motion_rows import (
+    FARTHEST,
+    FRAMES_PER_ROW,
+    MEAN_AND_SPREAD,
+    ROW_WIDTH,
+    motion_rows,
+    rest_row,
+    row_bounds,
+    states_of,
+)
 from training.data.motion_windows import MotionWindowConfig, cut_pieces, motion_batches, num_heard_rows
 from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures, WindowConfig, WindowPlace, cut_window
 from training.parallel import World
@@ -50,6 +59,20 @@ def test_rows_and_states_are_each_others_inverse() -> None:
     assert rows_BFM.shape == (2, 3, ROW_WIDTH)
     torch.testing.assert_close(states_of(rows_BFM), states_BTK)
     torch.testing.assert_close(motion_rows(states_of(rows_BFM)), rows_BFM)
+
+
+def test_a_rows_bounds_are_how_far_each_channel_goes() -> None:
+    """Rest lies within; lids close no further than closed, heads turn to both sides."""
+    least_M, most_M = row_bounds()
+    assert least_M.shape == most_M.shape == (ROW_WIDTH,)
+    assert ((least_M - 1e-6 <= rest_row()) & (rest_row() <= most_M + 1e-6)).all()
+    lowest_TK, highest_TK = states_of(least_M[None]), states_of(most_M[None])
+    assert lowest_TK.shape == (FRAMES_PER_ROW, NUM_CHANNELS)
+    for name, (low, high) in {"blink": (0.0, 1.0), "mouth_open": (0.0, 1.0), "yaw": (-0.5, 0.5)}.items():
+        torch.testing.assert_close(lowest_TK[:, channel(name)], torch.full((FRAMES_PER_ROW,), low), atol=1e-5, rtol=0)
+        torch.testing.assert_close(highest_TK[:, channel(name)], torch.full((FRAMES_PER_ROW,), high), atol=1e-5, rtol=0)
+    beyond = [name for name, (low, high) in FARTHEST.items() if not low < 0 < high]
+    assert not beyond and set(FARTHEST) < set(STATE_CHANNELS)
 
 
 @pytest.mark.parametrize("name", ["blink", "breath", "expression_sad"])

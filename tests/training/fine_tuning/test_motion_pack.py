@@ -1,4 +1,4 @@
-"""Fine-tuning of a pack that plans motion: clips tell none, what motion means is left alone, and the new pack performs its plans."""
+"""Fine-tuning of a pack that plans motion, or poses its anchor too: clips tell neither, what both mean stays, the new pack performs."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from engine import PerformJob, load_pack, perform
 from engine.errors import BadInputError
+from engine.model.transformer import DitInputs
 from engine.model_config import AudioWindow
 from engine.packs import read_manifest
 from tests.engine import small_pack
@@ -29,9 +30,9 @@ ONE_ROW = AudioWindow(rows_per_latent=1, rows_before=0, rows_after=0)
 HEARD_BACK = AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0)
 
 
-@pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
-    """A small pack that plans motion and hears one row a latent, and two clips."""
+@pytest.fixture(params=["motion", "posing"])
+def places(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
+    """A small pack that plans motion, and may pose its anchor, and hears one row a latent, and two clips."""
     speak, listen = replace(small_pack.SPEAK, frames_per_row=4), replace(small_pack.LISTEN, frames_per_row=4)
     hears = {
         "speak_dim": speak.row_width,
@@ -39,12 +40,13 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
         "speak_window": ONE_ROW,
         "listen_window": HEARD_BACK,
     }
-    for name in ("BASE", "MOVED_BASE", "MOTION"):
+    for name in ("BASE", "MOVED_BASE", "MOTION", "POSED_BASE", "POSED_MOTION"):
         monkeypatch.setattr(small_pack, name, replace(getattr(small_pack, name), **hears))
     monkeypatch.setattr(small_pack, "SPEAK", speak)
     monkeypatch.setattr(small_pack, "LISTEN", listen)
     (tmp_path / "pack").mkdir()
-    small_pack.write_small_motion_pack(tmp_path / "pack")
+    writers = {"motion": small_pack.write_small_motion_pack, "posing": small_pack.write_small_posing_pack}
+    writers[request.param](tmp_path / "pack")
     for number, name in enumerate(("a", "b")):
         write_clip(tmp_path / "clips" / name, 48, seed=number)
     yield Places(parts=tmp_path / "pack", clips=tmp_path / "clips")
@@ -74,8 +76,11 @@ def test_a_pack_that_plans_motion_is_fine_tuned_and_performs(recipe: Callable[[P
     assert before.keys() == after.keys()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert any(name.startswith("blocks.") for name in changed)
-    assert any(name.startswith("motion_embedding.") for name in before)
-    assert not any(name.startswith("motion_embedding.") for name in changed), "what motion means is left alone"
+    meanings = {name for name in before if name.startswith(("motion_embedding.", "posed_embedding."))}
+    given_pack = load_pack(places.parts)
+    assert any(name.startswith("posed_") for name in meanings) == (given_pack.posing is not None)
+    assert meanings
+    assert not meanings & changed, "what motion and an anchor in pose mean is left alone"
 
     new = places.clips.parent / "new"
     pack_onto(places.parts, [run], new, "mine", "2")
@@ -87,6 +92,7 @@ def test_a_pack_that_plans_motion_is_fine_tuned_and_performs(recipe: Callable[[P
     assert (new / "motion.safetensors").read_bytes() == (places.parts / "motion.safetensors").read_bytes()
     pack = load_pack(new)
     assert pack.motion is not None
+    assert (pack.posing is None) == (given_pack.posing is None)
     assert pack.guidance == small_pack.MOTION_SETTINGS.guidance
     job = PerformJob(character=small_character(), num_frames=26)
     frames = {
@@ -97,17 +103,18 @@ def test_a_pack_that_plans_motion_is_fine_tuned_and_performs(recipe: Callable[[P
     assert digest(frames["new"]) != digest(frames["given"]), "and it is drawn by the new weights"
 
 
-def test_clips_of_people_tell_no_motion(places: Places) -> None:
+def test_clips_of_people_tell_no_motion_and_pose_nothing(places: Places) -> None:
     task = fine_tune.fine_tune(places).task
     assert isinstance(task, FineTuningTask)
-    told: list[bool] = []
+    told: list[tuple[bool, bool]] = []
 
-    def look(_module: torch.nn.Module, arguments: tuple[object, ...]) -> None:
-        told.append(getattr(arguments[0], "motion_BFM", None) is not None)
+    def look(_module: torch.nn.Module, arguments: tuple[DitInputs]) -> None:
+        (inputs,) = arguments
+        told.append((inputs.motion_BFM is not None, inputs.references.posed_BFCHW is not None))
 
     task.score.transformer.register_forward_pre_hook(look)
     task.loss(next(task.batches(0, 2, World(rank=0, size=1), 0)), torch.Generator().manual_seed(0))
-    assert told == [False]
+    assert told == [(False, False)]
 
 
 def test_a_run_without_components_is_refused(places: Places, tmp_path: Path) -> None:
