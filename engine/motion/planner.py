@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.flow.guidance import GuidanceScales
 from engine.latent_tail import LatentTail
 from engine.motion.plan import MotionModel, MotionTold, plan_motion
+from engine.motion.smoothing import smoothed
 
 
 class MotionPlanner:
@@ -38,8 +39,10 @@ class MotionPlanner:
         history_BFM = torch.lerp(
             rest_B1M, self.tail.last(self.num_history)[..., 0, 0], self.motion.settings.history_keep
         )
-        rows_BFM = plan_motion(self.motion, told, history_BFM, noise_BFM, guidance)
-        self.take(rows_BFM.float())
+        rows_BFM = plan_motion(self.motion, told, history_BFM, noise_BFM, guidance).float()
+        if self.motion.settings.stiffness:
+            rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
+        self.take(rows_BFM)
 
     def take(self, rows_BFM: Tensor) -> None:
         """Rows that were planned before."""

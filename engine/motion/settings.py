@@ -12,7 +12,8 @@ class MotionSettings:
     of it follows on, at most. `limit` bounds each number of a row, in units of its spread; `least` and `most`, where they are told,
     each by itself: lids close no further than closed. `drawn_share` is how far from rest each number is drawn, of how far it is
     planned, for a base model that smears heads which turn as far as people do; empty is all of it. `history_keep` is how much of its
-    distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else.
+    distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else. `stiffness` is how much
+    each number of a frame resists a change of its speed (`engine.motion.smoothing`); empty is not at all.
     """
 
     rest: tuple[float, ...]
@@ -23,6 +24,7 @@ class MotionSettings:
     least: tuple[float, ...] = ()
     most: tuple[float, ...] = ()
     history_keep: float = 1.0
+    stiffness: tuple[float, ...] = ()
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
@@ -43,6 +45,12 @@ class MotionSettings:
             raise ValueError("least holds numbers above those of most")
         if not all(0.0 <= share <= 1.0 for share in self.drawn_share):
             raise ValueError("drawn_share holds shares, each between 0 and 1")
+        if self.stiffness and (len(self.rest) % len(self.stiffness) or len(self.rest) < 2 * len(self.stiffness)):
+            raise ValueError(
+                f"stiffness has {len(self.stiffness)} numbers, a row of {len(self.rest)} is not two or more such frames"
+            )
+        if not all(0.0 <= each < math.inf for each in self.stiffness):
+            raise ValueError("stiffness holds numbers that are negative or none")
         if not 0.0 <= self.history_keep <= 1.0:
             raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
         if not (0 < self.shift < math.inf and 0 < self.limit < math.inf):

@@ -87,11 +87,21 @@ POSING = PoseFlowConfig(
     face_columns=tuple(channel(name) for name in FACE_CHANNELS),
     num_crossed=NUM_CROSSED,
 )
+# How much each number of a plan resists a change of its speed: heads and shoulders have mass, lips and lids hardly any. With these,
+# planned heads, gazes and brows change from frame to frame as performances do, and nod as often as they did.
+STIFFNESS = {
+    **dict.fromkeys(("yaw", "roll", "lean", "sway", "breath", "shoulders", "squint", "smile"), 8.0),
+    "pitch": 2.0,
+    **dict.fromkeys(("gaze_x", "gaze_y"), 0.4),
+    **dict.fromkeys(("brow_left", "brow_right"), 1.0),
+}
 MOTION_SETTINGS = MotionSettings(
     rest=_settings_numbers(rest_row()),
     least=_settings_numbers(row_bounds()[0]),
     most=_settings_numbers(row_bounds()[1]),
+    num_steps=4,
     history_keep=0.96,
+    stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
     guidance=GuidanceScales(speak=1.5, listen=2.0),  # halls hold lips ajar, and reactions are rare
 )
 
