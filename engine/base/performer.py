@@ -145,8 +145,9 @@ class Performer:
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
             motion_BFM = self._plan_motion(window, plan, conditions)
-            references = self._posed(references, motion_BFM)
-            history_FCHW = self._kept(tail_FCHW[plan.start - tail_start :][: plan.history], references)
+            past_FCHW = tail_FCHW[plan.start - tail_start :][: plan.history]
+            references = self._posed(references, motion_BFM, past_FCHW)
+            history_FCHW = self._kept(past_FCHW, references)
             noise_FCHW = self._noise(window, (plan.num_latents - plan.history, *history_FCHW.shape[1:]))
             window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW, motion_BFM)
         if plan.overlap:
@@ -177,11 +178,11 @@ class Performer:
         self._count("motion")
         return planner.rows(plan.start)
 
-    def _posed(self, references: ReferenceLatents, motion_BFM: Tensor | None) -> ReferenceLatents:
+    def _posed(self, references: ReferenceLatents, motion_BFM: Tensor | None, past_FCHW: Tensor) -> ReferenceLatents:
         """The references with their anchor in the poses that are planned, where the pack poses it."""
         if self.poser is None or motion_BFM is None:
             return references
-        posed = self.poser.posed(references, motion_BFM)
+        posed = self.poser.posed(references, motion_BFM, past_FCHW[None])
         self._count("posing")
         return posed
 

@@ -67,12 +67,13 @@ class BaseWindows:
         self.tail.truncate(first_latent)
         self.references = conditions.references or self.references
         references, motion_BFM = self.references, None
+        past_BFCHW = self.tail.last(self.settings.history_latents)
         if self.motion is not None:
             self.motion.plan(first_latent, conditions, self.history_latents)
             motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
-            references = self.motion.posed(references, motion_BFM)
+            references = self.motion.posed(references, motion_BFM, past_BFCHW)
         history_BFCHW = recalled(
-            self.tail.last(self.settings.history_latents),
+            past_BFCHW,
             anchor_latents(references)[:, : self.settings.history_latents],
             self.precondition,
             self.settings.history_keep,

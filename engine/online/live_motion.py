@@ -72,9 +72,9 @@ class LiveMotion:
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)
         return self.planner.rows(first_latent)
 
-    def posed(self, references: ReferenceLatents, rows_BFM: Tensor) -> ReferenceLatents:
-        """The references with their anchor in the poses of rows, where the pack poses it."""
-        return self._poser.posed(references, rows_BFM) if self._poser else references
+    def posed(self, references: ReferenceLatents, rows_BFM: Tensor, history_BFCHW: Tensor) -> ReferenceLatents:
+        """The references with their anchor in the poses of rows, the first of them those of history, where the pack poses it."""
+        return self._poser.posed(references, rows_BFM, history_BFCHW) if self._poser else references
 
     def tensors(self) -> dict[str, Tensor]:
         """The plan, to be kept in a file."""

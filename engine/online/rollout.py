@@ -198,7 +198,9 @@ class CausalRollout:
             return self._drafted(first_latent, conditions)
         rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
         references = conditions.references or self.backbone.references
-        posed_BFCHW = self.motion.posed(references, self.motion.planner.rows(first_latent - 1)).posed_BFCHW
+        self.backbone.truncate(first_latent)
+        rows_behind_BFM = self.motion.planner.rows(first_latent - 1)
+        posed_BFCHW = self.motion.posed(references, rows_behind_BFM, self.backbone.tail.last()).posed_BFCHW
         self._planned.put(first_latent, rows_BFM, posed_BFCHW)
         return self._drafted(first_latent, self._told(conditions, rows_BFM, posed_BFCHW, self.motion))
 

@@ -26,11 +26,19 @@ class Poser:
         self._rest_TP = self._poses(rest_M)
         self._looks: list[tuple[Tensor, Tensor]] = []
 
-    def posed(self, references: ReferenceLatents, rows_BFM: Tensor) -> ReferenceLatents:
-        """The references with their anchor in the pose of each row; `ValueError` where they come without its picture."""
+    def posed(self, references: ReferenceLatents, rows_BFM: Tensor, history_BFCHW: Tensor) -> ReferenceLatents:
+        """The references with their anchor in the pose of each row, the first of them those of history.
+
+        What stands before a film was not planned, so nobody knows its pose: it is an anchor of its own. `ValueError` where the
+        references come without the anchor's picture.
+        """
         if references.anchor_pixels_BCHW is None:
             raise ValueError("references for a pack that poses its anchor need the anchor's picture")
-        return replace(references, posed_BFCHW=self.latents(references.anchor_pixels_BCHW, rows_BFM))
+        posed_BFCHW = self.latents(references.anchor_pixels_BCHW, rows_BFM)
+        history = slice(history_BFCHW.shape[1])
+        is_planned_BF111 = rows_BFM[:, history].any(dim=-1)[..., None, None, None]
+        posed_BFCHW[:, history] = torch.where(is_planned_BF111, posed_BFCHW[:, history], history_BFCHW)
+        return replace(references, posed_BFCHW=posed_BFCHW)
 
     @torch.no_grad()
     def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:

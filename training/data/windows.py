@@ -176,11 +176,12 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
     posed = {}
     if features.posed_NAFCHW is not None:
         posed_AFCHW = features.posed_NAFCHW[clip, :, window].float()
-        at_rest_A1CHW = fields["references_RCHW"][[shown.places[0], shown.places[-1]]][:, None].float()
         if not motion_FM[1:].any():
+            at_rest_A1CHW = fields["references_RCHW"][[shown.places[0], shown.places[-1]]][:, None].float()
             posed_AFCHW = at_rest_A1CHW.expand_as(posed_AFCHW)
-        elif begins_with_still or begins_with_portrait:
-            posed_AFCHW = torch.cat([at_rest_A1CHW, posed_AFCHW[:, 1:]], dim=1)
+        if begins_with_still or begins_with_portrait:  # what stands before a film is an anchor of its own
+            first_A1CHW = latents_FCHW[:1].expand(len(posed_AFCHW), -1, -1, -1)[:, None]
+            posed_AFCHW = torch.cat([first_A1CHW, posed_AFCHW[:, 1:]], dim=1)
         posed["posed_AFCHW"] = posed_AFCHW
     return {
         **conditions,

@@ -128,7 +128,8 @@ def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str,
     shown = shown_references(fields["reference_indices_R"], state_TK, np.random.default_rng([clip, start, 7]))
     posed = {}
     if features.posed_NAFCHW is not None:
-        posed["posed_FCHW"] = features.posed_NAFCHW[clip, shown.anchor, stretch].float()
+        posed_FCHW = features.posed_NAFCHW[clip, shown.anchor, stretch].float()
+        posed["posed_FCHW"] = torch.cat([fields["latents_FCHW"][start : start + 1].float(), posed_FCHW[1:]])
     return {
         **posed,
         "latents_FCHW": fields["latents_FCHW"][stretch].float(),
