@@ -1,0 +1,81 @@
+"""Trained parts become a pack that loads, poses and performs: every component, each as it is stored, the pose flow in eight bits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engine import PerformJob, load_pack, perform
+from engine.codec.folded_vae import FoldedVae
+from engine.encoders.audio import AudioEncoder
+from engine.encoders.text import TextEncoder
+from engine.errors import BadInputError
+from engine.model.transformer import Transformer
+from engine.packs import read_manifest, save_weights
+from engine.posing.pose_flow import PoseFlow
+from tests.engine.small_pack import striking_character
+from training.packing import BACKBONE_FILE, REFINER_FILE, build_pack
+from training.recipes import parts
+
+SMALL = {"dim": 24, "ffn_dim": 32, "num_layers": 1, "num_heads": 2}
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The parts of the smallest models of the recipes' kinds, random everywhere."""
+    monkeypatch.setattr(parts, "SIZE_PX", 48)
+    sides, shapes = ("encoder", "decoder"), {"widths": (8, 8, 8), "blocks": (1, 1, 1)}
+    thin = {f"{side}_{name}": shape for side in sides for name, shape in shapes.items()}
+    monkeypatch.setattr(parts, "CODEC", replace(parts.CODEC, **thin))
+    monkeypatch.setattr(parts, "BASE", replace(parts.BASE, **SMALL))
+    monkeypatch.setattr(parts, "MOTION", replace(parts.MOTION, **SMALL))
+    monkeypatch.setattr(parts, "POSING", replace(parts.POSING, look_px=16, widths=(4, 6)))
+    folder = tmp_path / "trained"
+    torch.manual_seed(0)
+    modules: dict[str, nn.Module] = {
+        parts.CODEC_FILE: FoldedVae(parts.CODEC),
+        parts.BASE_FILE: Transformer(parts.BASE),
+        parts.SPEAK_FILE: AudioEncoder(parts.SPEAK_ENCODER),
+        parts.LISTEN_FILE: AudioEncoder(parts.LISTEN_ENCODER),
+        parts.TEXT_FILE: TextEncoder(parts.TEXT_ENCODER),
+        parts.MOTION_FILE: Transformer(parts.MOTION),
+        parts.POSING_FILE: PoseFlow(parts.POSING),
+        BACKBONE_FILE: Transformer(parts.BASE),
+        REFINER_FILE: Transformer(parts.BASE),
+    }
+    for name, module in modules.items():
+        for parameter in module.parameters():
+            parameter.data.add_(0.05 * torch.randn_like(parameter))
+        save_weights(folder / name, module)
+    return folder
+
+
+def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: Path) -> None:
+    manifest = build_pack([tmp_path / "empty", trained], tmp_path / "pack", "small", "7")
+    written = read_manifest(tmp_path / "pack")
+    assert (written.name, written.version) == ("small", "7")
+    assert [entry.sha256 for entry in written.components] == [entry.sha256 for entry in manifest.components]
+    assert manifest.component("posing").dtype == manifest.component("motion").dtype == "int8"
+    pack = load_pack(tmp_path / "pack")
+    assert pack.posing is not None and pack.online is not None and pack.motion is not None
+    assert pack.transformer.config == pack.online.backbone.config == pack.online.refiner.config == parts.BASE
+    assert parts.BASE.is_shown_posed_anchor
+    assert pack.posing.config == parts.POSING
+    assert pack.motion.settings == parts.MOTION_SETTINGS
+    job = PerformJob(character=striking_character(), num_frames=12)
+    posed, unposed = (
+        np.concatenate([piece.frames_THWC for piece in perform(each, job)])
+        for each in (pack, replace(pack, posing=None))
+    )
+    assert posed.shape == (12, 48, 48, 3)
+    assert not np.array_equal(posed, unposed)
+
+
+def test_without_a_pose_flow_there_is_no_pack(trained: Path, tmp_path: Path) -> None:
+    (trained / parts.POSING_FILE).unlink()
+    with pytest.raises(BadInputError, match=r"holds posing\.safetensors; train it first"):
+        build_pack([trained], tmp_path / "pack", "small", "7")
+    assert not (tmp_path / "pack" / "manifest.toml").exists()
