@@ -4,6 +4,7 @@ Several sessions may be open on one pack: weights are shared, each session has i
 """
 
 import hashlib
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -109,15 +110,17 @@ def _possible_split(pack: LoadedPack, split: str) -> str:
 
 
 def session_identity(character: Character, pack: LoadedPack) -> dict[str, str]:
-    """What a snapshot must be restored with: the same weights and the same pictures."""
+    """What a snapshot must be restored with: the same weights and settings, and the same pictures."""
     pictures = hashlib.sha256()
     for reference in character.references:
         pictures.update(f"{reference.kind} {reference.subtype} {reference.picture_HWC.shape}".encode())
         pictures.update(np.ascontiguousarray(reference.picture_HWC).data)
     weights = hashlib.sha256("".join(sorted(entry.sha256 for entry in pack.manifest.components)).encode())
+    settings = hashlib.sha256(json.dumps(pack.manifest.settings, sort_keys=True).encode())
     return {
         "pack": f"{pack.manifest.name} {pack.manifest.version}",
         "weights": weights.hexdigest(),
+        "settings": settings.hexdigest(),
         "character": character.name,
         "pictures": pictures.hexdigest(),
     }

@@ -30,6 +30,7 @@ from engine.online.states import HANGOVER_FRAMES, Activity, LiveState
 FORMAT_VERSION: Final = 1
 OUTLINE_NAME: Final = "session.json"
 TENSORS_NAME: Final = "session.safetensors"
+MANY: Final = ("weights", "settings", "pictures")  # what a session's identity names in the plural
 _MOST_OUTLINE_BYTES: Final = 4 * 2**20
 _MOST_AHEAD_FRAMES: Final = 3600 * 24  # a machine that is far too slow begins chunks far ahead of what it shows
 _COUNTERS: Final = ("clock", "next_latent", "next_frame", "num_chunks", "last_latent")
@@ -158,9 +159,9 @@ def read_snapshot(folder: Path, identity: Mapping[str, str]) -> Snapshot:
     for name, wanted in identity.items():
         given = outline.get("identity", {}).get(name) if isinstance(outline.get("identity"), dict) else None
         if given != wanted:
+            other = f"other {name}" if name in MANY else f"another {name}"
             raise BadInputError(
-                f"{folder}: the session was made with another {name.rstrip('s') if name == 'weights' else name} "
-                f"({given!s:.60}); restore it with the one that it was made with"
+                f"{folder}: the session was made with {other} ({given!s:.60}); restore it with what it was made with"
             )
     return Snapshot(folder=folder, outline=outline, tensors=tensors)
 

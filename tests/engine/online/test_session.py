@@ -259,6 +259,10 @@ def test_files_that_are_no_session_of_this_character_and_pack_are_refused_in_one
         restore_session(tmp_path / "nowhere", small_character(), pack)
     with pytest.raises(BadInputError, match="another character"):
         restore_session(tmp_path / "kept", replace(small_character(), name="Somebody"), pack)
+    with pytest.raises(BadInputError, match="other settings"):
+        settings = {**pack.manifest.settings, "base": {**pack.manifest.settings["base"], "shift": 4.0}}
+        changed = replace(pack, manifest=replace(pack.manifest, settings=settings))
+        restore_session(tmp_path / "kept", small_character(), changed)
     outline_path, tensors_path = tmp_path / "kept" / OUTLINE_NAME, tmp_path / "kept" / TENSORS_NAME
     outline, tensors = json.loads(outline_path.read_text()), load_file(tensors_path)
     for broken in (
