@@ -147,6 +147,7 @@ class Transformer(nn.Module):
         in place, so it may be differentiated; the context is constant unless its tensors require gradients.
         """
         self._check_video(inputs)
+        _check_posed(inputs.posed_BFCHW, inputs.latents_BFCHW)
         if len(context.layers) != len(self.blocks):
             raise ValueError(f"a context of {len(context.layers)} layers does not fit {len(self.blocks)} blocks")
         frames, rows, columns = self._grid(inputs.latents_BFCHW)
@@ -301,6 +302,7 @@ class Transformer(nn.Module):
 
     def _check(self, inputs: DitInputs) -> None:
         self._check_video(inputs)
+        _check_posed(inputs.references.posed_BFCHW, inputs.latents_BFCHW)
         batch = inputs.latents_BFCHW.shape[0]
         if inputs.references.latents_BRCHW.shape[0] != batch:
             raise ValueError(f"references are for {inputs.references.latents_BRCHW.shape[0]} samples, not {batch}")
@@ -325,3 +327,9 @@ class Transformer(nn.Module):
                 raise ValueError(
                     f"{name} rows have shape {tuple(given[name].shape)}, not ({batch}, rows, {width_wanted})"
                 )
+
+
+def _check_posed(posed_BFCHW: Tensor | None, latents_BFCHW: Tensor) -> None:
+    if posed_BFCHW is not None and posed_BFCHW.shape != latents_BFCHW.shape:
+        shapes = tuple(posed_BFCHW.shape), tuple(latents_BFCHW.shape)
+        raise ValueError(f"posed_BFCHW has shape {shapes[0]}, not that of the latents, {shapes[1]}")

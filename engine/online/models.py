@@ -60,6 +60,10 @@ def load_online_models(folder: Path, manifest: Manifest, device: torch.device) -
 def _check_told(folder: Path, manifest: Manifest, role: str, config: DitConfig) -> None:
     """`BadPackError` for a causal model that is told motion, but other rows, or at other rows of sound, than the pack plans, or that is
     shown its anchor in pose by a pack that poses nothing."""
+    if config.is_shown_posed_anchor and not config.motion_dim:
+        raise BadPackError(
+            f"{folder}: {role} is shown its anchor in pose, but told no motion; pack models that were trained together"
+        )
     if config.is_shown_posed_anchor and not any(entry.role == POSING_ROLE for entry in manifest.components):
         raise BadPackError(
             f"{folder}: {role} is shown its anchor in pose, and {POSING_ROLE} is missing; fetch the pack again"

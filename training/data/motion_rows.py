@@ -44,7 +44,7 @@ MEAN_AND_SPREAD: Final = {
 # How far each channel goes in performances; the others are ratios from 0 to 1.
 FARTHEST: Final = {
     "yaw": (-0.5, 0.5),
-    "pitch": (-0.35, 0.35),
+    "pitch": (-0.45, 0.45),
     "roll": (-0.3, 0.3),
     **dict.fromkeys(
         ("lean", "sway", "shoulders", "gaze_x", "gaze_y", "brow_left", "brow_right", "mouth_width", "smile"),

@@ -123,3 +123,8 @@ def test_guidance_shows_every_branch_the_same(model: Transformer) -> None:
     at_once = guide(model, given(), scales)
     torch.testing.assert_close(at_once, guide(model, given(), scales, branches_at_once=1), rtol=1e-3, atol=1e-3)
     assert not torch.allclose(at_once, guide(model, with_posed(given(), None), scales), atol=1e-2)
+
+
+def test_an_anchor_of_another_shape_is_refused(model: Transformer) -> None:
+    with pytest.raises(ValueError, match="posed_BFCHW has shape"):
+        model(with_posed(given(), posed_of(given())[:, 1:]))

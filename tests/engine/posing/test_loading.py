@@ -177,6 +177,14 @@ def test_a_causal_model_that_is_shown_a_posed_anchor_needs_the_flow_too(role: st
     assert f"{role} is shown its anchor in pose, and posing is missing" in refusal(folder)
 
 
+@pytest.mark.parametrize("role", ["backbone", "refiner"])
+def test_a_causal_model_that_is_shown_a_posed_anchor_is_told_the_motion(role: str, tmp_path: Path) -> None:
+    folder = write_small_posed_pack(tmp_path / "posed")
+    untold = replace(POSED_BASE, motion_dim=0)
+    swapped(folder, role, Transformer(untold), untold, "transformer")
+    assert f"{role} is shown its anchor in pose, but told no motion" in refusal(folder)
+
+
 def test_causal_models_may_be_shown_nothing_of_it(folder: Path) -> None:
     plain = replace(POSED_BASE, is_shown_posed_anchor=False)
     pack = load_pack(with_causal_models(folder, plain))
