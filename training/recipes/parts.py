@@ -91,7 +91,7 @@ POSING = PoseFlowConfig(
 # planned heads, gazes and brows change from frame to frame as performances do, and nod as often as they did.
 STIFFNESS = {
     **dict.fromkeys(("yaw", "roll", "lean", "sway", "breath", "shoulders", "squint", "smile"), 8.0),
-    "pitch": 2.0,
+    "pitch": 0.4,  # nods are quick
     **dict.fromkeys(("gaze_x", "gaze_y"), 0.4),
     **dict.fromkeys(("brow_left", "brow_right"), 1.0),
 }
