@@ -6,14 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.model import linear
-from engine.model.attend import using
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
 from engine.motion.planner import MotionPlanner
 from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
-from engine.online.rollout import CausalModel, CausalRollout
 from tests.training.distillation.small_films import (
     CHANNELS,
     CONFIG,
@@ -27,9 +24,17 @@ from tests.training.distillation.small_films import (
     small_motion,
     small_score,
 )
+from tests.training.distillation.two_ways import (
+    batch_noise,
+    check_windows_side_by_side_are_windows_one_by_one,
+    drafted_and_refined,
+    live_rollout,
+    made_live,
+    the_same_kernels,
+)
 from tests.training.tasks.small_base import clips_of_noise
 from training.data.motion_rows import motion_rows
-from training.distillation.causal import BatchNoise, backbone_rollout, causal_model, refined, under_noisy_history
+from training.distillation.causal import BatchNoise, backbone_rollout, causal_model, under_noisy_history
 from training.distillation.films import cut_film, film_of
 from training.distillation.schedules import draw_chunk_timesteps
 from training.distillation.stage1_ode import on_schedule, stage1_loss
@@ -50,26 +55,11 @@ def rows_told(model: Transformer) -> list[torch.Tensor]:
 def test_the_training_rollout_is_the_live_rollout_bit_for_bit(
     chunk_latents: int, config: DitConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Left to themselves, attention and float32 layers take other kernels where gradients are wanted.
-    monkeypatch.setattr(linear, "HAS_WIDE_ONEDNN", False)
     film, backbone, refiner = small_film(batch=1), small_model(1, config), small_model(2, config)
-    seeded = SeededNoise(seed=4, shape_CHW=(CHANNELS, ROWS, ROWS), device=torch.device("cpu"))
-    noise = BatchNoise(noise_SBFCHW=torch.stack([seeded.draw(0, film.num_latents, step) for step in range(3)]))
-    with using("explicit"):
-        draft_BFCHW = backbone_rollout(backbone, SETTINGS, film, noise, chunk_latents)
-        trained_BFCHW = refined(refiner, SETTINGS, film, noise, draft_BFCHW, chunk_latents)
-        live = CausalRollout(
-            CausalModel(backbone, SETTINGS, film.references, film.first_BCHW),
-            CausalModel(refiner, SETTINGS, film.references, film.first_BCHW),
-            SETTINGS,
-            seeded,
-        )
-        chunks = []
-        with torch.no_grad():
-            for first in range(0, film.num_latents, chunk_latents):
-                conditions = film.conditions(first, chunk_latents, backbone.config)
-                chunks.append(live.refine(first, live.draft(first, conditions), conditions))
-    assert torch.equal(trained_BFCHW.detach(), torch.cat(chunks, dim=1))
+    with the_same_kernels(monkeypatch):
+        _, trained_BFCHW = drafted_and_refined(backbone, refiner, film, chunk_latents)
+        live_BFCHW = made_live(backbone, refiner, film, chunk_latents)
+    assert torch.equal(trained_BFCHW.detach(), live_BFCHW)
     assert trained_BFCHW.requires_grad
 
 
@@ -78,21 +68,12 @@ def test_a_film_of_a_known_motion_is_the_live_film_of_that_plan_bit_for_bit(
     chunk_latents: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Live the rows are planned, from sound that reaches further back than any that training has; in training they are the truth."""
-    monkeypatch.setattr(linear, "HAS_WIDE_ONEDNN", False)
     film, backbone, refiner = small_film(batch=1), small_model(1), small_model(2)
     planner = MotionPlanner(small_motion(), slack_rows=film.num_latents)
-    place = torch.device("cpu")
     windows = (CONFIG.speak_window, CONFIG.listen_window)
-    motion = LiveMotion(planner, windows, SeededNoise(2, (ROW_WIDTH, 1, 1), place))
-    seeded = SeededNoise(seed=4, shape_CHW=(CHANNELS, ROWS, ROWS), device=place)
-    with using("explicit"):
-        live = CausalRollout(
-            CausalModel(backbone, SETTINGS, film.references, film.first_BCHW),
-            CausalModel(refiner, SETTINGS, film.references, film.first_BCHW),
-            SETTINGS,
-            seeded,
-            motion,
-        )
+    motion = LiveMotion(planner, windows, SeededNoise(2, (ROW_WIDTH, 1, 1), torch.device("cpu")))
+    with the_same_kernels(monkeypatch):
+        live = live_rollout(backbone, refiner, film, motion)
         lead, chunks = live.history_latents, []
         assert lead
         with torch.no_grad():
@@ -106,10 +87,8 @@ def test_a_film_of_a_known_motion_is_the_live_film_of_that_plan_bit_for_bit(
                 )
                 chunks.append(live.refine(first, live.draft(first, conditions), conditions))
         known = replace(film, motion_BFM=planner.rows(0))
-        noise = BatchNoise(noise_SBFCHW=torch.stack([seeded.draw(0, film.num_latents, step) for step in range(3)]))
-        draft_BFCHW = backbone_rollout(backbone, SETTINGS, known, noise, chunk_latents)
-        trained_BFCHW = refined(refiner, SETTINGS, known, noise, draft_BFCHW, chunk_latents)
-        other_BFCHW = backbone_rollout(backbone, SETTINGS, film, noise, chunk_latents)
+        draft_BFCHW, trained_BFCHW = drafted_and_refined(backbone, refiner, known, chunk_latents)
+        other_BFCHW = backbone_rollout(backbone, SETTINGS, film, batch_noise(film), chunk_latents)
     assert torch.equal(trained_BFCHW.detach(), torch.cat(chunks, dim=1))
     assert not torch.allclose(other_BFCHW, draft_BFCHW, atol=1e-3)
 
@@ -182,15 +161,8 @@ def test_only_a_bidirectional_teachers_past_knows_its_future() -> None:
 
 
 def test_windows_side_by_side_are_windows_one_by_one() -> None:
-    film, score = small_film(), small_score()
-    noisy, sigma_B = torch.randn_like(film.latents_BFCHW), torch.tensor([0.7, 0.4])
-    guidance = TeacherConfig().guidance
-    together = score.clean(film, noisy, sigma_B, film.latents_BFCHW, guidance)
-    inputs = score.window(film, film.latents_BFCHW[:, 2], 3, noisy[:, 3:], sigma_B)
-    alone = noisy[:, 3:] - sigma_B[:, None, None, None, None] * score.velocity(inputs)[:, 1:]
-    torch.testing.assert_close(together[:, 3:], alone, rtol=1e-5, atol=1e-5)
-    unmoved = score.clean(replace(film, motion_BFM=None), noisy, sigma_B, film.latents_BFCHW, guidance)
-    assert not torch.allclose(together, unmoved, atol=1e-3)
+    film = small_film()
+    check_windows_side_by_side_are_windows_one_by_one(small_score(), film, untold=replace(film, motion_BFM=None))
 
 
 def test_a_teacher_that_is_not_told_motion_makes_the_same_film_whatever_is_known_of_it() -> None:

@@ -7,10 +7,6 @@ import torch
 from torch import Tensor
 
 from engine.flow.history import recalled
-from engine.model import linear
-from engine.model.attend import using
-from engine.online.noise import SeededNoise
-from engine.online.rollout import CausalModel, CausalRollout
 from tests.training.distillation.small_films import (
     CHANNELS,
     CONFIG,
@@ -21,9 +17,14 @@ from tests.training.distillation.small_films import (
     small_model,
     small_score,
 )
+from tests.training.distillation.two_ways import (
+    check_windows_side_by_side_are_windows_one_by_one,
+    drafted_and_refined,
+    made_live,
+    the_same_kernels,
+)
 from tests.training.tasks.small_base import NUM_CLIPS, NUM_LATENTS, clips_of_noise
 from training.actor.state import EXPRESSION_CHANNELS, channel
-from training.distillation.causal import BatchNoise, backbone_rollout, refined
 from training.distillation.films import Film, cut_film, film_of
 from training.distillation.teacher import TeacherConfig, teacher_trajectory
 
@@ -75,14 +76,7 @@ def test_the_teacher_is_told_history_by_its_own_anchor() -> None:
 
 def test_a_teachers_windows_side_by_side_are_windows_one_by_one() -> None:
     film, score = posed_film(), small_score(config=SHOWN)
-    noisy, sigma_B = torch.randn_like(film.latents_BFCHW), torch.tensor([0.7, 0.4])
-    guidance = TeacherConfig().guidance
-    together = score.clean(film, noisy, sigma_B, film.latents_BFCHW, guidance)
-    inputs = score.window(film, film.latents_BFCHW[:, 2], 3, noisy[:, 3:], sigma_B)
-    alone = noisy[:, 3:] - sigma_B[:, None, None, None, None] * score.velocity(inputs)[:, 1:]
-    torch.testing.assert_close(together[:, 3:], alone, rtol=1e-5, atol=1e-5)
-    unposed = score.clean(replace(film, posed_BFCHW=None), noisy, sigma_B, film.latents_BFCHW, guidance)
-    assert not torch.allclose(together, unposed, atol=1e-3)
+    check_windows_side_by_side_are_windows_one_by_one(score, film, untold=replace(film, posed_BFCHW=None))
 
 
 def test_a_teachers_film_is_that_of_its_anchors() -> None:
@@ -102,27 +96,12 @@ def test_a_teachers_film_is_that_of_its_anchors() -> None:
 def test_the_training_rollout_is_the_live_rollout_bit_for_bit(
     chunk_latents: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Left to themselves, attention and float32 layers take other kernels where gradients are wanted.
-    monkeypatch.setattr(linear, "HAS_WIDE_ONEDNN", False)
     film, backbone, refiner = posed_film(batch=1), small_model(1, SHOWN), small_model(2, SHOWN)
-    seeded = SeededNoise(seed=4, shape_CHW=(CHANNELS, ROWS, ROWS), device=torch.device("cpu"))
-    noise = BatchNoise(noise_SBFCHW=torch.stack([seeded.draw(0, film.num_latents, step) for step in range(3)]))
-    with using("explicit"):
-        draft_BFCHW = backbone_rollout(backbone, SETTINGS, film, noise, chunk_latents)
-        trained_BFCHW = refined(refiner, SETTINGS, film, noise, draft_BFCHW, chunk_latents)
-        live = CausalRollout(
-            CausalModel(backbone, SETTINGS, film.references, film.first_BCHW),
-            CausalModel(refiner, SETTINGS, film.references, film.first_BCHW),
-            SETTINGS,
-            seeded,
-        )
-        chunks = []
-        with torch.no_grad():
-            for first in range(0, film.num_latents, chunk_latents):
-                conditions = film.conditions(first, chunk_latents, SHOWN)
-                chunks.append(live.refine(first, live.draft(first, conditions), conditions))
-        unposed_BFCHW = backbone_rollout(backbone, SETTINGS, replace(film, posed_BFCHW=None), noise, chunk_latents)
-    assert torch.equal(trained_BFCHW.detach(), torch.cat(chunks, dim=1))
+    with the_same_kernels(monkeypatch):
+        draft_BFCHW, trained_BFCHW = drafted_and_refined(backbone, refiner, film, chunk_latents)
+        live_BFCHW = made_live(backbone, refiner, film, chunk_latents)
+        unposed_BFCHW, _ = drafted_and_refined(backbone, refiner, replace(film, posed_BFCHW=None), chunk_latents)
+    assert torch.equal(trained_BFCHW.detach(), live_BFCHW)
     assert not torch.allclose(unposed_BFCHW, draft_BFCHW, atol=1e-3)
     trained_BFCHW.square().mean().backward()
     assert refiner.posed_embedding is not None
