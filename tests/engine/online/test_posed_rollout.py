@@ -11,29 +11,19 @@ from engine.codec.folded_vae import FoldedVae
 from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.motion.planner import MotionPlanner
-from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import halved
 from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
-from engine.online.settings import OnlineSettings
 from engine.posing.poser import Poser
 from engine.references import ReferenceLatents
 from tests.engine.online.small_models import CONFIG, random_model, random_motion
+from tests.engine.online.small_rollouts import AROUND, conditions, make
 from tests.engine.posing.small_flow import random_flow
 from tests.engine.small_pack import CODEC, POSED_ROW_WIDTH, POSING
 
 SHOWN = replace(CONFIG, motion_dim=POSED_ROW_WIDTH, is_shown_posed_anchor=True)
 SHAPE = (CONFIG.in_channels, 2, 4)  # an even grid, so that the refiner can halve it
-SETTINGS = OnlineSettings(
-    chunk_latents=3,
-    chunk_choices=(6, 3, 2),
-    sink_chunks=1,
-    window_chunks=1,
-    preconditioning="around_reference",
-    residual_std=(0.5, 1.0, 0.7, 0.9),
-    history_share=0.6,
-)
 SLACK, LOOKS_BACK = 12, 4
 
 
@@ -68,40 +58,13 @@ def rollout(motion: LiveMotion | None = None, slack: int = SLACK) -> CausalRollo
     references = pictures()
     portrait_BCHW = references.latents_BRCHW[:, 0]
     backbone, refiner = (
-        CausalModel(random_model(SHOWN, seed), SETTINGS, references, portrait_BCHW, slack) for seed in (1, 2)
+        CausalModel(random_model(SHOWN, seed), AROUND, references, portrait_BCHW, slack) for seed in (1, 2)
     )
-    return CausalRollout(backbone, refiner, SETTINGS, SeededNoise(0, SHAPE, torch.device("cpu")), motion)
+    return CausalRollout(backbone, refiner, AROUND, SeededNoise(0, SHAPE, torch.device("cpu")), motion)
 
 
 def posing_rollout(slack: int = SLACK) -> CausalRollout:
     return rollout(live_motion(small_poser()), slack)
-
-
-def conditions(first_latent: int, num_latents: int, lead: int, loud: float = 1.0) -> ChunkConditions:
-    """Each latent's own rows of sound, from `lead` latents before the chunk on."""
-
-    def rows(per_latent: int, before: int, width: int) -> Tensor:
-        first = 100 + (first_latent - lead) * per_latent - before
-        table = torch.randn(400, width, generator=torch.Generator().manual_seed(width))
-        return loud * table[first : first + before + (lead + num_latents) * per_latent][None]
-
-    speak, listen = CONFIG.speak_window, CONFIG.listen_window
-    return ChunkConditions(
-        num_latents=num_latents,
-        text_BSD=torch.randn(1, 5, CONFIG.text_dim, generator=torch.Generator().manual_seed(6)),
-        speak_BAD=rows(speak.rows_per_latent, speak.rows_before, CONFIG.speak_dim),
-        listen_BAD=rows(listen.rows_per_latent, listen.rows_before, CONFIG.listen_dim),
-    )
-
-
-@torch.no_grad()
-def make(run: CausalRollout, chunks: tuple[int, ...], start: int = 0, loud: float = 1.0, effort: int = 0) -> Tensor:
-    made = []
-    for num_latents in chunks:
-        told = replace(conditions(start, num_latents, run.history_latents, loud), effort=effort)
-        made.append(run.refine(start, run.draft(start, told), told))
-        start += num_latents
-    return torch.cat(made, dim=1)
 
 
 def posed_told(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
@@ -155,7 +118,7 @@ def test_a_plan_that_is_posed_is_the_same_as_being_told_its_rows_and_anchors() -
     with torch.no_grad():
         for num_latents in chunks:
             alone = replace(
-                conditions(start, num_latents, lead=0),
+                conditions(start, num_latents),
                 motion_BFM=rows_BFM[:, start : start + num_latents],
                 posed_BFCHW=posed_BFCHW[:, start : start + num_latents + 1],
             )
@@ -169,13 +132,13 @@ def test_what_both_models_start_from_is_each_latents_own_anchor_moved_by_what_th
     generator = torch.Generator().manual_seed(2)
     posed_BFCHW = torch.randn(1, 4, *SHAPE, generator=generator)
     motion_BFM = torch.randn(1, 3, POSED_ROW_WIDTH, generator=generator)
-    told = replace(conditions(0, 3, 0), motion_BFM=motion_BFM, posed_BFCHW=posed_BFCHW)
+    told = replace(conditions(0, 3), motion_BFM=motion_BFM, posed_BFCHW=posed_BFCHW)
     with torch.no_grad():
         run.refine(0, run.draft(0, told), told)
     following_BFCHW = torch.cat([posed_BFCHW[:, -1:], posed_BFCHW[:, :3] + 1.0], dim=1)
     for model in (run.backbone, run.refiner):
         guess = model.open(3, replace(told, posed_BFCHW=following_BFCHW)).guess
-        from_anchor_BFCHW = SETTINGS.history_share * (model.tail.last() - posed_BFCHW[:, -1:])
+        from_anchor_BFCHW = AROUND.history_share * (model.tail.last() - posed_BFCHW[:, -1:])
         assert guess.posed_BFCHW is not None
         torch.testing.assert_close(guess.posed_BFCHW, following_BFCHW[:, 1:] + from_anchor_BFCHW)
         sigma_BF, zeros_BFCHW = torch.ones(1, 3), torch.zeros(1, 3, *SHAPE)
@@ -186,8 +149,8 @@ def test_what_both_models_start_from_is_each_latents_own_anchor_moved_by_what_th
 def test_anchors_that_rest_are_the_guess_of_models_that_pose_nothing() -> None:
     run = rollout()
     at_rest_BFCHW = pictures().latents_BRCHW.expand(-1, 4, -1, -1, -1)
-    resting = run.backbone.open(0, replace(conditions(0, 3, 0), posed_BFCHW=at_rest_BFCHW)).guess
-    plain = run.backbone.open(0, conditions(0, 3, 0)).guess
+    resting = run.backbone.open(0, replace(conditions(0, 3), posed_BFCHW=at_rest_BFCHW)).guess
+    plain = run.backbone.open(0, conditions(0, 3)).guess
     assert plain.posed_BFCHW is None and resting.posed_BFCHW is not None
     torch.testing.assert_close(resting.posed_BFCHW, plain.latents_BRCHW.expand(-1, 3, -1, -1, -1))
 

@@ -12,17 +12,15 @@ from engine.model import linear
 from engine.model.attend import using
 from engine.model.chunk import KeysValues
 from engine.model.transformer import Transformer
-from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import doubled, halved, halved_noise, spread_over
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.online.settings import OnlineSettings
 from engine.references import ReferenceLatents
 from tests.engine.online.small_models import COLUMNS, CONFIG, ROWS, random_model
+from tests.engine.online.small_rollouts import AROUND, SETTINGS, conditions, make
 
 SHAPE = (CONFIG.in_channels, ROWS, COLUMNS)
-SETTINGS = OnlineSettings(chunk_latents=3, chunk_choices=(6, 3, 2), sink_chunks=1, window_chunks=1)
-AROUND = replace(SETTINGS, preconditioning="around_reference", residual_std=(0.5, 1.0, 0.7, 0.9), history_share=0.6)
 
 
 def references() -> ReferenceLatents:
@@ -39,35 +37,6 @@ def rollout(
         CausalModel(model, settings, references(), portrait_BCHW, slack_latents=12) for model in (backbone, refiner)
     ]
     return CausalRollout(parts[0], parts[1], settings, SeededNoise(seed, SHAPE, torch.device("cpu")))
-
-
-def conditions(first_latent: int, num_latents: int, loud: float = 1.0) -> ChunkConditions:
-    """Each latent's own rows, whatever chunk it lies in."""
-
-    def rows(per_latent: int, before: int, after: int, width: int) -> Tensor:
-        first = first_latent * per_latent - before
-        count = before + num_latents * per_latent + after
-        table = torch.randn(400, width, generator=torch.Generator().manual_seed(width))
-        return loud * table[100 + first : 100 + first + count][None]
-
-    text_BSD = torch.randn(1, 5, CONFIG.text_dim, generator=torch.Generator().manual_seed(6))
-    speak, listen = CONFIG.speak_window, CONFIG.listen_window
-    return ChunkConditions(
-        num_latents=num_latents,
-        text_BSD=text_BSD,
-        speak_BAD=rows(speak.rows_per_latent, speak.rows_before, 0, CONFIG.speak_dim),
-        listen_BAD=rows(listen.rows_per_latent, listen.rows_before, 0, CONFIG.listen_dim),
-    )
-
-
-def make(run: CausalRollout, chunks: tuple[int, ...], start: int = 0, loud: float = 1.0) -> Tensor:
-    made = []
-    with torch.no_grad():
-        for num_latents in chunks:
-            told = conditions(start, num_latents, loud)
-            made.append(run.refine(start, run.draft(start, told), told))
-            start += num_latents
-    return torch.cat(made, dim=1)
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, AROUND], ids=["plain", "around the reference"])

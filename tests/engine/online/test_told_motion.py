@@ -11,16 +11,14 @@ from engine.errors import BadInputError
 from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.motion.planner import MotionPlanner
-from engine.online.conditions import ChunkConditions
 from engine.online.live_motion import LiveMotion, PlannedLatents
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
-from engine.online.settings import OnlineSettings
 from engine.references import ReferenceLatents
 from tests.engine.online.small_models import CONFIG, ROW_WIDTH, TOLD, random_model, random_motion
+from tests.engine.online.small_rollouts import SETTINGS, conditions, make
 
 SHAPE = (CONFIG.in_channels, 2, 4)  # an even grid, so that the refiner can halve it
-SETTINGS = OnlineSettings(chunk_latents=3, chunk_choices=(3, 2), sink_chunks=1, window_chunks=1)
 SLACK = 12
 PORTRAIT = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(5))
 LOOKS_BACK = 4
@@ -41,36 +39,6 @@ def rollout(
         for model in models or (random_model(TOLD, seed=1), random_model(TOLD, seed=2))
     )
     return CausalRollout(backbone, refiner, SETTINGS, SeededNoise(0, SHAPE, torch.device("cpu")), motion)
-
-
-def conditions(
-    first_latent: int, num_latents: int = 3, lead: int = LOOKS_BACK, loud: float = 1.0, effort: int = 0
-) -> ChunkConditions:
-    """Each latent's own rows of sound, from `lead` latents before the chunk on."""
-
-    def rows(per_latent: int, before: int, width: int) -> Tensor:
-        first = 100 + (first_latent - lead) * per_latent - before
-        table = torch.randn(400, width, generator=torch.Generator().manual_seed(width))
-        return loud * table[first : first + before + (lead + num_latents) * per_latent][None]
-
-    speak, listen = CONFIG.speak_window, CONFIG.listen_window
-    return ChunkConditions(
-        num_latents=num_latents,
-        text_BSD=torch.randn(1, 5, CONFIG.text_dim, generator=torch.Generator().manual_seed(6)),
-        speak_BAD=rows(speak.rows_per_latent, speak.rows_before, CONFIG.speak_dim),
-        listen_BAD=rows(listen.rows_per_latent, listen.rows_before, CONFIG.listen_dim),
-        effort=effort,
-    )
-
-
-@torch.no_grad()
-def make(run: CausalRollout, chunks: tuple[int, ...], start: int = 0, loud: float = 1.0) -> Tensor:
-    made = []
-    for num_latents in chunks:
-        told = conditions(start, num_latents, run.history_latents, loud)
-        made.append(run.refine(start, run.draft(start, told), told))
-        start += num_latents
-    return torch.cat(made, dim=1)
 
 
 def told_rows(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> list[Tensor | None]:
@@ -110,7 +78,7 @@ def test_a_plan_is_the_same_as_being_told_its_rows_with_the_sound_of_the_chunk_a
     with torch.no_grad():
         for num_latents in (3, 2, 3, 3):
             of_chunk = rows_BFM[:, start : start + num_latents]
-            alone = replace(conditions(start, num_latents, lead=0), motion_BFM=of_chunk)
+            alone = replace(conditions(start, num_latents), motion_BFM=of_chunk)
             made.append(told.refine(start, told.draft(start, alone), alone))
             start += num_latents
     assert torch.equal(latents_BFCHW, torch.cat(made, dim=1))
@@ -128,7 +96,7 @@ def test_a_withdrawn_chunk_leaves_no_trace_in_the_plan() -> None:
     assert torch.equal(wild_BFM[:, :5], rows_BFM[:, :5])
     assert not torch.allclose(wild_BFM[:, 5:], rows_BFM[:, 5:10])
     with pytest.raises(ValueError, match="a plan of 11 rows cannot go on at latent 12"):
-        plain.draft(12, conditions(12))
+        plain.draft(12, conditions(12, 3, LOOKS_BACK))
 
 
 @pytest.mark.parametrize("slack", [0, SLACK])
@@ -140,8 +108,11 @@ def test_the_refiner_is_told_its_own_chunk_however_far_ahead_the_plan_is(
     seen = told_rows(ahead.refiner.model, monkeypatch)
     starts = (0, 3, 6, 9)
     with torch.no_grad():
-        drafts = [ahead.draft(start, conditions(start)) for start in starts]
-        finals = [ahead.refine(start, draft, conditions(start)) for start, draft in zip(starts, drafts, strict=True)]
+        drafts = [ahead.draft(start, conditions(start, 3, LOOKS_BACK)) for start in starts]
+        finals = [
+            ahead.refine(start, draft, conditions(start, 3, LOOKS_BACK))
+            for start, draft in zip(starts, drafts, strict=True)
+        ]
     assert torch.equal(torch.cat(finals, dim=1), wanted_BFCHW)
     rows_BFM = together.motion.planner.rows(0)  # type: ignore[union-attr]
     told = [row_BFM for row_BFM in seen if row_BFM is not None]
@@ -155,10 +126,10 @@ def test_a_refiner_that_is_at_a_withdrawn_chunk_yet_neither_fails_nor_spoils_any
     wanted_BFCHW = make(plain, (3, 3), start=4)
     make(changed, (3, 3))
     with torch.no_grad():
-        stale_BFCHW = changed.draft(6, conditions(6, loud=4.0))
-        draft_BFCHW = changed.draft(4, conditions(4))  # withdrawn to the middle of the second chunk
-        changed.refine(6, stale_BFCHW, conditions(6, loud=4.0))  # was under way
-        first_BFCHW = changed.refine(4, draft_BFCHW, conditions(4))
+        stale_BFCHW = changed.draft(6, conditions(6, 3, LOOKS_BACK, loud=4.0))
+        draft_BFCHW = changed.draft(4, conditions(4, 3, LOOKS_BACK))  # withdrawn to the middle of the second chunk
+        changed.refine(6, stale_BFCHW, conditions(6, 3, LOOKS_BACK, loud=4.0))  # was under way
+        first_BFCHW = changed.refine(4, draft_BFCHW, conditions(4, 3, LOOKS_BACK))
     assert torch.equal(torch.cat([first_BFCHW, make(changed, (3,), start=7)], dim=1), wanted_BFCHW)
 
 
@@ -219,7 +190,7 @@ def test_a_lighter_chunk_is_planned_without_guidance_and_its_coarser_refiner_is_
     make(whole, (3, 3))
     with torch.no_grad():
         for start, effort in ((0, 0), (3, 1)):
-            told = conditions(start, effort=effort)
+            told = conditions(start, 3, LOOKS_BACK, effort=effort)
             lighter.refine(start, lighter.draft(start, told), told)
     rows_BFM, lighter_BFM = (run.motion.planner.rows(0) for run in (whole, lighter))  # type: ignore[union-attr]
     assert torch.equal(rows_BFM[:, :3], lighter_BFM[:, :3])
