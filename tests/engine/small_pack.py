@@ -94,6 +94,20 @@ def write_small_posing_pack(folder: Path) -> Path:
     return _write(folder, POSED_BASE, POSED_MOTION, POSED_MOTION_SETTINGS, POSING)
 
 
+def stored(folder: Path, role: str, kind: str, module: nn.Module, config: object) -> ComponentEntry:
+    """Writes a network's weights into the folder; what a manifest says of them."""
+    path = folder / f"{role}.safetensors"
+    save_weights(path, module)
+    return ComponentEntry(
+        role=role,
+        kind=kind,
+        file=path.name,
+        dtype="float32",
+        sha256=file_sha256(path),
+        config=asdict(config),  # type: ignore[call-overload]
+    )
+
+
 def _write(
     folder: Path,
     base: DitConfig,
@@ -119,18 +133,7 @@ def _write(
     for role, (kind, module, config) in modules.items():
         for parameter in module.parameters():  # so that branches that start at zero take part
             parameter.data.add_(0.1 * torch.randn_like(parameter))
-        path = folder / f"{role}.safetensors"
-        save_weights(path, module)
-        entries.append(
-            ComponentEntry(
-                role=role,
-                kind=kind,
-                file=path.name,
-                dtype="float32",
-                sha256=file_sha256(path),
-                config=asdict(config),  # type: ignore[call-overload]
-            )
-        )
+        entries.append(stored(folder, role, kind, module, config))
     manifest = Manifest(
         name="small",
         version="1",

@@ -1,19 +1,18 @@
 """Packs with a model of motion: found, fitted to the model that draws, refused in one line where they do not fit."""
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from engine.codec.folded_vae import FoldedVae
-from engine.errors import BadPackError
 from engine.figures.parameters import transformer_parameters
 from engine.loaded_pack import load_pack
 from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow
-from engine.packs import ComponentEntry, file_sha256, read_manifest, save_weights, write_pack
+from tests.engine.refusals import check_that_damage_is_noticed, refusal, swap
 from tests.engine.small_pack import (
     CODEC,
     MOTION,
@@ -48,13 +47,6 @@ def test_a_pack_without_one_loads_as_before(tmp_path: Path) -> None:
     assert "motion_embedding" not in {name.split(".")[0] for name in pack.transformer.state_dict()}
 
 
-def refusal(folder: Path) -> str:
-    with pytest.raises(BadPackError) as told:
-        load_pack(folder)
-    assert "\n" not in str(told.value)
-    return str(told.value)
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -74,30 +66,13 @@ def refusal(folder: Path) -> str:
 )
 def test_a_model_of_motion_that_does_not_fit_is_refused(folder: Path, changed: dict[str, object], message: str) -> None:
     config = replace(MOTION, **changed)  # type: ignore[arg-type]
-    swap(folder, "transformer", Transformer(config), config)
+    swap(folder, "motion", "transformer", Transformer(config), config)
     assert message in refusal(folder)
 
 
 def test_a_component_that_is_no_transformer_is_refused(folder: Path) -> None:
-    swap(folder, "folded_vae", FoldedVae(CODEC), CODEC)
+    swap(folder, "motion", "folded_vae", FoldedVae(CODEC), CODEC)
     assert "motion is no transformer" in refusal(folder)
-
-
-def swap(folder: Path, kind: str, module: torch.nn.Module, config: object) -> None:
-    """Another network in the role."""
-    path = folder / "motion.safetensors"
-    save_weights(path, module)
-    entry = ComponentEntry(
-        role="motion",
-        kind=kind,
-        file=path.name,
-        dtype="float32",
-        sha256=file_sha256(path),
-        config=asdict(config),  # type: ignore[call-overload]
-    )
-    manifest = read_manifest(folder)
-    others = tuple(each for each in manifest.components if each.role != "motion")
-    write_pack(folder, replace(manifest, components=(*others, entry)))
 
 
 @pytest.mark.parametrize(
@@ -131,13 +106,7 @@ def test_a_garbled_manifest_is_refused(folder: Path, old: str, new: str, message
 
 
 def test_a_damaged_or_missing_file_is_noticed(folder: Path) -> None:
-    path = folder / "motion.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(bytes(content))
-    assert "motion.safetensors is damaged" in refusal(folder)
-    path.unlink()
-    assert "motion.safetensors is missing" in refusal(folder)
+    check_that_damage_is_noticed(folder, "motion.safetensors")
 
 
 def test_every_weight_of_a_model_that_is_told_motion_is_counted() -> None:

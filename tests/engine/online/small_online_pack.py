@@ -8,11 +8,12 @@ import torch
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
 from engine.online.settings import OnlineSettings
-from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
+from engine.packs import ComponentEntry, Manifest, read_manifest, write_pack
 from tests.engine.small_pack import (
     BASE,
     MOVED_BASE,
     POSED_BASE,
+    stored,
     write_small_motion_pack,
     write_small_pack,
     write_small_posing_pack,
@@ -66,8 +67,4 @@ def _causal_model(folder: Path, config: DitConfig, role: str, seed: int) -> Comp
     model = Transformer(config)
     for parameter in model.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
-    path = folder / f"{role}.safetensors"
-    save_weights(path, model)
-    return ComponentEntry(
-        role=role, kind="transformer", file=path.name, dtype="float32", sha256=file_sha256(path), config=asdict(config)
-    )
+    return stored(folder, role, "transformer", model, config)

@@ -1,19 +1,19 @@
 """Packs with a pose flow: found, fitted to the plan and to the models that draw, refused in one line where they do not fit."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from engine.errors import BadPackError
 from engine.loaded_pack import load_pack
 from engine.model.transformer import Transformer
-from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, read_manifest, save_weights, write_pack
+from engine.packs import file_sha256, fill_from_file, read_manifest, save_weights, write_pack
 from engine.posing.pose_flow import PoseFlow
 from tests.engine.online.small_online_pack import with_causal_models, write_small_posed_pack
+from tests.engine.refusals import check_that_damage_is_noticed, describe, refusal, swap, without
 from tests.engine.small_pack import (
     BASE,
     POSED_BASE,
@@ -29,33 +29,6 @@ from tests.engine.small_pack import (
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_small_posing_pack(tmp_path / "small")
-
-
-def without(manifest: Manifest, *roles: str) -> Manifest:
-    return replace(manifest, components=tuple(each for each in manifest.components if each.role not in roles))
-
-
-def swapped(folder: Path, role: str, module: torch.nn.Module, config: object, kind: str) -> None:
-    """Another network in a role."""
-    path = folder / f"{role}.safetensors"
-    save_weights(path, module)
-    entry = ComponentEntry(
-        role=role,
-        kind=kind,
-        file=path.name,
-        dtype="float32",
-        sha256=file_sha256(path),
-        config=asdict(config),  # type: ignore[call-overload]
-    )
-    manifest = read_manifest(folder)
-    write_pack(folder, replace(manifest, components=(*without(manifest, role).components, entry)))
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(BadPackError) as told:
-        load_pack(folder)
-    assert "\n" not in str(told.value)
-    return str(told.value)
 
 
 def test_a_pack_brings_its_pose_flow_and_a_poser_for_each_film(folder: Path) -> None:
@@ -85,7 +58,7 @@ def test_a_pack_without_one_loads_as_before(write: Callable[[Path], Path], tmp_p
 
 def test_a_base_that_is_not_shown_its_posed_anchor_may_still_start_from_it(folder: Path) -> None:
     config = replace(POSED_BASE, is_shown_posed_anchor=False)
-    swapped(folder, "base", Transformer(config), config, "transformer")
+    swap(folder, "base", "transformer", Transformer(config), config)
     pack = load_pack(folder)
     assert pack.posing is not None
     assert pack.transformer.posed_embedding is None
@@ -98,19 +71,19 @@ def test_a_base_that_is_shown_a_posed_anchor_needs_the_flow(folder: Path) -> Non
 
 def test_a_flow_needs_a_plan_of_motion(folder: Path) -> None:
     config = replace(BASE, motion_dim=0)
-    swapped(folder, "base", Transformer(config), config, "transformer")
+    swap(folder, "base", "transformer", Transformer(config), config)
     write_pack(folder, without(read_manifest(folder), "motion"))
     assert "posing needs a plan of motion, and the pack has no motion model" in refusal(folder)
 
 
 def test_a_flow_that_reads_other_rows_is_refused(folder: Path) -> None:
     config = replace(POSING, frame_width=4)
-    swapped(folder, "posing", PoseFlow(config), config, "pose_flow")
+    swap(folder, "posing", "pose_flow", PoseFlow(config), config)
     assert "posing reads 4 numbers a frame, a motion row holds 12 for 4 frames" in refusal(folder)
 
 
 def test_a_component_that_is_no_pose_flow_is_refused(folder: Path) -> None:
-    swapped(folder, "posing", Transformer(BASE), BASE, "transformer")
+    swap(folder, "posing", "transformer", Transformer(BASE), BASE)
     assert "posing is no pose flow" in refusal(folder)
 
 
@@ -130,21 +103,13 @@ def test_a_component_that_is_no_pose_flow_is_refused(folder: Path) -> None:
     ],
 )
 def test_a_garbled_config_is_refused(folder: Path, changes: dict[str, object], words: str) -> None:
-    manifest = read_manifest(folder)
-    entry = manifest.component("posing")
-    garbled = replace(entry, config={**entry.config, **changes})
-    write_pack(folder, replace(manifest, components=(*without(manifest, "posing").components, garbled)))
+    entry = read_manifest(folder).component("posing")
+    describe(folder, replace(entry, config={**entry.config, **changes}))
     assert words in refusal(folder)
 
 
 def test_a_damaged_or_missing_file_is_noticed(folder: Path) -> None:
-    path = folder / "posing.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(bytes(content))
-    assert "posing.safetensors is damaged" in refusal(folder)
-    path.unlink()
-    assert "posing.safetensors is missing" in refusal(folder)
+    check_that_damage_is_noticed(folder, "posing.safetensors")
 
 
 def test_a_flow_stored_in_eight_bits_moves_nearly_alike(folder: Path) -> None:
@@ -152,9 +117,8 @@ def test_a_flow_stored_in_eight_bits_moves_nearly_alike(folder: Path) -> None:
     assert whole.posing is not None
     path = folder / "posing.safetensors"
     save_weights(path, whole.posing, torch.int8)
-    manifest = read_manifest(folder)
-    entry = replace(manifest.component("posing"), dtype="int8", sha256=file_sha256(path))
-    write_pack(folder, replace(manifest, components=(*without(manifest, "posing").components, entry)))
+    entry = read_manifest(folder).component("posing")
+    describe(folder, replace(entry, dtype="int8", sha256=file_sha256(path)))
     coarse = load_pack(folder)
     assert coarse.posing is not None
     fields, coarse_fields = whole.posing(picture_BCHW), coarse.posing(picture_BCHW)
@@ -170,9 +134,9 @@ def test_a_causal_model_that_is_shown_a_posed_anchor_needs_the_flow_too(role: st
     assert loaded.online is not None
     assert loaded.online.backbone.posed_embedding is not None
     plain = replace(POSED_BASE, is_shown_posed_anchor=False)
-    swapped(folder, "base", Transformer(plain), plain, "transformer")
+    swap(folder, "base", "transformer", Transformer(plain), plain)
     other = "refiner" if role == "backbone" else "backbone"
-    swapped(folder, other, Transformer(plain), plain, "transformer")
+    swap(folder, other, "transformer", Transformer(plain), plain)
     write_pack(folder, without(read_manifest(folder), "posing"))
     assert f"{role} is shown its anchor in pose, and posing is missing" in refusal(folder)
 
@@ -181,7 +145,7 @@ def test_a_causal_model_that_is_shown_a_posed_anchor_needs_the_flow_too(role: st
 def test_a_causal_model_that_is_shown_a_posed_anchor_is_told_the_motion(role: str, tmp_path: Path) -> None:
     folder = write_small_posed_pack(tmp_path / "posed")
     untold = replace(POSED_BASE, motion_dim=0)
-    swapped(folder, role, Transformer(untold), untold, "transformer")
+    swap(folder, role, "transformer", Transformer(untold), untold)
     assert f"{role} is shown its anchor in pose, but told no motion" in refusal(folder)
 
 
