@@ -1,6 +1,5 @@
 """A live session's plan of motion: its sound lies where it should, and what is taken back is planned again the same."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,29 +10,19 @@ from engine.errors import BadInputError
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online.base_windows import BaseWindows
 from engine.online.conditions import ChunkConditions
-from engine.online.live import LiveConfig
-from engine.online.lookahead import LookaheadConfig
 from engine.online.opening import open_session, session_stages
 from engine.online.session import LiveSession
 from tests.engine.motion.counted_sound import check_history, counted_sound, counting, heard, heard_at
+from tests.engine.online.small_sessions import CONFIG, in_short_windows
 from tests.engine.small_pack import MOTION_SETTINGS, small_character, write_small_motion_pack
 
 SOUND_FRAMES = 160
-CONFIG = LiveConfig(split="caller", state_prompts={}, lookahead=LookaheadConfig(most_frames=12))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
-    loaded = load_pack(write_small_motion_pack(tmp_path_factory.mktemp("packs")))
-    return replace(loaded, base=replace(loaded.base, window_latents=4, history_latents=1, overlap_latents=0))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    return in_short_windows(load_pack(write_small_motion_pack(tmp_path_factory.mktemp("packs"))))
 
 
 def chunks_of(session: LiveSession, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:

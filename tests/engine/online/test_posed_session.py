@@ -1,6 +1,6 @@
 """Live sessions on packs that pose their anchor: what is posed shows, survives interruptions, and is what offline performing poses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -8,49 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online.live import LiveConfig
-from engine.online.lookahead import LookaheadConfig
 from engine.online.opening import open_session, restore_session
 from engine.online.session import LiveSession
 from engine.pixels import as_pixels
 from engine.posing.poser import Poser
 from tests.engine.online.small_online_pack import write_small_posed_pack
+from tests.engine.online.small_sessions import CHUNK, NODDING, VOICE, in_short_windows, pictures, pull
 from tests.engine.small_pack import small_character, striking_character, write_small_posing_pack
 
-CHUNK = 12
-CONFIG = LiveConfig(
-    split="caller", state_prompts={}, prompt="nods", seed=3, lookahead=LookaheadConfig(most_frames=CHUNK)
-)
-VOICE = 0.3 * np.random.default_rng(0).standard_normal(96_000).astype(np.float32)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", params=[write_small_posing_pack, write_small_posed_pack], ids=["base", "causal"])
 def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
-    loaded = load_pack(request.param(tmp_path_factory.mktemp("packs") / "small"))
-    return replace(loaded, base=replace(loaded.base, window_latents=4, history_latents=1, overlap_latents=0))
+    return in_short_windows(load_pack(request.param(tmp_path_factory.mktemp("packs") / "small")))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def opened(pack: LoadedPack, config: LiveConfig = CONFIG) -> LiveSession:
+def opened(pack: LoadedPack, config: LiveConfig = NODDING) -> LiveSession:
     session = open_session(striking_character(), pack, config)
     session.push_speak(VOICE)
     return session
-
-
-def pull(session: LiveSession, count: int) -> NDArray[np.uint8]:
-    frames = [session.pull(timeout_s=60.0) for _ in range(count)]
-    return np.stack([frame.picture_HWC for frame in frames if frame is not None])
 
 
 def posed_rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
@@ -71,7 +52,7 @@ def test_what_is_posed_shows_and_is_the_anchors_picture_by_the_plan(
 ) -> None:
     told = posed_rows(monkeypatch)
     with opened(pack) as session:
-        posed = pull(session, 2 * CHUNK)
+        posed = pictures(pull(session, 2 * CHUNK))
         motion = session._stages.generator.motion  # type: ignore[attr-defined]
         rows_BFM = motion.planner.rows(0)
     own_BCHW = as_pixels(striking_character().global_picture_HWC, pack.size_px)
@@ -82,7 +63,7 @@ def test_what_is_posed_shows_and_is_the_anchors_picture_by_the_plan(
     assert torch.equal(news[:, : 2 * CHUNK // 4], rows_BFM[:, : 2 * CHUNK // 4])
     assert all(torch.equal(before[1][:, -1], after[1][:, 0]) for before, after in pairwise(told))
     with opened(replace(pack, posing=None)) as session:
-        assert not np.array_equal(posed, pull(session, 2 * CHUNK))
+        assert not np.array_equal(posed, pictures(pull(session, 2 * CHUNK)))
 
 
 def test_a_session_that_is_interrupted_poses_its_new_plan(pack: LoadedPack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,20 +90,20 @@ def test_a_session_from_a_file_goes_on_to_the_same_frames(pack: LoadedPack, tmp_
     with opened(pack) as session:
         pull(session, CHUNK)
         session.snapshot(tmp_path / "kept")
-        following = pull(session, CHUNK)
+        following = pictures(pull(session, CHUNK))
     with restore_session(tmp_path / "kept", striking_character(), pack, split="caller") as session:
-        restored = pull(session, CHUNK)
+        restored = pictures(pull(session, CHUNK))
     assert np.array_equal(following, restored)
 
 
 def test_a_pipeline_of_threads_poses_as_one_thread_does(pack: LoadedPack) -> None:
     films = []
     for split in ("caller", "pipeline"):
-        with open_session(striking_character(), pack, replace(CONFIG, split=split)) as session:
-            films.append(pull(session, 3 * CHUNK))
+        with open_session(striking_character(), pack, replace(NODDING, split=split)) as session:
+            films.append(pictures(pull(session, 3 * CHUNK)))
     assert np.array_equal(films[0], films[1])
 
 
 def test_a_character_that_looks_the_same_wherever_it_is_moved_may_be_posed(pack: LoadedPack) -> None:
-    with open_session(small_character(), pack, CONFIG) as session:
+    with open_session(small_character(), pack, NODDING) as session:
         assert len(pull(session, CHUNK)) == CHUNK

@@ -1,13 +1,11 @@
 """Live sessions on small packs: what acts when, what an interruption takes back, files that bring a session back, shared weights."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
@@ -15,21 +13,16 @@ from engine.errors import BadInputError, BadPackError, CharacterError
 from engine.flow.guidance import GuidanceScales
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online.live import LiveConfig, LiveFrame
-from engine.online.lookahead import LookaheadConfig
 from engine.online.opening import open_session, restore_session
 from engine.online.session import LiveSession
 from engine.online.snapshots import OUTLINE_NAME, TENSORS_NAME
 from engine.online.states import LiveState
 from engine.packs import read_manifest
 from tests.engine.online.small_online_pack import rewrite, write_small_online_pack, write_small_told_pack
+from tests.engine.online.small_sessions import CHUNK, CONFIG, VOICE, in_short_windows, pictures, pull
 from tests.engine.small_pack import small_character, write_small_motion_pack, write_small_pack
 
-CHUNK = 12
-CONFIG = LiveConfig(  # never far ahead, also where others use the machine and chunks take long
-    split="caller", state_prompts={}, lookahead=LookaheadConfig(most_frames=CHUNK)
-)
-VOICE = 0.3 * np.random.default_rng(0).standard_normal(96_000).astype(np.float32)
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 WRITERS = {
     "online": write_small_online_pack,
@@ -42,29 +35,11 @@ WRITERS = {
 @pytest.fixture(scope="module", params=WRITERS)
 def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
     folder = tmp_path_factory.mktemp("packs") / "pack"
-    loaded = load_pack(WRITERS[request.param](folder))
-    return replace(loaded, base=replace(loaded.base, window_latents=4, history_latents=1, overlap_latents=0))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    return in_short_windows(load_pack(WRITERS[request.param](folder)))
 
 
 def opened(pack: LoadedPack, config: LiveConfig = CONFIG) -> LiveSession:
     return open_session(small_character(), pack, config)
-
-
-def pull(session: LiveSession, count: int) -> list[LiveFrame]:
-    frames = [session.pull(timeout_s=60.0) for _ in range(count)]
-    return [frame for frame in frames if frame is not None]
-
-
-def pictures(frames: list[LiveFrame]) -> NDArray[np.uint8]:
-    return np.stack([frame.picture_HWC for frame in frames])
 
 
 def test_threads_make_the_same_film_as_none(pack: LoadedPack) -> None:
