@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.errors import BadInputError
 from engine.model.transformer import Transformer
 from engine.motion.plan import MotionModel, MotionTold, plan_motion
 from engine.motion.settings import MotionSettings
 from tests.engine.small_pack import BASE
+from tests.training.tasks.short_runs import check_that_what_is_exported_starts_another_run, losses_of
 from tests.training.tasks.small_base import ONE_ROW, WIDTH, clips_of_noise
 from training.data.motion_rows import ROW_WIDTH, motion_rows, rest_row
 from training.data.motion_windows import MotionWindowConfig
@@ -61,14 +61,7 @@ def first_batch(task: MotionTask, num_samples: int = 16) -> dict[str, Tensor]:
 
 
 def test_the_loss_falls(task: MotionTask) -> None:
-    optimizer = torch.optim.Adam(task.model.parameters(), lr=1e-2)
-    batches, losses = task.batches(0, 16, ALONE, 0), []
-    for number in range(16):
-        optimizer.zero_grad()
-        loss = task.loss(next(batches), torch.Generator().manual_seed(number))["loss"]
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of(task, num_steps=16, batch_samples=16, learning_rate=0.01)
     assert all(parameter.grad is not None for parameter in task.model.parameters())
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
@@ -162,13 +155,7 @@ def test_held_out_clips_are_planned_as_a_film_is(task: MotionTask) -> None:
 
 def test_what_is_exported_starts_another_run(task: MotionTask, tmp_path: Path) -> None:
     torch.nn.init.normal_(task.transformer.head.head.weight, std=0.1)
-    task.export(tmp_path)
-    other = small_motion_task()
-    other.start_from(tmp_path)
-    weights, found = task.transformer.state_dict(), other.transformer.state_dict()
-    assert all(torch.equal(weights[name], found[name]) for name in weights)
-    with pytest.raises(BadInputError, match="does not exist"):
-        other.start_from(tmp_path / "nowhere")
+    check_that_what_is_exported_starts_another_run(task, small_motion_task(), tmp_path)
     task.write_samples(tmp_path, 7)
     assert np.load(tmp_path / "planned-000007.npy").shape == (4, 96, ROW_WIDTH // 4)
 
