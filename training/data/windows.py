@@ -180,8 +180,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
             at_rest_A1CHW = fields["references_RCHW"][[shown.places[0], shown.places[-1]]][:, None].float()
             posed_AFCHW = at_rest_A1CHW.expand_as(posed_AFCHW)
         if begins_with_still or begins_with_portrait:  # what stands before a film is an anchor of its own
-            first_A1CHW = latents_FCHW[:1].expand(len(posed_AFCHW), -1, -1, -1)[:, None]
-            posed_AFCHW = torch.cat([first_A1CHW, posed_AFCHW[:, 1:]], dim=1)
+            posed_AFCHW = torch.cat([latents_FCHW[None, :1].expand_as(posed_AFCHW[:, :1]), posed_AFCHW[:, 1:]], dim=1)
         posed["posed_AFCHW"] = posed_AFCHW
     return {
         **conditions,
