@@ -173,15 +173,7 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
     if begins_with_portrait:
         latents_FCHW = torch.cat([fields["references_RCHW"][:1].float(), latents_FCHW[1:]])
         motion_FM[0], goes_on = 0.0, False
-    posed = {}
-    if features.posed_NAFCHW is not None:
-        posed_AFCHW = features.posed_NAFCHW[clip, :, window].float()
-        if not motion_FM[1:].any():
-            at_rest_A1CHW = fields["references_RCHW"][[shown.places[0], shown.places[-1]]][:, None].float()
-            posed_AFCHW = at_rest_A1CHW.expand_as(posed_AFCHW)
-        if begins_with_still or begins_with_portrait:  # what stands before a film is an anchor of its own
-            posed_AFCHW = torch.cat([latents_FCHW[None, :1].expand_as(posed_AFCHW[:, :1]), posed_AFCHW[:, 1:]], dim=1)
-        posed["posed_AFCHW"] = posed_AFCHW
+    own_anchor_1CHW = latents_FCHW[:1] if begins_with_still or begins_with_portrait else None
     return {
         **conditions,
         "clip": fields["number"],
@@ -191,10 +183,33 @@ def cut_window(features: ClipFeatures, config: WindowConfig, number: int, place:
         **shown.fields(fields["references_RCHW"]),
         "state_TK": state_TK,
         "motion_FM": motion_FM,
-        **posed,
+        **posed_anchors(features, place, shown, motion_FM, own_anchor_1CHW),
         "mouth_FHW": fields["mouth_FHW"][window].float(),
         "eyes_FHW": fields["eyes_FHW"][window].float(),
     }
+
+
+def posed_anchors(
+    features: ClipFeatures,
+    place: WindowPlace,
+    shown: "ShownReferences",
+    motion_FM: Tensor,
+    own_anchor_1CHW: Tensor | None,
+) -> dict[str, Tensor]:
+    """A window's field of anchors in pose, where clips have them; at rest in a window that is told no motion.
+
+    `own_anchor_1CHW` is what stands before a film: nobody planned its pose, so it is an anchor of its own.
+    """
+    if features.posed_NAFCHW is None:
+        return {}
+    posed_AFCHW = features.posed_NAFCHW[place.clip, :, place.start : place.start + len(motion_FM)].float()
+    if not motion_FM[1:].any():
+        references_RCHW = features.clips["references_RCHW"][place.clip]
+        at_rest_A1CHW = references_RCHW[[shown.places[0], shown.places[-1]]][:, None].float()
+        posed_AFCHW = at_rest_A1CHW.expand_as(posed_AFCHW)
+    if own_anchor_1CHW is not None:
+        posed_AFCHW = torch.cat([own_anchor_1CHW.expand_as(posed_AFCHW[:, :1]), posed_AFCHW[:, 1:]], dim=1)
+    return {"posed_AFCHW": posed_AFCHW}
 
 
 def some_dropped(
