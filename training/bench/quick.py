@@ -30,7 +30,7 @@ class QuickConfig:
     num_actors: int = 32
     speak_frames: int = 72
     listen_frames: int = 96
-    num_counterfactuals: int = 12
+    num_counterfactuals: int = 32
     max_s: float = 810.0
 
     def __post_init__(self) -> None:
