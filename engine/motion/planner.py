@@ -42,7 +42,16 @@ class MotionPlanner:
         rows_BFM = plan_motion(self.motion, told, history_BFM, noise_BFM, guidance).float()
         if self.motion.settings.stiffness:
             rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
+            if self.length == 0:
+                rows_BFM = torch.cat([self._opening(rows_BFM[:, 0])[:, None], rows_BFM[:, 1:]], dim=1)
         self.take(rows_BFM)
+
+    def _opening(self, row_BM: Tensor) -> Tensor:
+        """The first row of a film, which begins as its portrait and goes over into its plan frame by frame."""
+        num_frames = row_BM.shape[1] // len(self.motion.settings.stiffness)
+        share_T = torch.linspace(0.0, 1.0, num_frames + 2, device=row_BM.device)[1:-1]
+        share_M = share_T.repeat_interleave(len(self.motion.settings.stiffness))
+        return torch.lerp(self._rest_BM, row_BM, share_M.expand_as(row_BM))
 
     def take(self, rows_BFM: Tensor) -> None:
         """Rows that were planned before."""

@@ -301,3 +301,15 @@ def test_rows_from_a_hostile_file_are_refused_in_one_line(motion: MotionModel) -
         with pytest.raises(BadInputError) as refused:
             MotionPlanner(motion, slack_rows=4).load(broken)
         assert "\n" not in str(refused.value)
+
+
+def test_with_frames_that_have_mass_a_film_begins_as_its_portrait(motion: MotionModel) -> None:
+    framed = replace(motion, settings=replace(motion.settings, drawn_share=(), stiffness=(0.0,)))
+    loose = replace(motion, settings=replace(motion.settings, drawn_share=()))
+    planner, plain = MotionPlanner(framed, slack_rows=3), MotionPlanner(loose, slack_rows=3)
+    for each in (planner, plain):
+        each.plan(told(), noise(3))
+    share_M = torch.arange(1, ROW_WIDTH + 1) / (ROW_WIDTH + 1)  # a row of so many frames of one number
+    opening_M = torch.lerp(motion.rest()[0], plain.planned(0)[0, 0], share_M)
+    torch.testing.assert_close(planner.planned(0)[0, 0], opening_M)
+    torch.testing.assert_close(planner.planned(1), plain.planned(1))
