@@ -40,7 +40,7 @@ ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile"
 # What a partner's sound makes a listener do, and how far it goes.
 REACTION_SCALES = {"pitch": 0.04, "brow_left": 0.15, "smile": 0.3, "lean": 0.3, "squint": 0.15}
 NUM_HELD_OUT_CLIPS = 24
-NUM_HELD_OUT_MOTIONS = 96
+NUM_HELD_OUT_MOTIONS = 96  # a third of the clips at most
 
 
 def tiny_vae(places: Places) -> Run:
@@ -130,11 +130,12 @@ def latent_reader() -> LatentReader:
 def tiny_motion(places: Places) -> Run:
     """The motion model on the clips' performances: their pictures are not looked at, so a step is a tenth of a second."""
     features = clip_features(places)
+    learned, held_out = motions_apart(features)
     task = MotionTask(
         transformer=Transformer(parts.MOTION),
         settings=parts.MOTION_SETTINGS,
-        features=features_slice(features, slice(NUM_HELD_OUT_MOTIONS, None)),
-        held_out=features_slice(features, slice(0, NUM_HELD_OUT_MOTIONS)),
+        features=learned,
+        held_out=held_out,
         weights_file=parts.MOTION_FILE,
     )
     config = TrainerConfig(
@@ -257,6 +258,12 @@ def clip_features(places: Places) -> ClipFeatures:
         text=parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER)),
     )
     return encoded_clips(places.clips, encoders)
+
+
+def motions_apart(features: ClipFeatures) -> tuple[ClipFeatures, ClipFeatures]:
+    """The clips that plans of motion are learned from, and those that they are measured on."""
+    num_held_out = min(NUM_HELD_OUT_MOTIONS, features.num_clips // 3)
+    return features_slice(features, slice(num_held_out, None)), features_slice(features, slice(0, num_held_out))
 
 
 def posed_features(places: Places) -> ClipFeatures:

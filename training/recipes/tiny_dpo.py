@@ -24,7 +24,7 @@ from training.optimizers import OptimizerConfig
 from training.recipes import parts
 from training.recipes.places import Places
 from training.recipes.run import NothingToLearn, Run
-from training.recipes.tiny import NUM_HELD_OUT_MOTIONS, clip_features, features_slice
+from training.recipes.tiny import clip_features, motions_apart
 from training.tasks.motion import MotionTask
 from training.tasks.preference import Pairs, PreferenceTask
 from training.time_budget import TimeBudget
@@ -132,12 +132,12 @@ def motion_of(places: Places) -> MotionModel:
 
 def trained_on(features: ClipFeatures) -> ClipFeatures:
     """The clips that are not held out."""
-    return features_slice(features, slice(NUM_HELD_OUT_MOTIONS, None))
+    return motions_apart(features)[0]
 
 
 def held_out(features: ClipFeatures) -> ClipFeatures:
     """Those that the motion model never sees."""
-    return features_slice(features, slice(0, NUM_HELD_OUT_MOTIONS))
+    return motions_apart(features)[1]
 
 
 def _folder(places: Places, features: ClipFeatures) -> Path:
