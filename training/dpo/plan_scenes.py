@@ -50,9 +50,9 @@ def cut_scene(features: ClipFeatures, shape: SceneShape, number: int) -> dict[st
     text_P = features.clips["text_of_latent_F"][clip, middles].long()
     return {
         "motion_FM": motion_rows(states_TK.float()),
-        "text_PSD": features.text_NCLD[clip, text_P],
-        "speak_AD": features.speak_NAD[clip, start : start + length],
-        "listen_AD": features.listen_NAD[clip, start : start + length + LISTEN_HISTORY_ROWS],
+        "text_PSD": features.text_NCLD[clip, text_P].float(),
+        "speak_AD": features.speak_NAD[clip, start : start + length].float(),
+        "listen_AD": features.listen_NAD[clip, start : start + length + LISTEN_HISTORY_ROWS].float(),
     }
 
 

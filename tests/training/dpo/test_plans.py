@@ -180,3 +180,13 @@ def test_stillness_that_was_learned_stops_the_run() -> None:
     assert held_out.complaint() is None
     held_out.latest = {"held_out_motion_ratio": 0.5}
     assert "stillness was learned" in str(held_out.complaint())
+
+
+def test_clips_kept_in_halves_are_judged_where_products_are_cast() -> None:
+    maker = small_maker()
+    halves = {name: getattr(maker.features, name).half() for name in ("speak_NAD", "listen_NAD", "text_NCLD")}
+    maker = replace(maker, features=replace(maker.features, **halves))
+    with torch.autocast("cpu", torch.bfloat16):
+        _, plans_SNFM, judged = maker.judged([0, 1])
+    assert plans_SNFM.isfinite().all()
+    assert len(judged) == 2
