@@ -205,14 +205,20 @@ class CausalRollout:
         return self._drafted(first_latent, self._told(conditions, rows_BFM, posed_BFCHW, self.motion))
 
     def _drafted(self, first_latent: int, told: ChunkConditions) -> Tensor:
+        return self.answers(first_latent, told)[-1]
+
+    def answers(self, first_latent: int, told: ChunkConditions) -> list[Tensor]:
+        """The backbone's clean guess of a chunk after each of its steps; each step takes the guess before it as given."""
         chunk = self.backbone.open(first_latent, told)
         latents_BFCHW = self.noise.draw(first_latent, told.num_latents, 0)
         clean_BFCHW, layers = self.backbone.predict(chunk, latents_BFCHW, self.settings.backbone_timesteps[0])
+        answers = [clean_BFCHW]
         for step, timestep in enumerate(self.settings.backbone_timesteps[1:], start=1):
-            latents_BFCHW = self._renoised(clean_BFCHW, first_latent, step, timestep)
+            latents_BFCHW = self._renoised(clean_BFCHW.detach(), first_latent, step, timestep)
             clean_BFCHW, layers = self.backbone.predict(chunk, latents_BFCHW, timestep)
+            answers.append(clean_BFCHW)
         self.backbone.append(layers, clean_BFCHW)
-        return clean_BFCHW
+        return answers
 
     def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
         """The refiner's final latents of a chunk from the backbone's draft, [B, F, C, H, W]."""

@@ -64,18 +64,25 @@ def under_noisy_history(
     return torch.cat(predictions, dim=1)
 
 
+def backbone_answers(
+    backbone: Transformer, settings: OnlineSettings, film: Film, noise: BatchNoise, chunk_latents: int
+) -> Tensor:
+    """The films after each step of the backbone, [S, B, F, C, H, W], made as they are live, with gradients into every step."""
+    causal = causal_model(backbone, settings, film)
+    rollout = CausalRollout(causal, causal, settings, noise)
+    answers = [
+        torch.stack(rollout.answers(first, film.conditions(first, chunk_latents, backbone.config)))
+        for first in chunk_starts(film, chunk_latents)
+    ]
+    return torch.cat(answers, dim=2)
+
+
 @torch.no_grad()
 def backbone_rollout(
     backbone: Transformer, settings: OnlineSettings, film: Film, noise: BatchNoise, chunk_latents: int
 ) -> Tensor:
     """The films as the backbone makes them, chunk by chunk behind its own noisy history, without gradients."""
-    causal = causal_model(backbone, settings, film)
-    rollout = CausalRollout(causal, causal, settings, noise)
-    drafts = [
-        rollout.draft(first, film.conditions(first, chunk_latents, backbone.config))
-        for first in chunk_starts(film, chunk_latents)
-    ]
-    return torch.cat(drafts, dim=1)
+    return backbone_answers(backbone, settings, film, noise, chunk_latents)[-1]
 
 
 def refined(

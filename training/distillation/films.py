@@ -4,6 +4,7 @@ Called by teacher, stages and tasks of distillation. Which stretch, follows from
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ class Film:
     latents_BFCHW: what the actor really did. text_BFSD: the caption that holds at each latent.
     motion_BFM: the same as motion rows, for models that are told; None or rows of zeros where nobody knows.
     posed_BFCHW: the anchor in the pose of the latent before the film and of each of its own; None where nothing is posed.
+    mouth_BFHW, eyes_BFHW: how much of each latent position they cover; None where no cost of decoded pictures needs them.
     """
 
     latents_BFCHW: Tensor
@@ -36,6 +38,8 @@ class Film:
     listen_BAD: Tensor
     motion_BFM: Tensor | None = None
     posed_BFCHW: Tensor | None = None
+    mouth_BFHW: Tensor | None = None
+    eyes_BFHW: Tensor | None = None
 
     @property
     def num_latents(self) -> int:
@@ -91,8 +95,6 @@ class Film:
 
     def to(self, device: torch.device) -> "Film":
         """The same films on a device."""
-        motion_BFM = None if self.motion_BFM is None else self.motion_BFM.to(device)
-        posed_BFCHW = None if self.posed_BFCHW is None else self.posed_BFCHW.to(device)
         references = replace(
             self.references,
             latents_BRCHW=self.references.latents_BRCHW.to(device),
@@ -100,9 +102,8 @@ class Film:
             subtypes_BR=self.references.subtypes_BR.to(device),
             anchor_B=None if self.references.anchor_B is None else self.references.anchor_B.to(device),
         )
-        names = ("latents_BFCHW", "first_BCHW", "text_BFSD", "speak_BAD", "listen_BAD")
-        moved = {name: self.__dict__[name].to(device) for name in names}
-        return replace(self, references=references, motion_BFM=motion_BFM, posed_BFCHW=posed_BFCHW, **moved)
+        moved = {name: field.to(device) for name, field in self.__dict__.items() if isinstance(field, Tensor)}
+        return replace(self, references=references, **moved)
 
 
 def _rows(rows_BAD: Tensor, start: int, count: int) -> Tensor:
@@ -112,31 +113,56 @@ def _rows(rows_BAD: Tensor, start: int, count: int) -> Tensor:
     return torch.cat([silence_BAD, rows_BAD[:, start + missing : start + count]], dim=1)
 
 
-def cut_film(features: ClipFeatures, number: int, num_latents: int) -> dict[str, Tensor]:
+@dataclass(frozen=True, kw_only=True)
+class StartShares:
+    """What films begin behind, as shares of them: the global picture, as a session does, or a latent with another expression than
+    the anchor's, as where a direction asks for a new one; else what was shown before."""
+
+    portrait: float = 0.0
+    altered: float = 0.0
+
+
+AS_SHOWN: Final = StartShares()
+
+
+def cut_film(
+    features: ClipFeatures, number: int, num_latents: int, shares: StartShares = AS_SHOWN
+) -> dict[str, Tensor]:
     """Film `number` as a sample: a stretch of some clip with everything that `film_of` needs."""
     rng = np.random.default_rng([number, 31])
     clip = int(rng.integers(features.num_clips))
     length = features.clips["latents_FCHW"].shape[1]
     num_rows = features.speak_NAD.shape[1]  # an encoder that hears ahead has none for a clip's end
-    start = int(rng.integers(min(length, num_rows) - num_latents))  # of the latent before the film
-    stretch = slice(start, start + num_latents + 1)
-    per_latent = features.clips["state_TK"].shape[1] // length
+    num_starts = min(length, num_rows) - num_latents
+    start = int(rng.integers(num_starts))  # of the latent before the film
     fields = {name: tensor[clip] for name, tensor in features.clips.items()}
+    before_CHW, is_own_anchor, lot = fields["latents_FCHW"][start], True, rng.random()
+    if lot < shares.portrait:
+        before_CHW = fields["references_RCHW"][0]
+    elif lot < shares.portrait + shares.altered:
+        altered = int(rng.integers(len(fields["altered_starts_N"])))
+        if int(fields["altered_starts_N"][altered]) < num_starts:
+            start = int(fields["altered_starts_N"][altered])
+            before_CHW, is_own_anchor = fields["altered_NCHW"][altered], False
+    stretch, film = slice(start, start + num_latents + 1), slice(start + 1, start + num_latents + 1)
+    per_latent = features.clips["state_TK"].shape[1] // length
     listen_lead = features.listen_NAD.shape[1] - features.speak_NAD.shape[1]
-    text_F = fields["text_of_latent_F"][start + 1 : start + 1 + num_latents].long()
-    state_TK = fields["state_TK"][per_latent * (start + 1) : per_latent * (start + 1 + num_latents)].float()
+    state_TK = fields["state_TK"][per_latent * film.start : per_latent * film.stop].float()
     shown = shown_references(fields["reference_indices_R"], state_TK, np.random.default_rng([clip, start, 7]))
+    covered = {name: fields[name][film].float() for name in ("mouth_FHW", "eyes_FHW") if name in fields}
     posed = {}
     if features.posed_NAFCHW is not None:
         posed_FCHW = features.posed_NAFCHW[clip, shown.anchor, stretch].float()
-        posed["posed_FCHW"] = torch.cat([fields["latents_FCHW"][start : start + 1].float(), posed_FCHW[1:]])
+        behind_FCHW = before_CHW[None].float() if is_own_anchor else posed_FCHW[:1]
+        posed["posed_FCHW"] = torch.cat([behind_FCHW, posed_FCHW[1:]])
     return {
         **posed,
-        "latents_FCHW": fields["latents_FCHW"][stretch].float(),
+        "latents_FCHW": torch.cat([before_CHW[None], fields["latents_FCHW"][film]]).float(),
+        **covered,
         "state_TK": state_TK,
         "motion_FM": _true_rows(state_TK, num_latents),
         **shown.fields(fields["references_RCHW"]),
-        "text_FSD": features.text_NCLD[clip][text_F].float(),
+        "text_FSD": features.text_NCLD[clip][fields["text_of_latent_F"][film].long()].float(),
         "speak_AD": features.speak_NAD[clip, stretch].float(),
         "listen_AD": features.listen_NAD[clip, start : start + num_latents + 1 + listen_lead].float(),
     }
@@ -158,6 +184,8 @@ def film_of(batch: dict[str, Tensor]) -> Film:
         listen_BAD=batch["listen_AD"],
         motion_BFM=batch.get("motion_FM"),
         posed_BFCHW=batch.get("posed_FCHW"),
+        mouth_BFHW=batch.get("mouth_FHW"),
+        eyes_BFHW=batch.get("eyes_FHW"),
     )
 
 

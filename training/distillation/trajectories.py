@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.online.settings import OnlineSettings
 from engine.precision import fast_autocast
 from training.data.windows import ClipFeatures
-from training.distillation.films import cut_film, film_of
+from training.distillation.films import StartShares, cut_film, film_of
 from training.distillation.teacher import TeacherConfig, WindowedScore, teacher_trajectory
 
 logger = logging.getLogger(__name__)
@@ -52,12 +52,43 @@ class Trajectories:
     config: TrajectoryConfig
     states_NKFCHW: Tensor
 
+    @property
+    def num_films(self) -> int:
+        """As many as were asked for."""
+        return self.config.num_films
+
     def sample(self, number: int) -> dict[str, Tensor]:
         """Film `number` and its trajectory."""
         return {
             **cut_film(self.features, number, self.config.num_latents),
             "trajectory_KFCHW": self.states_NKFCHW[number].float(),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrueFilms:
+    """Films whose trajectories have one state alone: what the actor did. As many as are wanted, for nothing is kept of them."""
+
+    features: ClipFeatures
+    num_films: int
+    num_latents: int
+    starts: StartShares
+
+    def sample(self, number: int) -> dict[str, Tensor]:
+        """Film `number`."""
+        film = cut_film(self.features, number, self.num_latents, self.starts)
+        return {**film, "trajectory_KFCHW": film["latents_FCHW"][None, 1:]}
+
+
+class FilmSamples(Protocol):
+    """What tasks take films and their trajectories from."""
+
+    @property
+    def num_films(self) -> int:
+        """How many there are."""
+
+    def sample(self, number: int) -> dict[str, Tensor]:
+        """Film `number` and its trajectory."""
 
 
 def trajectories_in(

@@ -75,8 +75,12 @@ def draw_sigma(config: FlowMatchingConfig, batch: int, generator: torch.Generato
 
 def position_weights(config: FlowMatchingConfig, window: NoisedWindow, mouth_BFHW: Tensor, eyes_BFHW: Tensor) -> Tensor:
     """How much each position of the new frames counts, [B, F, H, W]; history counts nothing."""
-    weight_BFHW = 1 + (config.mouth_weight - 1) * mouth_BFHW + (config.eyes_weight - 1) * eyes_BFHW
-    return weight_BFHW * window.is_new_BF[:, :, None, None]
+    return covered_weights(config, mouth_BFHW, eyes_BFHW) * window.is_new_BF[:, :, None, None]
+
+
+def covered_weights(config: FlowMatchingConfig, mouth_BFHW: Tensor, eyes_BFHW: Tensor) -> Tensor:
+    """How much each position counts by what covers it, [B, F, H, W]."""
+    return 1 + (config.mouth_weight - 1) * mouth_BFHW + (config.eyes_weight - 1) * eyes_BFHW
 
 
 def bends(config: FlowMatchingConfig, mouth_BFHW: Tensor) -> Tensor:

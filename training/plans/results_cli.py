@@ -34,7 +34,7 @@ SHOWN: Final = (
 )
 
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
-    "stages": ("ode", "off-policy", "on-policy", "refiner"),
+    "stages": ("causal", "ode", "off-policy", "on-policy", "causal-refiner", "refiner"),
     "ablations": tuple(stage for pair in PAIRS.values() for stage in (pair.with_it, pair.without_it)),
     "dpo": ("dpo",),
 }
@@ -44,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `python -m training results`."""
     tables = parser.add_subparsers(dest="table", required=True)
     for name, help_text in (
-        ("stages", "Base; ODE only; + off-policy; + on-policy; + refiner, by the measures of `lpm evaluate quick`"),
+        (
+            "stages",
+            "Base; causal; + ODE; + off-policy; + on-policy; + both refiners, by the measures of `lpm evaluate quick`",
+        ),
         ("ablations", "noisy or clean history, with or without references, of equal time"),
         ("dpo", "what preference optimisation did to the measures that chose the winners, and to the others"),
     ):

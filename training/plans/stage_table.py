@@ -1,4 +1,4 @@
-"""The table of stages: what each stage of distillation gives, by the measures of `lpm evaluate quick` (paper table of stages).
+"""The table of stages: what each stage towards the causal pair gives, by the measures of `lpm evaluate quick` (paper table of stages).
 
 Each row is a pack of its own, judged as it performs: the base model by its films, the causal models in the live session. Where
 no refiner is trained yet its place is taken by the backbone, as the refiner begins; a stage that was rejected gives what it began with.
@@ -34,11 +34,14 @@ class Row:
 
 ROWS: Final = (
     Row(name="Base", maker="film"),
-    Row(name="ODE only", maker="live", backbone_of="ode"),
+    Row(name="Causal", maker="live", backbone_of="causal"),
+    Row(name="+ ODE", maker="live", backbone_of="ode"),
     Row(name="+ off-policy", maker="live", backbone_of="off-policy"),
     Row(name="+ on-policy", maker="live", backbone_of="on-policy"),
+    Row(name="+ causal refiner", maker="live", backbone_of="on-policy", refiner_of="causal-refiner"),
     Row(name="+ refiner", maker="live", backbone_of="on-policy", refiner_of="refiner"),
 )
+REFINING: Final = ("causal-refiner", "refiner")
 
 
 def build_row(row: Row, plan: Plan, output: Path, records: dict[str, StageRecord]) -> Path:
@@ -70,7 +73,8 @@ def refines(row: Row, records: dict[str, StageRecord]) -> str | None:
     """Who refines in a row; None where films are made by the base model."""
     if row.backbone_of is None:
         return None
-    is_trained = row.refiner_of is not None and bool(records[row.refiner_of].accepted)
+    trained = () if row.refiner_of is None else REFINING[: REFINING.index(row.refiner_of) + 1]
+    is_trained = any(records[stage].accepted for stage in trained)
     return "a refiner of its own" if is_trained else "the backbone in its place"
 
 

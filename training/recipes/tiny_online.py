@@ -1,9 +1,9 @@
-"""The four stages that make the small online models out of the small base model (paper 4.3), in the order they are run.
+"""The stages that make the small online models out of the small base model (paper 4.3), in the order they are run.
 
-Each begins with `--start-from` the run before it: `tiny-online-ode`, then `-off-policy`, `-on-policy`, `-refiner`. The first takes
-the base model of `--parts`, which is the teacher of all of them. The teacher's trajectories are made once, beside the clips.
-Teacher, student and critic are told how the actor moved, as a plan of motion tells the pair live: what is left is one picture, which
-a student of few steps can draw.
+Each begins with `--start-from` the run before it: `tiny-online-causal`, the paper's four, `-ode`, `-off-policy`, `-on-policy` and
+`-refiner`, and before the last of them `-causal-refiner`. The first takes the base model of `--parts`, which is the teacher of the
+paper's four. The teacher's trajectories are made once, beside the clips. Teacher, student and critic are told how the actor moved, as a
+plan of motion tells the pair live: what is left is one picture, which a student of few steps can draw.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,11 @@ from training.data.shards import shard_paths
 from training.data.windows import ClipFeatures
 from training.distillation.causal import BatchNoise, backbone_rollout, refined
 from training.distillation.clean_history import clean_history_rollout
-from training.distillation.films import Film, cut_film, film_of
+from training.distillation.films import Film, StartShares, cut_film, film_of
+from training.distillation.likeness import Likeness
 from training.distillation.matching import Scores
 from training.distillation.perceptual import ActorFeatures
+from training.distillation.stage0_causal import causal_backbone_loss, causal_refiner_loss
 from training.distillation.stage1_ode import stage1_loss, stage1_loss_behind_clean_history
 from training.distillation.stage2_off_policy import PerceptualTerm, off_policy_film, stage2_loss
 from training.distillation.stage3_on_policy import on_policy_film, stage3_loss
@@ -33,6 +35,7 @@ from training.distillation.teacher import TeacherConfig, WindowedScore
 from training.distillation.trajectories import (
     Trajectories,
     TrajectoryConfig,
+    TrueFilms,
     build_trajectories,
     make_shards,
     trajectories_in,
@@ -59,6 +62,8 @@ from training.trainer import TrainerConfig
 
 FILM_LATENTS = 18  # so that chunks of every length meet keys that have left the window, as in a long session
 MOST_FILMS = 4096
+MOST_TRUE_FILMS = 2**31
+STARTS = StartShares(portrait=0.3, altered=0.2)
 OdeLoss = Callable[[Transformer, OnlineSettings, Film, Tensor, int, torch.Generator], dict[str, Tensor]]
 Rollout = Callable[[Transformer, OnlineSettings, Film, BatchNoise, int], Tensor]
 TEACHER = TeacherConfig(window_latents=BASE_SETTINGS.new_latents, substeps=1, guidance=BASE_SETTINGS.guidance)
@@ -81,6 +86,68 @@ class Ground:
     def scores(self) -> Scores:
         """The teacher, and a critic that begins as the teacher."""
         return Scores(real=self.teacher, fake=replace(self.teacher, transformer=self.critic), config=DMD)
+
+
+def tiny_online_causal(places: Places) -> Run:
+    """Before the paper's stages: the base model becomes causal on what the actor did, in the backbone's own rollout."""
+    features, backbone = posed_features(places), base_in_training(places)
+    held_out = held_out_films(places, features, ONLINE_SETTINGS)
+
+    def loss(film: Film, _trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return causal_backbone_loss(held_out.likeness, backbone, ONLINE_SETTINGS, film, chunk_latents, generator)
+
+    task = DistillationTask(
+        student=backbone,
+        weights_file=BACKBONE_FILE,
+        films=_true_films(features),
+        settings=ONLINE_SETTINGS,
+        held_out=held_out,
+        perform=partial(_draft, backbone),
+        stage_loss=loss,
+    )
+    return Run(task=task, config=_causal_config())
+
+
+def tiny_online_causal_refiner(places: Places) -> Run:
+    """The refiner, begun as the backbone, finishes the frozen backbone's drafts towards what the actor did. Exports both."""
+    features, refiner = posed_features(places), base_in_training(places)
+    held_out = held_out_films(places, features, ONLINE_SETTINGS)
+    backbone = base_in_training(places).requires_grad_(False)
+
+    def loss(film: Film, _trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return causal_refiner_loss(
+            held_out.likeness, backbone, refiner, ONLINE_SETTINGS, film, chunk_latents, generator
+        )
+
+    task = DistillationTask(
+        student=refiner,
+        weights_file=REFINER_FILE,
+        films=_true_films(features),
+        settings=ONLINE_SETTINGS,
+        held_out=held_out,
+        perform=partial(_finished, backbone, refiner),
+        stage_loss=loss,
+        others={"backbone": (BACKBONE_FILE, backbone)},
+    )
+    return Run(task=task, config=_causal_config())
+
+
+def _true_films(features: ClipFeatures) -> TrueFilms:
+    trained_on = features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
+    return TrueFilms(features=trained_on, num_films=MOST_TRUE_FILMS, num_latents=FILM_LATENTS, starts=STARTS)
+
+
+def _causal_config() -> TrainerConfig:
+    return TrainerConfig(
+        num_steps=1200,
+        batch_samples=8,
+        optimizer=OptimizerConfig(muon_learning_rate=4e-3, adamw_learning_rate=1.5e-3, weight_decay=0.02),
+        warmup_steps=20,
+        decay_steps=400,
+        ema_decay=0.99,
+        save_each_steps=50,
+        sample_each_steps=100,
+    )
 
 
 def tiny_online_ode(places: Places) -> Run:
@@ -106,7 +173,7 @@ def ode_run(places: Places, ode_loss: OdeLoss, rollout: Rollout) -> Run:
     task = DistillationTask(
         student=backbone,
         weights_file=BACKBONE_FILE,
-        trajectories=ground.trajectories,
+        films=ground.trajectories,
         settings=ONLINE_SETTINGS,
         held_out=ground.held_out,
         perform=perform,
@@ -164,16 +231,11 @@ def tiny_online_refiner(places: Places) -> Run:
     def loss(film: Film, trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
         return stage4_loss(ground.scores, film, make(film, trajectory, chunk_latents, generator), generator)
 
-    def perform(film: Film, noise: BatchNoise, chunk_latents: int) -> Tensor:
-        return refined(
-            refiner, ONLINE_SETTINGS, film, noise, _draft(backbone, film, noise, chunk_latents), chunk_latents
-        )
-
     task = _matching(ground, refiner, make, loss)
     task = replace(
         task,
         weights_file=REFINER_FILE,
-        perform=perform,
+        perform=partial(_finished, backbone, refiner),
         others={**task.others, "backbone": (BACKBONE_FILE, backbone)},
     )
     return Run(task=task, config=_matching_config(num_steps=300))
@@ -183,11 +245,16 @@ def _draft(backbone: Transformer, film: Film, noise: BatchNoise, chunk_latents: 
     return backbone_rollout(backbone, ONLINE_SETTINGS, film, noise, chunk_latents)
 
 
+def _finished(backbone: Transformer, refiner: Transformer, film: Film, noise: BatchNoise, chunk_latents: int) -> Tensor:
+    draft_BFCHW = _draft(backbone, film, noise, chunk_latents)
+    return refined(refiner, ONLINE_SETTINGS, film, noise, draft_BFCHW, chunk_latents)
+
+
 def _matching(ground: Ground, student: Transformer, make: StageMake, loss: StageLoss) -> MatchingTask:
     return MatchingTask(
         student=student,
         weights_file=BACKBONE_FILE,
-        trajectories=ground.trajectories,
+        films=ground.trajectories,
         settings=ONLINE_SETTINGS,
         held_out=ground.held_out,
         perform=partial(_draft, student),
@@ -242,12 +309,12 @@ def base_teacher(places: Places) -> WindowedScore:
 def held_out_films(places: Places, features: ClipFeatures, settings: OnlineSettings) -> HeldOutFilms:
     """One film of each clip that training never draws from."""
     held_out = features_slice(features, slice(0, NUM_HELD_OUT_CLIPS))
-    samples = [cut_film(held_out, number, FILM_LATENTS) for number in range(NUM_HELD_OUT_CLIPS)]
+    samples = [cut_film(held_out, number, FILM_LATENTS, STARTS) for number in range(NUM_HELD_OUT_CLIPS)]
     return HeldOutFilms(
         film=film_of({name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}),
         settings=settings,
         reader=parts.trained(places.clips / READER_FOLDER, READER_FILE, latent_reader()),
-        codec=parts.trained_codec(places.parts),
+        likeness=Likeness(codec=parts.trained_codec(places.parts)),
     )
 
 

@@ -11,7 +11,6 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from engine.codec.protocol import VideoCodec
 from engine.flow.preconditioning import global_latent
 from engine.online.settings import OnlineSettings
 from engine.packs import fill_from_file, save_weights
@@ -19,8 +18,9 @@ from training.actor.state import channel
 from training.distillation.causal import BatchNoise
 from training.distillation.collapse import BestMark, CollapseGate, FilmFigures
 from training.distillation.films import Film, film_of
+from training.distillation.likeness import Likeness
 from training.distillation.matching import Scores, film_critic_loss
-from training.distillation.trajectories import Trajectories
+from training.distillation.trajectories import FilmSamples
 from training.objectives.perceived_state import LatentReader
 from training.parallel import World
 
@@ -41,7 +41,7 @@ class HeldOutFilms:
     film: Film
     settings: OnlineSettings
     reader: LatentReader
-    codec: VideoCodec
+    likeness: Likeness
     gate: CollapseGate = field(default_factory=CollapseGate)
     latest: FilmFigures | None = None
     is_new: bool = False
@@ -56,14 +56,14 @@ class HeldOutFilms:
         for name in READ_CHANNELS:
             pair = torch.stack([films[..., channel(name)].flatten() for films in (shown_BTK, true_BTK)])
             measures[f"shown_r_{name}"] = float(torch.corrcoef(pair)[0, 1])
-        return measures
+        return {**measures, "held_out_pictures": self.likeness.unlikeness(self.film, made_BFCHW)}
 
     def write_samples(self, perform: Perform, path: Path) -> None:
         """Truth above, made below, every fourth frame."""
         made_BFCHW = self._made(perform)[:NUM_SHOWN]
         rows = []
         for films in zip(self.film.latents_BFCHW, made_BFCHW, strict=False):
-            pixels = self.codec.decode(torch.stack(films)).float().clamp(-1, 1)[:, 1::4]
+            pixels = self.likeness.codec.decode(torch.stack(films)).float().clamp(-1, 1)[:, 1::4]
             rows.append(rearrange((pixels + 1) * 127.5, "row t c h w -> (row h) (t w) c").byte().numpy())
         cv2.imwrite(str(path), np.concatenate(rows)[:, :, ::-1])
 
@@ -85,7 +85,7 @@ class DistillationTask:
 
     student: nn.Module
     weights_file: str
-    trajectories: Trajectories
+    films: FilmSamples
     settings: OnlineSettings
     held_out: HeldOutFilms
     perform: Perform
@@ -118,7 +118,7 @@ class DistillationTask:
                 int(np.random.default_rng([step, 41]).integers(len(self.settings.chunk_choices)))
             ]
             samples = [
-                self.trajectories.sample(self._film_number(each))
+                self.films.sample(self._film_number(each))
                 for each in range(number + world.rank, number + step_samples, world.size)
             ]
             batch = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
@@ -168,7 +168,7 @@ class DistillationTask:
         return self.held_out.complaint()
 
     def _film_number(self, sample: int) -> int:
-        return int(np.random.default_rng([sample, 43]).integers(self.trajectories.config.num_films))
+        return int(np.random.default_rng([sample, 43]).integers(self.films.num_films))
 
 
 @dataclass(kw_only=True)

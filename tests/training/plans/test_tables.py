@@ -57,16 +57,20 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
         build_row(row, TINY, tmp_path, records)
     components = {"codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "base"}
     assert set(packed["Base"]) == components
-    assert packed["ODE only"]["backbone"] == packed["ODE only"]["refiner"] == "of 09-ode"
-    assert packed["+ on-policy"]["backbone"] == "of 11-on-policy/start", "a rejected stage gives what it began with"
-    assert packed["+ refiner"]["backbone"] == "of 11-on-policy/start"
-    assert packed["+ refiner"]["refiner"] == "of 12-refiner"
+    assert packed["Causal"]["backbone"] == packed["Causal"]["refiner"] == "of 08-causal"
+    assert packed["+ ODE"]["backbone"] == packed["+ ODE"]["refiner"] == "of 10-ode"
+    assert packed["+ on-policy"]["backbone"] == "of 12-on-policy/start", "a rejected stage gives what it began with"
+    assert packed["+ causal refiner"]["backbone"] == packed["+ refiner"]["backbone"] == "of 12-on-policy/start"
+    assert packed["+ causal refiner"]["refiner"] == "of 13-causal-refiner"
+    assert packed["+ refiner"]["refiner"] == "of 14-refiner"
     assert [refines(row, records) for row in (ROWS[0], ROWS[1], ROWS[-1])] == [
         None,
         "the backbone in its place",
         "a refiner of its own",
     ]
     rejected = {**records, "refiner": record("refiner", accepted=False)}
+    assert refines(ROWS[-1], rejected) == "a refiner of its own", "the one before it"
+    rejected["causal-refiner"] = record("causal-refiner", accepted=False)
     assert refines(ROWS[-1], rejected) == "the backbone in its place"
 
 
@@ -171,7 +175,7 @@ def test_a_table_of_stages_that_were_not_trained_is_refused(tmp_path: Path) -> N
     parser = argparse.ArgumentParser()
     results_cli.add_arguments(parser)
     options = parser.parse_args(["stages", str(tmp_path), "-o", str(tmp_path / "stages.json")])
-    with pytest.raises(BadInputError, match="a run of tiny-preferences, without the stage ode"):
+    with pytest.raises(BadInputError, match="a run of tiny-preferences, without the stage causal"):
         results_cli.run(options)
 
 
