@@ -2,7 +2,7 @@
 
     pack = load_pack("lpm-tiny")
     for piece in perform(pack, PerformJob(character=load_character(folder), speak_S=voice_S, num_frames=240)):
-        show(piece.frames_THWC)
+        show(piece.frames_THWC)  # `perform_online` instead: the same by a pack's causal models
 
     with open_session(load_character(folder), pack) as session:  # live: see engine.online.session
         session.push_speak(voice_S)
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.characters import Character, find_character, load_character
     from engine.flow.guidance import GuidanceScales
     from engine.loaded_pack import LoadedPack, load_pack
+    from engine.online.film import perform_online
     from engine.online.live import ChunkReport, LiveConfig, LiveFrame, SessionReport
     from engine.online.lookahead import LookaheadConfig
     from engine.online.opening import open_session, restore_session
@@ -49,6 +50,7 @@ __all__ = [
     "load_pack",
     "open_session",
     "perform",
+    "perform_online",
     "restore_session",
 ]
 
@@ -73,6 +75,7 @@ _HOMES = {
     "load_pack": "engine.loaded_pack",
     "open_session": "engine.online.opening",
     "perform": "engine.base.performer",
+    "perform_online": "engine.online.film",
     "restore_session": "engine.online.opening",
 }
 

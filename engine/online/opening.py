@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.characters import Character
@@ -38,9 +39,13 @@ from engine.references import ReferenceLatents
 
 
 def open_session(
-    character: Character, pack: LoadedPack, config: LiveConfig | None = None, on_chunk: ChunkWatcher | None = None
+    character: Character,
+    pack: LoadedPack,
+    config: LiveConfig | None = None,
+    on_chunk: ChunkWatcher | None = None,
+    first_frame_HWC: NDArray[np.uint8] | None = None,
 ) -> LiveSession:
-    """A session that begins to perform at once, from the character's portrait.
+    """A session that begins to perform at once, from the character's portrait or from a first frame of one's own, uint8 RGB [H, W, 3].
 
     With a pack that has causal models they perform; with any other its base model does, in short windows. Errors:
     `CharacterError` without a global reference, `BadInputError` for a chunk that the pack was not made for or too long a direction.
@@ -48,12 +53,15 @@ def open_session(
     opened_s = time.perf_counter()
     config = config or LiveConfig()
     config = replace(config, prompt=checked_direction(config.prompt), split=_possible_split(pack, config.split))
-    stages, layout = session_stages(character, pack, config)
-    conductor = Conductor(config, layout, square_crop(character.global_picture_HWC, pack.size_px))
+    stages, layout = session_stages(character, pack, config, first_frame_HWC)
+    portrait_HWC = character.global_picture_HWC if first_frame_HWC is None else first_frame_HWC
+    conductor = Conductor(config, layout, square_crop(portrait_HWC, pack.size_px))
     return LiveSession(conductor, stages, session_identity(character, pack), opened_s, on_chunk)
 
 
-def session_stages(character: Character, pack: LoadedPack, config: LiveConfig) -> tuple[SessionStages, ConductorLayout]:
+def session_stages(
+    character: Character, pack: LoadedPack, config: LiveConfig, first_frame_HWC: NDArray[np.uint8] | None = None
+) -> tuple[SessionStages, ConductorLayout]:
     """All of a session that computes, as it is before the first chunk, and what the session's rules must know of it."""
     device = pack.device
     chunk_latents = _chunk_latents(pack, config)
@@ -63,9 +71,8 @@ def session_stages(character: Character, pack: LoadedPack, config: LiveConfig) -
     with torch.no_grad(), fast_autocast(device):
         most_references = pack.online.settings.max_references if pack.online else pack.base.max_references
         references = DirectedReferences(pack, character, most_references)
-        portrait_BCHW = pack.codec.encode_still(
-            as_pixels(character.global_picture_HWC, pack.size_px).to(device)
-        ).float()
+        portrait_HWC = character.global_picture_HWC if first_frame_HWC is None else first_frame_HWC
+        portrait_BCHW = pack.codec.encode_still(as_pixels(portrait_HWC, pack.size_px).to(device)).float()
         generator = _generator(pack, config, references.latents(config.prompt), portrait_BCHW, slack_latents)
         decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents)
     model_config = pack.online.backbone.config if pack.online else pack.transformer.config

@@ -10,20 +10,20 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.characters import Character, find_character, load_character
 from engine.errors import BadInputError
-from engine.locations import windows_dir
 from engine.media.pictures import read_picture
 from engine.media.rates import SAMPLES_PER_FRAME, frames_for_samples
 from engine.media.samples import SpooledSound
 from engine.media.sound import MAX_SOUND_S, spool_sound
 from engine.shapes import FRAME_RATE_HZ, PROMPT_FRAMES
 from studio.commandline.console import ProgressLine, say
+from studio.commandline.engines import ENGINES, check_options, check_pack, film_pieces, report_details
 
 if TYPE_CHECKING:
     from engine import GuidanceScales, LoadedPack, MuteSpan, PerformJob
@@ -78,15 +78,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, metavar="S", help="how long (default: the longer sound, else 5)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
     parser.add_argument("--first-frame", type=Path, metavar="PICTURE", help="a picture that the film starts from")
-    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the pack's)")
+    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the pack's; base only)")
     for name, meaning in (("text", "the directions"), ("speak", "the own voice"), ("listen", "the partner's voice")):
-        parser.add_argument(f"--{name}-scale", type=float, metavar="X", help=f"how strongly {meaning} is followed")
+        parser.add_argument(
+            f"--{name}-scale", type=float, metavar="X", help=f"how strongly {meaning} is followed (base only)"
+        )
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that `lpm perform` and `lpm render` share."""
     parser.add_argument(
-        "--engine", choices=("base", "online"), default="base", help="which model of the pack (default base)"
+        "--engine",
+        choices=ENGINES,
+        default="base",
+        help="who performs: base, the pack's large model, in windows; online, the causal models that also perform live, in chunks "
+        "(default base)",
     )
     parser.add_argument("--pack", metavar="NAME", help=f"a model pack's name or folder (default {DEFAULT_PACK})")
     add_device_argument(parser)
@@ -101,10 +107,13 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="reuse every part that an earlier run finished under the same inputs: a stopped film goes on, and of a "
-        "changed one only what the change reaches is made anew",
+        "changed one only what the change reaches is made anew (base only)",
     )
     parser.add_argument(
-        "--work", type=Path, metavar="DIR", help="where finished parts are kept (default: the cache folder)"
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="where finished parts are kept (default: the cache folder; online keeps none)",
     )
 
 
@@ -121,6 +130,7 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Perform and write the film; any `LpmError` is one line for the person."""
     check_targets(options)
+    check_options(options)
     inputs = read_inputs(options)
     check_numbers(options)
 
@@ -133,6 +143,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         prompts = prompts_of_words(options.prompt or (), inputs.num_frames, "--prompt")
     pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
+    check_pack(options, pack)
     job = PerformJob(
         character=inputs.character,
         num_frames=inputs.num_frames,
@@ -145,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
         num_steps=options.steps,
         guidance=_guidance(options, pack),
     )
-    details = report_details(pack, job) | {
+    details = report_details(pack, job, options) | {
         "speak": options.speak and str(options.speak),
         "listen": options.listen and str(options.listen),
         "first_frame": options.first_frame and str(options.first_frame),
@@ -159,11 +170,9 @@ def run(options: argparse.Namespace) -> int:
 def write_film(
     pack: "LoadedPack", job: "PerformJob", target: "FilmTarget", progress: ProgressLine, options: argparse.Namespace
 ) -> "FilmReport":
-    """Run the engine into the file; finished windows are kept, so that a run that is stopped can be gone on with."""
-    from engine import WindowStore, perform
+    """Run the engine into the file."""
     from studio.film_job import make_film
 
-    store = WindowStore(options.work or windows_dir())
     done_frames = 0
 
     def show(done: int, total: int) -> None:
@@ -172,10 +181,10 @@ def write_film(
         progress.show(done, total)
 
     try:
-        return make_film(job, perform(pack, job, keep=store, reuse=store if options.resume else None), target, show)
+        return make_film(job, film_pieces(pack, job, options), target, show)
     except KeyboardInterrupt:
         progress.clear()
-        if done_frames:
+        if done_frames and options.engine == "base":
             say(f"{done_frames / FRAME_RATE_HZ:.1f} s are finished; the same command with --resume goes on from there")
         raise
     finally:
@@ -199,10 +208,6 @@ def finish(report: "FilmReport", options: argparse.Namespace) -> None:
 
 def check_targets(options: argparse.Namespace) -> None:
     """Refuse a film or a report that could not be written, before anything else is done."""
-    if options.engine == "online":
-        raise BadInputError(
-            f"--engine online: {options.pack or DEFAULT_PACK} has no online model yet; use --engine base"
-        )
     if options.output.suffix.lower() != ".mp4":
         raise BadInputError(f"{options.output}: films are written as MP4; let the name end in .mp4")
     for path in filter(None, (options.output, options.report)):
@@ -275,41 +280,3 @@ def _guidance(options: argparse.Namespace, pack: "LoadedPack") -> "GuidanceScale
     from dataclasses import replace
 
     return replace(pack.guidance, **given)
-
-
-def motion_details(pack: "LoadedPack") -> dict[str, Any] | None:
-    """How the pack plans motion before it draws; None where it plans none. The plan is what is guided."""
-    if pack.motion is None:
-        return None
-    settings = pack.motion.settings
-    return {"steps": settings.num_steps, "history_rows": settings.history_rows}
-
-
-def report_details(pack: "LoadedPack", job: "PerformJob") -> dict[str, Any]:
-    """What was asked for, in the report beside what it cost."""
-    guidance = job.guidance or pack.guidance
-    return {
-        "engine": "base",
-        "pack": pack.manifest.name,
-        "pack_version": pack.manifest.version,
-        "device": str(pack.device),
-        "character": job.character.name,
-        "size_px": pack.size_px,
-        "seed": job.seed,
-        "steps": job.num_steps or pack.base.num_steps,
-        "guidance": {"text": guidance.text, "speak": guidance.speak, "listen": guidance.listen},
-        "guidance_branches": guidance.num_branches,
-        "motion": motion_details(pack),
-        "window": {
-            "latents": pack.base.window_latents,
-            "history": pack.base.history_latents,
-            "overlap": pack.base.overlap_latents,
-            "history_keep": pack.base.history_keep,
-        },
-        "mutes": [
-            {"track": mute.track, "start_frame": mute.start_frame, "end_frame": mute.end_frame} for mute in job.mutes
-        ],
-        "prompts": [
-            {"start_frame": span.start_frame, "end_frame": span.end_frame, "text": span.text} for span in job.prompts
-        ],
-    }

@@ -8,14 +8,8 @@ from pathlib import Path
 
 from engine.errors import BadInputError
 from studio.commandline.console import ProgressLine
-from studio.commandline.perform import (
-    add_engine_arguments,
-    check_targets,
-    finish,
-    load_pack_timed,
-    report_details,
-    write_film,
-)
+from studio.commandline.engines import report_details
+from studio.commandline.perform import add_engine_arguments, check_targets, finish, load_pack_timed, write_film
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Render and write the film; any `LpmError` is one line for the person."""
     check_targets(options)
+    if options.engine == "online":
+        raise BadInputError(
+            "--engine online: a project is rendered by the base model; use --engine base, or lpm perform --engine online"
+        )
 
     from studio.film_job import FilmTarget
     from studio.project.render_plan import plan_render, render_job
@@ -48,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         timeline = store.project.timeline
     frames = _stretch(options, timeline.in_frame, timeline.out_frame, plan.num_frames)
     pack, load_s = load_pack_timed(options.pack or plan.pack, options.device)
-    details = report_details(pack, job) | {"project": str(options.project), "from": frames[0], "to": frames[1]}
+    details = report_details(pack, job, options) | {"project": str(options.project), "from": frames[0], "to": frames[1]}
     target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details, frames=frames)
     progress = ProgressLine(f"Rendering {options.project.name}")
     finish(write_film(pack, job, target, progress, options), options)

@@ -209,7 +209,7 @@ def test_other_bad_input_gets_one_line(tmp_path: Path, voice: Path, capsys: pyte
         "0 global pictures": ["--character", tmp_path / "no-global", "-o", film],
         "no such character": ["--character", "nobody", "-o", film],
         "20000 x 20000": ["--first-frame", huge_png(tmp_path / "huge.png"), "-o", film],
-        "no online model": ["--engine", "online", "-o", film],
+        "small has no causal models": ["--engine", "online", "-o", film],
         "known packs": ["--pack", "nothing", "-o", film],
         "name end in .mp4": ["-o", tmp_path / "film.avi"],
         "does not exist": ["-o", tmp_path / "nowhere" / "film.mp4"],

@@ -1,7 +1,7 @@
 """A model pack as a live maker of films: the session that people talk to, fed with a request's sounds and directions.
 
 Called where an online pack is to be judged as it performs. The session works in the caller's thread and never does less than
-the whole work, so the same request gives the same film on any machine.
+the whole work (`engine.online.film`), so the same request gives the same film on any machine.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import LoadedPack
-from engine.online.live import LiveConfig
-from engine.online.opening import open_session
-from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
+from engine import LoadedPack, PerformJob, PromptSpan
+from engine.online.film import live_film
 from training.bench.cases import FilmRequest
-
-SAMPLES_PER_FRAME = SOUND_RATE_HZ // FRAME_RATE_HZ
-MARGIN_FRAMES = 48  # of silence behind the film, so that its last chunks need not wait for sound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +27,15 @@ class LiveFilms:
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         """All frames of one request, [T, H, W, 3]; a direction is given when the chunk before it is shown."""
-        config = LiveConfig(seed=request.seed, split="caller", can_degrade=False)
-        frames: list[NDArray[np.uint8]] = []
-        with open_session(request.character, self.pack, config) as session:
-            for push, sound_S in ((session.push_speak, request.speak_S), (session.push_listen, request.listen_S)):
-                if sound_S is not None:
-                    push(np.concatenate([sound_S, np.zeros(MARGIN_FRAMES * SAMPLES_PER_FRAME, dtype=np.float32)]))
-            waiting = list(request.prompts)
-            while len(frames) < request.num_frames:
-                while waiting and waiting[0].start_frame <= len(frames):
-                    session.set_prompt(waiting.pop(0).text)
-                frame = session.pull()
-                assert frame is not None, "a session that is neither closed nor paused gives frames"
-                frames.append(frame.picture_HWC)
-        return np.stack(frames)
+        job = PerformJob(
+            character=request.character,
+            num_frames=request.num_frames,
+            speak_S=request.speak_S,
+            listen_S=request.listen_S,
+            prompts=tuple(
+                PromptSpan(start_frame=span.start_frame, end_frame=span.end_frame, text=span.text)
+                for span in request.prompts
+            ),
+            seed=request.seed,
+        )
+        return np.concatenate([piece.frames_THWC for piece in live_film(self.pack, job)])
