@@ -21,6 +21,7 @@ from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
 from engine.packs import ComponentEntry, build_config
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
+from engine.posing.retouch import Retouch, RetouchConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ KINDS: Final[Mapping[str, ComponentKind]] = {
     "folded_vae": ComponentKind(config_class=FoldedVaeConfig, build=FoldedVae),
     "audio_encoder": ComponentKind(config_class=AudioEncoderConfig, build=AudioEncoder),
     "pose_flow": ComponentKind(config_class=PoseFlowConfig, build=PoseFlow),
+    "retouch": ComponentKind(config_class=RetouchConfig, build=Retouch),
     "text_encoder": ComponentKind(config_class=TextEncoderConfig, build=TextEncoder),
     "wan_vae": ComponentKind(config_class=WanVaeConfig, build=WanVae),
     "wav2vec2": ComponentKind(config_class=Wav2Vec2Config, build=Wav2Vec2),

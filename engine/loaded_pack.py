@@ -20,9 +20,11 @@ from engine.motion.loading import load_motion
 from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
 from engine.packs import Manifest, build_config, read_manifest
-from engine.posing.loading import load_posing
+from engine.posing.loading import load_posing, load_retouch
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
+from engine.posing.retouch import Retouch
+from engine.posing.retoucher import Retoucher
 from engine.ready_components import audio_rows_of, codec_of, text_rows_of
 
 ROLES = ("codec", "base", "speak_encoder", "listen_encoder", "text_encoder")
@@ -46,6 +48,7 @@ class LoadedPack:
     base: BaseSettings
     motion: MotionModel | None = None  # None where the pack draws without a plan
     posing: PoseFlow | None = None  # None where what is drawn starts from an anchor at rest
+    retouch: Retouch | None = None  # None where pictures stay as they are decoded
     online: OnlineModels | None = None  # None where the pack has no causal models
 
     @property
@@ -63,6 +66,10 @@ class LoadedPack:
         if self.posing is None or self.motion is None:
             return None
         return Poser(self.posing, self.codec, self.motion.rest()[0])
+
+    def retoucher(self, poser: Poser | None) -> Retoucher | None:
+        """A retoucher beside a film's or session's poser; None where the pack retouches nothing."""
+        return None if self.retouch is None or poser is None else Retoucher(self.retouch, poser)
 
 
 def find_pack(name_or_folder: str | Path) -> Path:
@@ -104,10 +111,12 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
     _check_rows(codec, speak_encoder, transformer.config.speak_window, f"{where}: speak_encoder")
     _check_rows(codec, listen_encoder, transformer.config.listen_window, f"{where}: listen_encoder")
     motion = load_motion(folder, manifest, transformer.config, place)
+    posing = load_posing(folder, manifest, motion, transformer.config, codec.frames_per_latent, place)
+    size_px = int(manifest.settings["picture"]["size_px"])
     return LoadedPack(
         manifest=manifest,
         folder=folder,
-        size_px=int(manifest.settings["picture"]["size_px"]),
+        size_px=size_px,
         codec=codec,
         transformer=transformer,
         speak_encoder=speak_encoder,
@@ -115,7 +124,8 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         text_encoder=text_rows_of(networks["text_encoder"], folder),
         base=base,
         motion=motion,
-        posing=load_posing(folder, manifest, motion, transformer.config, codec.frames_per_latent, place),
+        posing=posing,
+        retouch=load_retouch(folder, manifest, posing, codec.frames_per_latent, size_px, place),
         online=load_online_models(folder, manifest, place),
     )
 

@@ -19,11 +19,12 @@ from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
 from engine.posing.pose_flow import PoseFlow
+from engine.posing.retouch import Retouch
 from training.onto_pack import pack_onto
 from training.recipes import parts
 
 STORED_DTYPE = "bfloat16"
-STORED_DTYPE_OF = {"motion": "int8", "posing": "int8", "text_encoder": "int8"}
+STORED_DTYPE_OF = {"motion": "int8", "posing": "int8", "retouch": "int8", "text_encoder": "int8"}
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -95,6 +96,8 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
         "motion": ("transformer", parts.MOTION_FILE, Transformer(parts.MOTION), parts.MOTION),
         "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
     }
+    if any((folder / parts.RETOUCH_FILE).is_file() for folder in folders):
+        modules["retouch"] = ("retouch", parts.RETOUCH_FILE, Retouch(parts.RETOUCH), parts.RETOUCH)
     settings: dict[str, Any] = {
         "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
         "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},

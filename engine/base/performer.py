@@ -33,6 +33,7 @@ from engine.model.transformer import DitInputs
 from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
 from engine.pixels import as_pixels
+from engine.posing.retoucher import PlannedPose
 from engine.precision import fast_autocast, number_format
 from engine.references import ReferenceLatents
 
@@ -78,6 +79,7 @@ class Performer:
         self.conditions = JobConditions(pack, job)
         self.planner = None if pack.motion is None else MotionPlanner(pack.motion, settings.window_latents)
         self.poser = pack.poser()
+        self.retoucher = pack.retoucher(self.poser)
         self.decoder_state = pack.codec.initial_state()
         self.stages_s: dict[str, float] = defaultdict(float)
         self._mark_s = time.perf_counter()
@@ -101,7 +103,8 @@ class Performer:
             if found_FCHW is None:
                 self._keep(fingerprint, plan, window_FCHW)
             self._count("keep")
-            frames_THWC = self._decode(window_FCHW[final_end - plan.start : plan.final_end - plan.start])
+            final_FCHW = window_FCHW[final_end - plan.start : plan.final_end - plan.start]
+            frames_THWC = self._decode(final_FCHW, self._pose(told.text, final_end, len(final_FCHW)))
             start_frame = self.clock.start_frame(final_end)
             joins = (self.clock.start_frame(latent) for latent in plan.join_latents)
             yield FilmPiece(
@@ -261,9 +264,22 @@ class Performer:
         output_BFCHW = self.pack.transformer(replace(inputs, latents_BFCHW=seen_BFCHW))
         return self.precondition.velocity(output_BFCHW, inputs.latents_BFCHW, sigma_BF, references)
 
-    def _decode(self, latents_FCHW: Tensor) -> NDArray[np.uint8]:
+    def _pose(self, text: str, first_latent: int, num_latents: int) -> PlannedPose | None:
+        """How the pictures of these latents are meant to look, where the pack retouches them."""
+        if self.retoucher is None or self.planner is None:
+            return None
+        picture_BCHW = self.conditions.references.latents(text).anchor_pixels_BCHW
+        assert picture_BCHW is not None, "a pack that poses its anchor has its picture"
+        rows_BFM = self.planner.rows(first_latent)
+        return PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM).cut(0, num_latents)
+
+    def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:
         with fast_autocast(self.device):
             pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state)
+            self._count("decode")
+            if self.retoucher is not None and pose is not None:
+                pixels_BTCHW = self.retoucher.retouched(pixels_BTCHW, pose)
+                self._count("retouch")
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
         frames = frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
         self._count("decode")

@@ -102,7 +102,7 @@ def _make(stages: SessionStages, job: ChunkJob, told: ChunkTold) -> NDArray[np.u
         conditions = stages.encoder.encode(told)
         draft_BFCHW = stages.generator.draft(job.first_latent, conditions)
         latents_BFCHW = stages.generator.refine(job.first_latent, draft_BFCHW, conditions)
-        return stages.decoder.decode(job.first_latent, latents_BFCHW)
+        return stages.decoder.decode(job.first_latent, latents_BFCHW, stages.generator.pose)
 
 
 def _without(job: ChunkJob, kind: str, config: LiveConfig) -> ChunkTold:

@@ -21,8 +21,9 @@ from engine.flow.schedule import TIMESTEP_SCALE
 from engine.latent_tail import LatentTail
 from engine.model.transformer import DitInputs, Transformer
 from engine.online.conditions import ChunkConditions
-from engine.online.live_motion import LiveMotion
+from engine.online.live_motion import LiveMotion, planned_pose
 from engine.online.noise import NoiseSource
+from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceLatents
 
 
@@ -50,6 +51,7 @@ class BaseWindows:
         )
         self.tail = LatentTail(first_BCHW, slack_latents + settings.history_latents)
         self.no_text_BSD, self.motion = no_text_BSD, motion
+        self.pose: PlannedPose | None = None
 
     @property
     def history_latents(self) -> int:
@@ -72,6 +74,7 @@ class BaseWindows:
             self.motion.plan(first_latent, conditions, self.history_latents)
             motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
             references = self.motion.posed(references, motion_BFM, past_BFCHW)
+            self.pose = planned_pose(references, self.motion.planner.rows(first_latent))
         history_BFCHW = recalled(
             past_BFCHW,
             anchor_latents(references)[:, : self.settings.history_latents],

@@ -10,6 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from engine.online.conditions import ChunkConditions
+from engine.posing.retoucher import PlannedPose
 
 
 class ChunkGenerator(Protocol):
@@ -30,6 +31,10 @@ class ChunkGenerator(Protocol):
     @property
     def cache_bytes(self) -> int:
         """Memory of its history, however long the session is."""
+
+    @property
+    def pose(self) -> PlannedPose | None:
+        """How the chunk that was drafted last is meant to look; None where nothing is posed."""
 
     def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
         """The first stage: a chunk [1, F, C, H, W] at `first_latent`."""

@@ -18,6 +18,7 @@ from engine.motion.planner import MotionPlanner
 from engine.online.conditions import ChunkConditions
 from engine.online.noise import MOTION_STEP, NoiseSource
 from engine.posing.poser import Poser
+from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceLatents
 
 
@@ -83,6 +84,12 @@ class LiveMotion:
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take on a plan from a file; `BadInputError` unless it fits."""
         self.planner.load(tensors)
+
+
+def planned_pose(references: ReferenceLatents, rows_BFM: Tensor) -> PlannedPose | None:
+    """How a chunk of these rows is meant to look, where the anchor has a picture."""
+    picture_BCHW = references.anchor_pixels_BCHW
+    return None if picture_BCHW is None else PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,8 @@ def session_stages(
         portrait_HWC = character.global_picture_HWC if first_frame_HWC is None else first_frame_HWC
         portrait_BCHW = pack.codec.encode_still(as_pixels(portrait_HWC, pack.size_px).to(device)).float()
         generator = _generator(pack, config, references.latents(config.prompt), portrait_BCHW, slack_latents)
-        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents)
+        retoucher = pack.retoucher(pack.poser())
+        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents, retoucher)
     model_config = pack.online.backbone.config if pack.online else pack.transformer.config
     history_frames = generator.history_latents * pack.codec.frames_per_latent
     reaches = _sound_reaches(pack, model_config, history_frames, chunk_latents + generator.history_latents)

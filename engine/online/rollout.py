@@ -30,9 +30,10 @@ from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import can_halve, doubled, halved, halved_noise, spread_over
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.live_motion import LiveMotion, PlannedLatents
+from engine.online.live_motion import LiveMotion, PlannedLatents, planned_pose
 from engine.online.noise import NoiseSource
 from engine.online.settings import OnlineSettings
+from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceKind, ReferenceLatents
 
 
@@ -176,6 +177,7 @@ class CausalRollout:
         """`motion` plans what both models are told; None where conditions say it (`ChunkConditions.motion_BFM`), or nothing does."""
         self.backbone, self.refiner, self.settings, self.noise = backbone, refiner, settings, noise
         self.motion, self._planned = motion, PlannedLatents(refiner.slack_latents)
+        self.pose: PlannedPose | None = None
         patch_size = refiner.model.config.patch_size
         is_even = can_halve(refiner.tail.shape_CHW, patch_size)
         lighter = "refiner at half resolution" + (", plan without guidance" if motion else "")
@@ -202,6 +204,7 @@ class CausalRollout:
         rows_behind_BFM = self.motion.planner.rows(first_latent - 1)
         posed_BFCHW = self.motion.posed(references, rows_behind_BFM, self.backbone.tail.last()).posed_BFCHW
         self._planned.put(first_latent, rows_BFM, posed_BFCHW)
+        self.pose = planned_pose(references, rows_BFM)
         return self._drafted(first_latent, self._told(conditions, rows_BFM, posed_BFCHW, self.motion))
 
     def _drafted(self, first_latent: int, told: ChunkConditions) -> Tensor:

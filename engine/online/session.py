@@ -38,6 +38,7 @@ from engine.online.pipeline import ONE_WORKER, PIPELINE_WORKERS, Pipeline, Pipel
 from engine.online.stages import ConditionEncoder, StreamingDecoder
 from engine.online.states import LiveState
 from engine.online.trace import Trace
+from engine.posing.retoucher import PlannedPose
 from engine.shapes import SOUND_RATE_HZ
 
 MOST_IN_FLIGHT: Final = 3
@@ -65,6 +66,7 @@ class ChunkWork:
     conditions: ChunkConditions | None = None
     draft_BFCHW: Tensor | None = None
     latents_BFCHW: Tensor | None = None
+    pose: PlannedPose | None = None
     frames_THWC: NDArray[np.uint8] | None = None
 
 
@@ -422,6 +424,7 @@ def _encode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
 def _draft(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     assert work.conditions is not None
     work.draft_BFCHW = work.latents_BFCHW = stages.generator.draft(work.job.first_latent, work.conditions)
+    work.pose = stages.generator.pose
     return work
 
 
@@ -433,5 +436,5 @@ def _refine(stages: SessionStages, work: ChunkWork) -> ChunkWork:
 
 def _decode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     assert work.latents_BFCHW is not None
-    work.frames_THWC = stages.decoder.decode(work.job.first_latent, work.latents_BFCHW)
+    work.frames_THWC = stages.decoder.decode(work.job.first_latent, work.latents_BFCHW, work.pose)
     return work

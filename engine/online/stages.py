@@ -24,6 +24,7 @@ from engine.model_config import DitConfig
 from engine.online.audio_window import encode_window
 from engine.online.conditions import ChunkConditions
 from engine.online.nested_tensors import flatten, restore
+from engine.posing.retoucher import PlannedPose, Retoucher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +99,12 @@ class ConditionEncoder:
 class StreamingDecoder:
     """Latents to pictures, with the codec's state carried on and copies of it at the last chunks' beginnings."""
 
-    def __init__(self, codec: VideoCodec, first_BCHW: Tensor, slack_latents: int) -> None:
-        """`first_BCHW` is the portrait that stands before the session in the codec too."""
+    def __init__(
+        self, codec: VideoCodec, first_BCHW: Tensor, slack_latents: int, retoucher: Retoucher | None = None
+    ) -> None:
+        """`first_BCHW` is the portrait that stands before the session in the codec too; `retoucher` is None where the pack has none."""
         self.codec, self._slack_latents, self._first_BCHW = codec, slack_latents, first_BCHW
+        self._retoucher = retoucher
         self.state: DecoderState = codec.initial_state()
         with torch.no_grad():
             codec.decode_chunk(first_BCHW[:, None], self.state)
@@ -108,14 +112,16 @@ class StreamingDecoder:
         self._checkpoints: list[tuple[int, DecoderState]] = [(0, copy.deepcopy(self.state))]
 
     @torch.no_grad()
-    def decode(self, first_latent: int, latents_BFCHW: Tensor) -> NDArray[np.uint8]:
-        """The pictures of a chunk, uint8 [T, H, W, 3]; goes back to `first_latent` first."""
+    def decode(self, first_latent: int, latents_BFCHW: Tensor, pose: PlannedPose | None = None) -> NDArray[np.uint8]:
+        """The pictures of a chunk, uint8 [T, H, W, 3], retouched by its `pose`; goes back to `first_latent` first."""
         self._go_back(first_latent)
         self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
         while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
             del self._checkpoints[0]
         pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state)
         self.tail.append(latents_BFCHW)
+        if self._retoucher is not None and pose is not None:
+            pixels_BTCHW = self._retoucher.retouched(pixels_BTCHW, pose)
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
         return frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
 

@@ -1,4 +1,4 @@
-"""The pose-flow network of a pack that has one: role `posing`. Read by `load_pack`."""
+"""The pose-flow network of a pack that has one, role `posing`, and the one that retouches by it, role `retouch`. Read by `load_pack`."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from engine.model_config import DitConfig
 from engine.motion.plan import MotionModel
 from engine.packs import Manifest
 from engine.posing.pose_flow import PoseFlow
+from engine.posing.retouch import Retouch
 
-ROLE = "posing"
+ROLE, RETOUCH_ROLE = "posing", "retouch"
 
 
 def load_posing(
@@ -40,3 +41,29 @@ def load_posing(
             f"{where} reads {flow.config.frame_width} numbers a frame, a motion row holds {motion.row_width} for {frames_per_latent} frames"
         )
     return flow
+
+
+def load_retouch(
+    folder: Path,
+    manifest: Manifest,
+    posing: PoseFlow | None,
+    frames_per_latent: int,
+    size_px: int,
+    device: torch.device,
+) -> Retouch | None:
+    """The network on a device, or None where the pack has none; `BadPackError` unless it fits the codec and something is posed."""
+    where = f"{folder}: {RETOUCH_ROLE}"
+    if not any(entry.role == RETOUCH_ROLE for entry in manifest.components):
+        return None
+    retouch = filled_component(folder, manifest.component(RETOUCH_ROLE), device=device)
+    if not isinstance(retouch, Retouch):
+        raise BadPackError(f"{where} is no retouching network; fetch the pack again")
+    if posing is None:
+        raise BadPackError(f"{where} needs a posed anchor, and {ROLE} is missing; fetch the pack again")
+    config = retouch.config
+    if config.frames_per_latent != frames_per_latent or size_px % config.cell_px:
+        raise BadPackError(
+            f"{where} is for {config.frames_per_latent} frames a latent and cells of {config.cell_px} px, the pack has "
+            f"{frames_per_latent} frames a latent and pictures of {size_px} px"
+        )
+    return retouch

@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor
 
 from engine.codec.protocol import VideoCodec
-from engine.posing.pose_flow import PoseFlow
+from engine.posing.pose_flow import PoseFlow, Resampling
 from engine.references import ReferenceLatents
 
 MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
@@ -43,9 +43,16 @@ class Poser:
     @torch.no_grad()
     def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
         """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: at rest."""
+        return self._codec.encode(self._moved(picture_BCHW, rows_BFM, "bilinear")).float()
+
+    @torch.no_grad()
+    def pictures(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
+        """The same as pictures with their finest edges, [B, T, 3, H, W]."""
+        return self._moved(picture_BCHW, rows_BFM, "bicubic")
+
+    def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Tensor:
         terms_BTN = self._flow.terms(self.poses_from_rest(rows_BFM))
-        frames_BTCHW = self._flow.moved(picture_BCHW, self._fields(picture_BCHW), terms_BTN)
-        return self._codec.encode(frames_BTCHW).float()
+        return self._flow.moved(picture_BCHW, self._fields(picture_BCHW), terms_BTN, resampling)
 
     def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:
         """Each frame's pose, [B, T, P], in spreads from rest."""

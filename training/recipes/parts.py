@@ -16,6 +16,7 @@ from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
 from engine.posing.pose_flow import PoseFlowConfig
+from engine.posing.retouch import RetouchConfig
 from training.actor.state import STATE_CHANNELS, channel
 from training.data.motion_rows import ROW_WIDTH, rest_row, row_bounds
 from training.data.posed_pairs import BODY_CHANNELS, FACE_CHANNELS, NUM_CROSSED
@@ -28,6 +29,7 @@ TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 MOTION_FILE = "motion.safetensors"
 POSING_FILE = "posing.safetensors"
+RETOUCH_FILE = "retouch.safetensors"
 
 
 def _settings_numbers(row_M: Tensor) -> tuple[float, ...]:
@@ -67,6 +69,7 @@ BASE = DitConfig(
     listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
 )
 
+RETOUCH = RetouchConfig(frames_per_latent=CODEC.frames_per_latent)
 MOTION = DitConfig(
     dim=192,
     ffn_dim=768,

@@ -82,6 +82,7 @@ class StandInGenerator:
     history_latents = 0
     has_refiner = True
     efforts = ("whole", "less")
+    pose = None
 
     def __init__(self, slack_latents: int) -> None:
         history = HistoryWindow(sink_latents=3, window_latents=2, slack_latents=slack_latents)

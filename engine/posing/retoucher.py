@@ -1,0 +1,38 @@
+"""Films retouched as they are decoded: the anchor's picture is moved into the pose of each frame, and the network has its say.
+
+Called by whoever decodes, offline and live. Pictures are moved here and not where their latents are made: what is kept of a plan is a few
+numbers a frame, so a film goes back, is stored and goes on without a picture more.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.posing.poser import Poser
+from engine.posing.retouch import Retouch
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedPose:
+    """How pictures are meant to look: the anchor's picture [B, 3, H, W], and the motion rows [B, F, M] of their latents."""
+
+    picture_BCHW: Tensor
+    rows_BFM: Tensor
+
+    def cut(self, first: int, count: int) -> "PlannedPose":
+        """That of some of the latents."""
+        return PlannedPose(picture_BCHW=self.picture_BCHW, rows_BFM=self.rows_BFM[:, first : first + count])
+
+
+class Retoucher:
+    """Retouches for one film or session; shares the film's poser, which has looked at its pictures already."""
+
+    def __init__(self, network: Retouch, poser: Poser) -> None:
+        self._network, self._poser = network, poser
+
+    @torch.no_grad()
+    def retouched(self, decoded_BTCHW: Tensor, pose: PlannedPose) -> Tensor:
+        """Decoded pictures [B, T, 3, H, W] with what the moved anchor has and they have lost."""
+        retouched_BTCHW: Tensor = self._network(decoded_BTCHW, self._poser.pictures(pose.picture_BCHW, pose.rows_BFM))
+        return retouched_BTCHW
