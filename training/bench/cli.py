@@ -5,6 +5,7 @@ writes reports; nothing is measured here.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,7 +33,9 @@ CHECK_IDENTITIES = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm evaluate`."""
     jobs = parser.add_subparsers(dest="job", required=True)
-    quick = jobs.add_parser("quick", help="32 held-out actors: mouth, identity, expression, listening, codec")
+    quick = jobs.add_parser(
+        "quick", help="32 held-out actors: mouth, identity, expression, directions, listening, codec"
+    )
     quick.add_argument("--pack", default="lpm-tiny", help="name or folder of the model pack")
     quick.add_argument(
         "--report", type=Path, required=True, help="where the JSON report goes; a contact sheet lies beside it"
@@ -99,13 +102,7 @@ def chosen_config(*, full: bool, num_actors: int | None) -> QuickConfig:
         return config
     if num_actors < 2:
         raise BadInputError(f"--cases {num_actors}: identity is judged among at least two actors")
-    return QuickConfig(
-        num_actors=num_actors,
-        speak_frames=config.speak_frames,
-        listen_frames=config.listen_frames,
-        num_counterfactuals=min(config.num_counterfactuals, num_actors),
-        max_s=config.max_s,
-    )
+    return replace(config, num_actors=num_actors, num_counterfactuals=min(config.num_counterfactuals, num_actors))
 
 
 NOTES = {
@@ -116,6 +113,14 @@ NOTES = {
     "false_lip_rate": "share of frames open by more than 15 % of the 95th percentile of the truth's opening in speech, "
     "beyond what the expression by itself parts the lips (the median read from the truth's closed mouth)",
     "motion_ratio": "mean over six channels of the deviation over time in fixed units, against that of the truth's frames",
+    "closures_seen": "p, b, m out of or into an opening of at least 0.2 of the truth: within 2 frames the film comes within 0.25 of that "
+    "opening to what is read from the truth's closing, and opens by 0.4 of it on each side on which the truth opens",
+    "closures_by_chance": "the same film's mouth turned round in time, mean over all turns by more than a quarter of a second",
+    "sibling_top1": "63 characters that differ from the actor in one trait, drawn in four moments of its own speaking clip, so that an "
+    "expression does not pass for a trait; a clip that hardly moves is a miss",
+    "siblings_farther": "share of these siblings that are farther from the film's mean face than the actor is",
+    "directions_hit": "two directions of gaze or head in one clip: half a second after each begins, the asked channel goes from rest to "
+    "the asked side by 0.4 of what the truth's frames show, and as much further than while the other direction is in force",
     "nods": "dips of pitch of at least 0.06 rad, within 6 frames of the bottom of a nod that the rule calls for",
 }
 

@@ -1,21 +1,22 @@
 """All figures of the quick set from the actors' results, each with interval, floor, ceiling and bar.
 
-Called by `quick`. A figure is one item per actor and a way to sum items up; the items are taken for three views: the judged
-film, the truth's own frames (floor: what the regressor's noise alone costs) and the truth through the pack's codec (ceiling: the
-best that a perfect model of these latents could reach).
+Called by `quick`. A figure is one item per actor and a way to sum items up; the items are taken for the three views of `views`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.bench.detail_figures import detail_figures
 from training.bench.judge import ActorResult, ClipResult
 from training.bench.measures import (
+    LEAST_MOTION_RATIO,
     false_lip_share,
+    is_moving,
     motion_ratio,
     mouth_amplitude,
     mouth_correlation,
@@ -29,12 +30,8 @@ from training.bench.measures import (
 from training.bench.reading import Reading
 from training.bench.report import Bar, Figure
 from training.bench.statistics import EventCounts, bootstrap, mean, pooled_f1
+from training.bench.views import PerActor, Results, View, has_codec, plain_figure, reading_of
 
-View = Literal["film", "truth", "codec"]
-Results = Sequence[ActorResult]
-PerActor = Callable[[ActorResult, View], float]
-
-LEAST_MOTION_RATIO: Final = 0.6
 MOST_NOD_RATIO: Final = 10.0  # what a pack gets whose nods never meet another partner's times
 
 
@@ -54,13 +51,6 @@ def yardsticks_of(results: Results) -> Yardsticks:
         references_RD=np.stack([result.reference_D for result in results]),
         actors=tuple(result.actor for result in results),
     )
-
-
-def reading_of(clip: ClipResult, view: View) -> Reading:
-    """The clip as one of the three films shows it; asked only for views that exist."""
-    reading = {"film": clip.film, "truth": clip.truth, "codec": clip.codec}[view]
-    assert reading is not None, f"there is no {view} of this clip"
-    return reading
 
 
 def figures_of(results: Results) -> list[Figure]:
@@ -84,26 +74,11 @@ def figures_of(results: Results) -> list[Figure]:
         ("expression_accuracy", "expression asked for in text is shown", _expression, at_least(value=0.6)),
     )
     return [
-        *(_figure(name, title, results, item, bar) for name, title, item, bar in plain),
+        *(plain_figure(name, title, results, item, bar) for name, title, item, bar in plain),
         *_nod_figures(results),
+        *detail_figures(results),
         *_picture_figures(results),
     ]
-
-
-def _figure(name: str, title: str, results: Results, item: PerActor, bar: Bar | None = None) -> Figure:
-    """A figure that is a plain mean over actors and that all three views have."""
-    return Figure(
-        name=name,
-        title=title,
-        estimate=bootstrap([item(one, "film") for one in results], mean),
-        floor=mean([item(one, "truth") for one in results]),
-        ceiling=mean([item(one, "codec") for one in results]) if _has_codec(results) else None,
-        bar=bar,
-    )
-
-
-def _has_codec(results: Results) -> bool:
-    return all(clip.codec is not None for one in results for clip in one.clips)
 
 
 def _mouth_follows(one: ActorResult, view: View) -> float:
@@ -127,7 +102,7 @@ def _is_recognised(sticks: Yardsticks, one: ActorResult, clip: ClipResult, view:
 
 def _identity(sticks: Yardsticks, one: ActorResult, view: View) -> float:
     """A clip that hardly moves is a miss: a frozen picture keeps its face at no cost."""
-    moving = [motion_ratio(reading_of(clip, view), clip.truth) >= LEAST_MOTION_RATIO for clip in one.clips]
+    moving = [is_moving(reading_of(clip, view), clip.truth) for clip in one.clips]
     return mean(
         [moves and _is_recognised(sticks, one, clip, view) for clip, moves in zip(one.clips, moving, strict=True)]
     )
@@ -160,7 +135,7 @@ def _nod_figures(results: Results) -> list[Figure]:
         if one.muted is not None
     ]
     ceiling = None
-    if _has_codec(results):
+    if has_codec(results):
         ceiling = pooled_f1([_nods(one, reading_of(one.listen, "codec")) for one in results])
     return [
         Figure(
@@ -226,10 +201,10 @@ def _picture_figures(results: Results) -> list[Figure]:
     )
     figures = []
     for name, title, part, least in wanted:
-        ratios = [_codec_psnr_db(one, part) for one in results] if _has_codec(results) else []
+        ratios = [_codec_psnr_db(one, part) for one in results] if has_codec(results) else []
         bar = Bar(value=least, direction="at least")
         figures.append(Figure(name=name, title=title, estimate=bootstrap(ratios, mean), bar=bar))
-    return [*figures, _figure("sharpness_ratio", "finest edges against the truth", results, _sharpness)]
+    return [*figures, plain_figure("sharpness_ratio", "finest edges against the truth", results, _sharpness)]
 
 
 def _codec_psnr_db(one: ActorResult, part: str) -> float:

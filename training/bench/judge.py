@@ -17,9 +17,12 @@ from training.actor.identity import Identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.voices import VoicePool
 from training.bench.cases import Case, CaseKind, FilmRequest, character_of, make_case, request_of
+from training.bench.closures import Closure, closures_of
+from training.bench.direction_cases import DirectionCase, ToldDirection, direction_request, make_direction_case
 from training.bench.measures import boxed_squared_error, sharpness, squared_error
 from training.bench.reading import Reading, read_film, resized, true_reading
 from training.bench.regressor import LoadedRegressor
+from training.bench.siblings import NUM_SIBLINGS, moments_of, sibling_pictures
 
 STRIP_FRAMES = 8
 STRIP_PX = 128
@@ -39,6 +42,15 @@ class FilmMaker(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Films:
+    """One clip as pictures, uint8 RGB [T, H, W, 3] each: what was made, the truth, and the truth through the codec."""
+
+    film_THWC: NDArray[np.uint8]
+    truth_THWC: NDArray[np.uint8]
+    codec_THWC: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PictureScores:
     """What the codec alone does to the truth (mean squared errors of uint8), and how sharp pictures are."""
 
@@ -51,33 +63,59 @@ class PictureScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipResult:
-    """One clip: its exact truth, and the readings of the film, of the truth's frames and of the truth through the codec."""
+class Readings:
+    """One clip as it is read: the film, the truth's frames and the truth through the codec; and its exact truth."""
 
-    kind: CaseKind
-    asked_expression: int
-    nod_frames: tuple[int, ...]
     exact: Reading
     film: Reading
     truth: Reading
     codec: Reading | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipResult(Readings):
+    """One clip that speaks or listens, with what its truth holds."""
+
+    kind: CaseKind
+    asked_expression: int
+    nod_frames: tuple[int, ...]
+    closures: tuple[Closure, ...]
     scores: PictureScores
     strip_2THWC: NDArray[np.uint8]  # a few frames for a person's eyes: truth, film
 
 
 @dataclass(frozen=True, kw_only=True)
+class DirectedResult(Readings):
+    """One clip that is told two things in turn; `untold` is the same clip without words, where that was made."""
+
+    told: tuple[ToldDirection, ToldDirection]
+    request: FilmRequest
+    untold: Reading | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActorResult:
-    """Both clips of one actor, and its listening clip again under another sound where that was made."""
+    """The clips of one actor, and its listening clip again under another sound where that was made."""
 
     actor: int
     speak: ClipResult
     listen: ClipResult
+    directed: DirectedResult
     listen_request: FilmRequest
-    reference_D: NDArray[np.float32]  # identity of the global reference picture
+    reference: Reading  # of the global reference picture, one frame
+    family_FD: NDArray[
+        np.float32
+    ]  # identity of the actor itself, then of its siblings, in moments of the speaking clip
     voices: tuple[str, ...]
     other_partner: Reading | None = None
     muted: Reading | None = None
     stages_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def reference_D(self) -> NDArray[np.float32]:
+        """Identity of the global reference picture."""
+        own_D: NDArray[np.float32] = self.reference.identity_TD[0]
+        return own_D
 
     @property
     def clips(self) -> tuple[ClipResult, ClipResult]:
@@ -95,30 +133,42 @@ class Judge:
         round_trip: RoundTrip | None,
         voices: VoicePool,
         frames: dict[CaseKind, int],
+        directed_frames: int,
+        num_siblings: int = NUM_SIBLINGS,
     ) -> None:
         self.regressor = regressor
         self.maker = maker
         self.round_trip = round_trip
         self.voices = voices
         self.frames = frames
+        self.directed_frames = directed_frames
+        self.num_siblings = num_siblings
 
     def judge_actor(self, actor: int) -> ActorResult:
-        """Make and read both clips of an actor."""
+        """Make and read the clips of an actor."""
         stages_s: dict[str, float] = {}
         started_s = time.perf_counter()
         speak = make_case(actor, "speak", self.frames["speak"], self.voices)
         listen = make_case(actor, "listen", self.frames["listen"], self.voices)
+        directed = make_direction_case(actor, self.directed_frames, self.voices)
         character = character_of(speak.identity, self.maker.size_px)
-        _add(stages_s, "cases", started_s)
-        reference = read_film(self.regressor, character.global_picture_HWC[None])
+        started_s = _add(stages_s, "cases", started_s)
+        family_FD = self._family(speak)
+        _add(stages_s, "siblings", started_s)
         listen_request = request_of(listen, character)
         return ActorResult(
             actor=actor,
             speak=self._judge_clip(speak, request_of(speak, character), stages_s),
             listen=self._judge_clip(listen, listen_request, stages_s),
+            directed=self._judge_directed(directed, direction_request(directed, character), stages_s),
             listen_request=listen_request,
-            reference_D=reference.identity_TD[0],
-            voices=(speak.performance.speak_voice, listen.performance.listen_voice),
+            reference=read_film(self.regressor, character.global_picture_HWC[None]),
+            family_FD=family_FD,
+            voices=(
+                speak.performance.speak_voice,
+                listen.performance.listen_voice,
+                directed.performance.speak_voice,
+            ),
             stages_s=stages_s,
         )
 
@@ -127,28 +177,58 @@ class Judge:
         return read_film(self.regressor, self.maker.film(request))
 
     def _judge_clip(self, case: Case, request: FilmRequest, stages_s: dict[str, float]) -> ClipResult:
+        films = self._films(case.identity, case.performance.state_TK, request, stages_s)
         started_s = time.perf_counter()
-        film_THWC = self.maker.film(request)
-        if len(film_THWC) != case.num_frames:
-            raise AssertionError(f"{len(film_THWC)} frames were made where {case.num_frames} were asked for")
-        started_s = _add(stages_s, "generation", started_s)
-        truth_THWC = draw_film(case.identity, case.performance.state_TK, self.maker.size_px)
-        started_s = _add(stages_s, "drawing", started_s)
-        coded_THWC = self.round_trip(truth_THWC) if self.round_trip is not None else None
-        started_s = _add(stages_s, "codec", started_s)
         result = ClipResult(
+            **vars(self._readings(case.performance.state_TK, films)),
             kind=case.kind,
             asked_expression=case.asked_expression,
             nod_frames=case.nod_frames,
-            exact=true_reading(case.performance.state_TK),
-            film=read_film(self.regressor, film_THWC),
-            truth=read_film(self.regressor, truth_THWC),
-            codec=None if coded_THWC is None else read_film(self.regressor, coded_THWC),
-            scores=picture_scores(case, film_THWC, truth_THWC, coded_THWC),
-            strip_2THWC=np.stack([strip_of(truth_THWC), strip_of(film_THWC)]),
+            closures=closures_of(case.performance.state_TK),
+            scores=picture_scores(case, films.film_THWC, films.truth_THWC, films.codec_THWC),
+            strip_2THWC=np.stack([strip_of(films.truth_THWC), strip_of(films.film_THWC)]),
         )
         _add(stages_s, "reading", started_s)
         return result
+
+    def _judge_directed(self, case: DirectionCase, request: FilmRequest, stages_s: dict[str, float]) -> DirectedResult:
+        films = self._films(case.identity, case.performance.state_TK, request, stages_s)
+        started_s = time.perf_counter()
+        readings = self._readings(case.performance.state_TK, films)
+        _add(stages_s, "reading", started_s)
+        return DirectedResult(**vars(readings), told=case.told, request=request)
+
+    def _family(self, case: Case) -> NDArray[np.float32]:
+        """Mean identity over the same moments of the actor itself and of each sibling, [1 + siblings, D]."""
+        moments_MK, size_px = moments_of(case.performance.state_TK), self.maker.size_px
+        own_MHWC = draw_film(case.identity, moments_MK, size_px)
+        siblings_SMHWC = sibling_pictures(case.identity, moments_MK, self.num_siblings, size_px)
+        family_FMHWC = np.concatenate([own_MHWC[None], siblings_SMHWC])
+        read = read_film(self.regressor, family_FMHWC.reshape(-1, *own_MHWC.shape[1:]))
+        means_FD: NDArray[np.float32] = read.identity_TD.reshape(*family_FMHWC.shape[:2], -1).mean(axis=1)
+        return means_FD
+
+    def _films(
+        self, identity: Identity, state_TK: NDArray[np.float32], request: FilmRequest, stages_s: dict[str, float]
+    ) -> Films:
+        started_s = time.perf_counter()
+        film_THWC = self.maker.film(request)
+        if len(film_THWC) != len(state_TK):
+            raise AssertionError(f"{len(film_THWC)} frames were made where {len(state_TK)} were asked for")
+        started_s = _add(stages_s, "generation", started_s)
+        truth_THWC = draw_film(identity, state_TK, self.maker.size_px)
+        started_s = _add(stages_s, "drawing", started_s)
+        codec_THWC = self.round_trip(truth_THWC) if self.round_trip is not None else None
+        _add(stages_s, "codec", started_s)
+        return Films(film_THWC=film_THWC, truth_THWC=truth_THWC, codec_THWC=codec_THWC)
+
+    def _readings(self, state_TK: NDArray[np.float32], films: Films) -> Readings:
+        return Readings(
+            exact=true_reading(state_TK),
+            film=read_film(self.regressor, films.film_THWC),
+            truth=read_film(self.regressor, films.truth_THWC),
+            codec=None if films.codec_THWC is None else read_film(self.regressor, films.codec_THWC),
+        )
 
 
 def _add(stages_s: dict[str, float], stage: str, started_s: float) -> float:

@@ -15,6 +15,7 @@ from training.bench.statistics import EventCounts, match_events, pearson
 FALSE_LIP_SHARE: Final = 0.15  # of the speaking range; more than this is a mouth that speaks
 SPEAKING_RANGE_PERCENTILE: Final = 95.0
 MOTION_UNITS: Final = {"yaw": 0.1, "pitch": 0.06, "roll": 0.05, "gaze_x": 0.3, "gaze_y": 0.2, "mouth_open": 0.25}
+LEAST_MOTION_RATIO: Final = 0.6
 NOD_TOLERANCE_FRAMES: Final = 6
 NOD_DEPTH_RAD: Final = 0.06  # a shallower dip is a drift of the head, not a nod
 NOD_REACH_FRAMES: Final = 8  # a nod goes down and comes up again within this much on each side
@@ -71,10 +72,21 @@ def motion_ratio(film: Reading, truth: Reading) -> float:
     return motion(film) / of_truth if of_truth > 1e-6 else 0.0
 
 
+def is_moving(film: Reading, truth: Reading) -> bool:
+    """Whether a film moves enough for its face to count: a frozen picture keeps its face at no cost."""
+    return motion_ratio(film, truth) >= LEAST_MOTION_RATIO
+
+
 def nearest_reference(film: Reading, references_RD: NDArray[np.float32]) -> int:
     """Which reference the film's mean face is nearest to, by cosine."""
+    return int(likeness(film, references_RD).argmax())
+
+
+def likeness(film: Reading, references_RD: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How near the film's mean face is to each reference: cosine but for the length of the film's own, [R]."""
     face_D = film.identity_TD.mean(axis=0)
-    return int(np.argmax(references_RD @ face_D / np.linalg.norm(references_RD, axis=1).clip(1e-6)))
+    near_R: NDArray[np.float32] = references_RD @ face_D / np.linalg.norm(references_RD, axis=1).clip(1e-6)
+    return near_R
 
 
 def shown_expression(film: Reading, start_frame: int = SETTLING_FRAMES) -> int:

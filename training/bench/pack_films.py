@@ -86,6 +86,7 @@ class WorkerSetup:
     regressor: Path
     speak_frames: int
     listen_frames: int
+    directed_frames: int
     maker: Maker = "film"
 
 
@@ -101,6 +102,7 @@ def judge_of(setup: WorkerSetup) -> Judge:
         round_trip=partial(codec_round_trip, pack),
         voices=VoicePool.discover().for_evaluation(),
         frames={"speak": setup.speak_frames, "listen": setup.listen_frames},
+        directed_frames=setup.directed_frames,
     )
 
 
@@ -127,6 +129,7 @@ def pack_crew(
         regressor=regressor,
         speak_frames=config.speak_frames,
         listen_frames=config.listen_frames,
+        directed_frames=config.directed_frames,
         maker=maker,
     )
     executor = ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn"))

@@ -1,14 +1,14 @@
 """`lpm evaluate quick`: the benchmark's short form, from held-out actors to a report within a quarter of an hour.
 
 Called by `cli` with a model pack, and by tests with films that are known to be good or bad. Actors are judged first, then the
-counterfactuals (another partner, a muted one) as far as time reaches; the report says how many there were.
+counterfactuals (another partner, a muted one, directions withheld) as far as time reaches; the report says how many there were.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from training.bench.cases import HELD_OUT_SEED, FilmRequest
 from training.bench.figures import figures_of
@@ -19,8 +19,10 @@ from training.bench.report import Figure
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 Tell = Callable[[str], None]
+Counterfactual = Literal["other_partner", "muted", "untold"]
 
 ACTORS_SHARE = 0.8  # of the time; the rest is left to the counterfactuals
+MOST_UNTOLD = 8  # directions are given to every actor, and withheld from the first few: a level of chance needs no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class QuickConfig:
     num_actors: int = 32
     speak_frames: int = 72
     listen_frames: int = 96
+    directed_frames: int = 96
     num_counterfactuals: int = 32
     max_s: float = 810.0
 
@@ -42,7 +45,14 @@ class QuickConfig:
 
 def full_config() -> QuickConfig:
     """The long form: more actors, longer clips, every counterfactual, no limit of time."""
-    return QuickConfig(num_actors=96, speak_frames=192, listen_frames=240, num_counterfactuals=96, max_s=float("inf"))
+    return QuickConfig(
+        num_actors=96,
+        speak_frames=192,
+        listen_frames=240,
+        directed_frames=144,
+        num_counterfactuals=96,
+        max_s=float("inf"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +119,32 @@ def run_quick(crew: Crew, config: QuickConfig, tell: Tell) -> QuickRun:
 def _with_counterfactuals(
     crew: Crew, config: QuickConfig, results: list[ActorResult], is_over: Callable[[], bool], tell: Tell
 ) -> list[ActorResult]:
-    """The first actors' listening clips again, under the next actor's partner and under silence."""
-    requests: list[FilmRequest] = []
+    """The first actors' listening clips again, under the next actor's partner and under silence; a few clips without directions."""
+    requests: list[tuple[int, Counterfactual, FilmRequest]] = []
     for index, result in enumerate(results[: config.num_counterfactuals]):
         partner = results[(index + 1) % len(results)].listen_request
         own = result.listen_request
-        requests += [replace(own, listen_S=partner.listen_S), replace(own, listen_S=None)]
+        requests.append((index, "other_partner", replace(own, listen_S=partner.listen_S)))
+        requests.append((index, "muted", replace(own, listen_S=None)))
+        if index < MOST_UNTOLD:
+            requests.append((index, "untold", replace(result.directed.request, prompts=())))
     done = list(results)
-    for count, (position, reading) in enumerate(_as_done(crew, crew.read_request, requests, is_over), start=1):
-        index = position // 2
-        if position % 2:
-            done[index] = replace(done[index], muted=reading)
-        else:
-            done[index] = replace(done[index], other_partner=reading)
+    films = [request for _, _, request in requests]
+    for count, (position, reading) in enumerate(_as_done(crew, crew.read_request, films, is_over), start=1):
+        index, sort, _ = requests[position]
+        done[index] = _with_reading(done[index], sort, reading)
         tell(f"{count} of {len(requests)} counterfactual films read")
     return done
+
+
+def _with_reading(result: ActorResult, sort: Counterfactual, reading: Reading) -> ActorResult:
+    match sort:
+        case "other_partner":
+            return replace(result, other_partner=reading)
+        case "muted":
+            return replace(result, muted=reading)
+        case "untold":
+            return replace(result, directed=replace(result.directed, untold=reading))
 
 
 def _as_done(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.training.bench.known_films import FRAMES, TINY, ChangedFilms, TruthFilms
+from tests.training.bench.known_films import FRAMES, NUM_SIBLINGS, TINY, ChangedFilms, TruthFilms
 from training.actor.voices import VoicePool
 from training.bench.judge import Judge
 from training.bench.quick import Crew, QuickRun, run_quick
@@ -30,7 +30,15 @@ def judged(voices: VoicePool) -> Callable[[TruthFilms | ChangedFilms], QuickRun]
     regressor = load_regressor()
 
     def run(films: TruthFilms | ChangedFilms) -> QuickRun:
-        judge = Judge(regressor=regressor, maker=films, round_trip=None, voices=voices, frames=FRAMES)
+        judge = Judge(
+            regressor=regressor,
+            maker=films,
+            round_trip=None,
+            voices=voices,
+            frames=FRAMES,
+            directed_frames=TINY.directed_frames,
+            num_siblings=NUM_SIBLINGS,
+        )
         with ThreadPoolExecutor(1) as executor:
             crew = Crew(
                 executor=executor, num_at_once=1, judge_actor=judge.judge_actor, read_request=judge.read_request

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from training.actor.directions import DirectedSpan, Direction
 from training.actor.draw import draw_film
 from training.actor.identity import sample_identity
 from training.actor.performance import perform_clip
 from training.actor.voices import VoicePool
 from training.bench.cases import HELD_OUT_SEED, Case, CaseKind, FilmRequest, make_case
+from training.bench.direction_cases import DirectionCase, make_direction_case
 from training.bench.quick import QuickConfig
 
-TINY = QuickConfig(num_actors=4, speak_frames=40, listen_frames=72, num_counterfactuals=4)
+TINY = QuickConfig(num_actors=4, speak_frames=40, listen_frames=72, directed_frames=64, num_counterfactuals=4)
+NUM_SIBLINGS = 15
 FRAMES: dict[CaseKind, int] = {"speak": TINY.speak_frames, "listen": TINY.listen_frames}
 
 
@@ -25,14 +28,22 @@ class TruthFilms:
     size_px: int = 192
     films: dict[tuple[int, bytes], NDArray[np.uint8]] = field(default_factory=dict)
     cases: dict[tuple[int, CaseKind], Case] = field(default_factory=dict)
+    directed_cases: dict[int, DirectionCase] = field(default_factory=dict)
 
     def case(self, actor: int, kind: CaseKind) -> Case:
         if (actor, kind) not in self.cases:
             self.cases[actor, kind] = make_case(actor, kind, FRAMES[kind], self.voices)
         return self.cases[actor, kind]
 
+    def directed(self, actor: int) -> DirectionCase:
+        if actor not in self.directed_cases:
+            self.directed_cases[actor] = make_direction_case(actor, TINY.directed_frames, self.voices)
+        return self.directed_cases[actor]
+
     def states(self, request: FilmRequest) -> NDArray[np.float32]:
-        """The performance under the sound that was given, whosever it is; idle under none."""
+        """The performance under the sound that was given, whosever it is; idle under none, and where directions are withheld."""
+        if request.num_frames == TINY.directed_frames:
+            return self.directed_states(request)
         for actor in range(TINY.num_actors):
             for kind in ("speak", "listen"):
                 performance = self.case(actor, kind).performance
@@ -44,6 +55,15 @@ class TruthFilms:
                 if asked_S is not None and np.array_equal(heard_S, asked_S):
                     return performance.state_TK
         return perform_clip(HELD_OUT_SEED + request.seed, request.num_frames, "idle", self.voices).state_TK
+
+    def directed_states(self, request: FilmRequest) -> NDArray[np.float32]:
+        told = [self.directed(actor).performance for actor in range(TINY.num_actors)]
+        for performance in told:
+            if request.prompts and np.array_equal(performance.speak_S, request.speak_S):
+                return performance.state_TK
+        frames = {"start_frame": 0, "end_frame": request.num_frames}
+        nothing = DirectedSpan(**frames, moments=(Direction(**frames),))
+        return perform_clip(request.seed, request.num_frames, "idle", self.voices, told=(nothing,)).state_TK
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         states_TK = self.states(request)
@@ -72,6 +92,8 @@ class ChangedFilms:
 def other_sound(request: FilmRequest, films: TruthFilms) -> FilmRequest:
     """The same character under another case's sound."""
     following = (request.seed + 1) % TINY.num_actors
+    if request.num_frames == TINY.directed_frames:
+        return replace(request, speak_S=films.directed(following).performance.speak_S)
     if request.speak_S is not None:
         return replace(request, speak_S=films.case(following, "speak").performance.speak_S)
     return replace(request, listen_S=films.case(following, "listen").performance.listen_S)

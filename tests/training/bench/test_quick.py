@@ -38,10 +38,21 @@ def test_the_truth_reaches_every_bar(truth_run: QuickRun) -> None:
     assert value(truth_run, "mouth_r") > 0.9
     assert value(truth_run, "motion_ratio") == pytest.approx(1.0)
     assert value(truth_run, "sharpness_ratio") == pytest.approx(1.0)
+    assert value(truth_run, "closures_by_chance") <= 0.5 * value(truth_run, "closures_seen")
+    assert value(truth_run, "directions_when_not_told") <= 0.25
 
 
 def test_films_of_the_truth_score_what_the_floor_says(truth_run: QuickRun) -> None:
-    for name in ("mouth_r", "mouth_amplitude", "identity_top1", "expression_accuracy", "nod_f1"):
+    for name in (
+        "mouth_r",
+        "mouth_amplitude",
+        "identity_top1",
+        "expression_accuracy",
+        "nod_f1",
+        "closures_seen",
+        "sibling_top1",
+        "directions_hit",
+    ):
         assert value(truth_run, name) == pytest.approx(figure(truth_run, name).floor)
 
 
@@ -62,6 +73,8 @@ def test_shuffled_sound_fails_the_mouth_and_the_nods_and_nothing_of_the_face(
     assert value(run, "mouth_r") < 0.35
     assert value(run, "nod_f1") <= 0.5 * value(truth_run, "nod_f1")
     assert value(run, "identity_top1_any_motion") >= 0.8
+    assert value(run, "closures_seen") <= 0.5 * value(truth_run, "closures_seen")
+    assert value(run, "directions_hit") <= 0.5
 
 
 def test_a_frozen_picture_fails_mouth_motion_and_identity_however_good_its_face(
@@ -77,6 +90,9 @@ def test_a_frozen_picture_fails_mouth_motion_and_identity_however_good_its_face(
     assert value(run, "identity_top1") == 0.0
     assert value(run, "identity_top1_any_motion") >= 0.8
     assert value(run, "nod_f1") == 0.0
+    assert value(run, "closures_seen") == 0.0
+    assert value(run, "sibling_top1") == 0.0
+    assert value(run, "directions_hit") == 0.0
     assert figure(run, "nods_left_when_muted").is_reached is False
 
 
@@ -86,7 +102,10 @@ def test_a_wrong_identity_fails_identity_alone(judged: Judged, truth_films: Trut
 
     run = judged(ChangedFilms(truth=truth_films, request=somebody_else))  # type: ignore[arg-type]
     assert value(run, "identity_top1") == 0.0
+    assert value(run, "sibling_top1") == 0.0
     assert value(run, "mouth_r") > 0.8
+    assert value(run, "closures_seen") >= 0.8
+    assert value(run, "directions_hit") >= 0.8
     assert figure(run, "nod_f1").is_reached
 
 
@@ -112,6 +131,12 @@ def test_the_report_says_all_that_checks_read(truth_run: QuickRun, tmp_path: Pat
         "nod_f1",
         "psnr_db",
         "motion_ratio",
+        "closures_seen",
+        "closures_by_chance",
+        "sibling_top1",
+        "siblings_farther",
+        "directions_hit",
+        "directions_when_not_told",
     ):
         assert {"value", "interval", "n", "floor", "ceiling", "bar", "reached"} <= set(base[name])
     assert truth_run.as_table("live")["live"] == base
