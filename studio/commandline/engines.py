@@ -29,7 +29,8 @@ def check_options(options: argparse.Namespace) -> None:
     if options.engine == "base":
         return
     for name, reason in _BASE_ALONE.items():
-        if vars(options).get(name) not in (None, False):
+        value = vars(options)[name]
+        if value is not None and value is not False:  # a scale of 0 is asked for too
             option = f"--{name.replace('_', '-')}"
             raise BadInputError(
                 f"{option} does not go with --engine online: {reason}; leave it out, or use --engine base"
