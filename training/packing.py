@@ -14,7 +14,6 @@ from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
-from engine.flow.schedule import warped_timesteps
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
@@ -41,11 +40,7 @@ BASE_SETTINGS = BaseSettings(
 )
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
-# What is left to draw around the anchor in pose has a third of the spread of latents: its noise levels are moved by as much.
-ONLINE_TIMESTEPS = tuple(round(t, 1) for t in warped_timesteps((1000.0, 2000.0 / 3, 1000.0 / 3), 1.0 / 3))
 ONLINE_SETTINGS = OnlineSettings(
-    backbone_timesteps=ONLINE_TIMESTEPS[:2],
-    refiner_timestep=ONLINE_TIMESTEPS[2],
     chunk_latents=3,
     chunk_choices=(6, 3, 2),
     sink_chunks=1,

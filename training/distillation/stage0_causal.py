@@ -4,7 +4,8 @@
 
 The paper goes from the bidirectional teacher straight to its trajectories (Eq. 5). Here the models are told how the actor moved, so
 that what they did is the one right answer at every step, also behind a history that is the student's own; it is sharper than any
-teacher's and costs no teacher. Backbone and refiner each learn so what their part of a chunk is.
+teacher's and costs no teacher. One network learns to be both: the backbone at its timesteps behind noisy history, the refiner at its
+own behind clean history. The paper's stages go on from there with one of each.
 """
 
 import torch
@@ -12,35 +13,21 @@ from torch import Tensor
 
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
-from training.distillation.causal import BatchNoise, backbone_answers
+from training.distillation.causal import BatchNoise, backbone_answers, refined
 from training.distillation.films import Film
 from training.distillation.likeness import Likeness
-from training.distillation.stage4_refiner import refined_film
 
 
-def causal_backbone_loss(
+def causal_loss(
     likeness: Likeness,
-    backbone: Transformer,
+    network: Transformer,
     settings: OnlineSettings,
     film: Film,
     chunk_latents: int,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """All steps of the backbone, from noise, behind its own noisy history."""
+    """All steps of a chunk, from noise to the final latents; each takes the one before it as given."""
     noise = BatchNoise.drawn(film, settings, generator)
-    answers_SBFCHW = backbone_answers(backbone, settings, film, noise, chunk_latents)
-    return likeness.loss(film, answers_SBFCHW, generator)
-
-
-def causal_refiner_loss(
-    likeness: Likeness,
-    backbone: Transformer,
-    refiner: Transformer,
-    settings: OnlineSettings,
-    film: Film,
-    chunk_latents: int,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """The refiner's step on the frozen backbone's drafts, behind its own clean history."""
-    made_BFCHW = refined_film(backbone, refiner, settings, film, chunk_latents, generator)
-    return likeness.loss(film, made_BFCHW[None], generator)
+    answers_SBFCHW = backbone_answers(network, settings, film, noise, chunk_latents)
+    final_BFCHW = refined(network, settings, film, noise, answers_SBFCHW[-1].detach(), chunk_latents)
+    return likeness.loss(film, torch.cat([answers_SBFCHW, final_BFCHW[None]]), generator)

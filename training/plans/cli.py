@@ -13,6 +13,7 @@ from training.plans.proof import prove
 from training.plans.records import StageRecord, table, write_json
 from training.plans.tiny import FROM_NOTHING, ONLINE, PREFERENCES, TINY
 from training.progress import print_json, print_text
+from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
 PLANS: Final[dict[str, Plan]] = {plan.name: plan for plan in (TINY, ONLINE, PREFERENCES, ABLATIONS)}
 PACK_VERSION: Final = "0.1.0"
@@ -69,7 +70,12 @@ def chosen_plan(asked: PlanAsked) -> Plan:
                 "--anew trains a codec of its own, which cannot read the clips of --clips; leave one away"
             )
         plan = FROM_NOTHING
-    return plan.without(("clips",)) if asked.clips is not None else plan
+    return plan if asked.clips is None else plan.without(made_already(asked.clips))
+
+
+def made_already(clips: Path) -> tuple[str, ...]:
+    """The stages that a folder of clips makes needless: that which makes clips, and where their reader lies beside them its own."""
+    return ("clips", "latent-reader") if (clips / READER_FOLDER / READER_FILE).is_file() else ("clips",)
 
 
 def finish(plan_run: PlanRun, records: list[StageRecord], asked: PlanAsked) -> None:

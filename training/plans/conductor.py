@@ -38,6 +38,7 @@ from training.plans.records import (
 from training.plans.stage_work import START_FOLDER, StageWork, make, train
 from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE, POSING_FILE
 from training.recipes.places import Places
+from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,8 @@ def _lay_out(run: PlanRun) -> None:
             raise BadInputError(f"{run.start_from} is no folder; --start-from takes the folder of a run or of a pack")
         given += sorted(run.start_from.glob("*.safetensors"))
     if run.clips is not None:
-        beside = [path for kept in (FINGERPRINT_NAME, ENCODED_ROWS, POSED_ANCHORS) for path in run.clips.glob(kept)]
+        kept = (FINGERPRINT_NAME, ENCODED_ROWS, POSED_ANCHORS, f"{READER_FOLDER}/{READER_FILE}")
+        beside = [path for pattern in kept for path in run.clips.glob(pattern)]
         for path in (*shard_paths(run.clips), *beside):
             put(path, places.clips / path.relative_to(run.clips), is_linked=True)
         claim_folder(places.clips, file_sha256(run.parts / CODEC_FILE))

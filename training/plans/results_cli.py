@@ -34,7 +34,7 @@ SHOWN: Final = (
 )
 
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
-    "stages": ("causal", "ode", "off-policy", "on-policy", "causal-refiner", "refiner"),
+    "stages": ("causal", "ode", "off-policy", "on-policy", "refiner"),
     "ablations": tuple(stage for pair in PAIRS.values() for stage in (pair.with_it, pair.without_it)),
     "dpo": ("dpo",),
 }
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, help_text in (
         (
             "stages",
-            "Base; causal; + ODE; + off-policy; + on-policy; + both refiners, by the measures of `lpm evaluate quick`",
+            "Base; causal; + ODE; + off-policy; + on-policy; + refiner, by the measures of `lpm evaluate quick`",
         ),
         ("ablations", "noisy or clean history, with or without references, of equal time"),
         ("dpo", "what preference optimisation did to the measures that chose the winners, and to the others"),
@@ -86,7 +86,7 @@ def finished_run(folder: Path) -> tuple[Plan, dict[str, object], dict[str, Stage
         )
     records = {found["stage"]: StageRecord(**found) for found in report["stages"]}
     for plan in (TINY, FROM_NOTHING, ONLINE, PREFERENCES, ABLATIONS):
-        for each in (plan, plan.without(("clips",))):
+        for each in (plan, plan.without(("clips",)), plan.without(("clips", "latent-reader"))):
             if each.name == begun["plan"] and [stage.name for stage in each.stages] == list(records):
                 return each, report, records
     raise BadInputError(f"{folder} was made by another release, whose stages were {', '.join(records)}; make it anew")

@@ -1,7 +1,7 @@
 """The table of stages: what each stage towards the causal pair gives, by the measures of `lpm evaluate quick` (paper table of stages).
 
-Each row is a pack of its own, judged as it performs: the base model by its films, the causal models in the live session. Where
-no refiner is trained yet its place is taken by the backbone, as the refiner begins; a stage that was rejected gives what it began with.
+Each row is a pack of its own, judged as it performs: the base model by its films, the causal models in the live session. Until it is
+trained by itself the refiner is what the causal stage made; a stage that was rejected gives what it began with.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ ROWS_FOLDER: Final = "rows"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row: its name, who performs, and the stage whose causal weights it has."""
+    """One row: its name, who performs, and the stages whose backbone and refiner it has; None where the base model performs."""
 
     name: str
     maker: Maker
@@ -34,14 +34,12 @@ class Row:
 
 ROWS: Final = (
     Row(name="Base", maker="film"),
-    Row(name="Causal", maker="live", backbone_of="causal"),
-    Row(name="+ ODE", maker="live", backbone_of="ode"),
-    Row(name="+ off-policy", maker="live", backbone_of="off-policy"),
-    Row(name="+ on-policy", maker="live", backbone_of="on-policy"),
-    Row(name="+ causal refiner", maker="live", backbone_of="on-policy", refiner_of="causal-refiner"),
+    Row(name="Causal", maker="live", backbone_of="causal", refiner_of="causal"),
+    Row(name="+ ODE", maker="live", backbone_of="ode", refiner_of="causal"),
+    Row(name="+ off-policy", maker="live", backbone_of="off-policy", refiner_of="causal"),
+    Row(name="+ on-policy", maker="live", backbone_of="on-policy", refiner_of="causal"),
     Row(name="+ refiner", maker="live", backbone_of="on-policy", refiner_of="refiner"),
 )
-REFINING: Final = ("causal-refiner", "refiner")
 
 
 def build_row(row: Row, plan: Plan, output: Path, records: dict[str, StageRecord]) -> Path:
@@ -50,13 +48,9 @@ def build_row(row: Row, plan: Plan, output: Path, records: dict[str, StageRecord
     weights = folder / "weights"
     for name in (*COMPONENTS, MOTION_FILE, BASE_FILE):
         put(output / PARTS / name, weights / name, is_linked=True, replaces=True)
-    if row.backbone_of is not None:
-        backbone = given_by(plan, output, records[row.backbone_of]) / BACKBONE_FILE
-        refiner = backbone
-        if row.refiner_of is not None:
-            refiner = given_by(plan, output, records[row.refiner_of]) / REFINER_FILE
-        put(backbone, weights / BACKBONE_FILE, is_linked=True, replaces=True)
-        put(refiner, weights / REFINER_FILE, is_linked=True, replaces=True)
+    for stage, name in ((row.backbone_of, BACKBONE_FILE), (row.refiner_of, REFINER_FILE)):
+        if stage is not None:
+            put(given_by(plan, output, records[stage]) / name, weights / name, is_linked=True, replaces=True)
     build_pack([weights], folder / "pack", row.name, "0.1.0")
     return folder / "pack"
 
@@ -73,9 +67,8 @@ def refines(row: Row, records: dict[str, StageRecord]) -> str | None:
     """Who refines in a row; None where films are made by the base model."""
     if row.backbone_of is None:
         return None
-    trained = () if row.refiner_of is None else REFINING[: REFINING.index(row.refiner_of) + 1]
-    is_trained = any(records[stage].accepted for stage in trained)
-    return "a refiner of its own" if is_trained else "the backbone in its place"
+    is_its_own = row.refiner_of == "refiner" and bool(records["refiner"].accepted)
+    return "a refiner of its own" if is_its_own else "the causal stage's network"
 
 
 def judged_row(

@@ -78,10 +78,10 @@ TINY: Final = Plan(
         TrainedStage(
             name="causal",
             recipe=tiny_online.tiny_online_causal,
-            share=14,
+            share=22,
             measure=DISTANCE,
-            starts_from=None,
-            gives=(BACKBONE_FILE,),
+            starts_from=BACKBONE_FILE,
+            gives=(BACKBONE_FILE, REFINER_FILE),
         ),
         MadeStage(
             name="teacher-films",
@@ -115,14 +115,6 @@ TINY: Final = Plan(
             gives=(BACKBONE_FILE, CRITIC_FILE),
         ),
         TrainedStage(
-            name="causal-refiner",
-            recipe=tiny_online.tiny_online_causal_refiner,
-            share=8,
-            measure=DISTANCE,
-            starts_from=BACKBONE_FILE,
-            gives=(REFINER_FILE,),
-        ),
-        TrainedStage(
             name="refiner",
             recipe=tiny_online.tiny_online_refiner,
             share=2,
@@ -147,7 +139,6 @@ ONLINE: Final = Plan(
             "ode",
             "off-policy",
             "on-policy",
-            "causal-refiner",
             "refiner",
         )
     ),

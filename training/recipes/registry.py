@@ -23,7 +23,6 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "dpo": dpo.dpo,
     "tiny-dpo": tiny_dpo.tiny_dpo,
     "tiny-online-causal": tiny_online.tiny_online_causal,
-    "tiny-online-causal-refiner": tiny_online.tiny_online_causal_refiner,
     "tiny-online-ode": tiny_online.tiny_online_ode,
     "tiny-online-off-policy": tiny_online.tiny_online_off_policy,
     "tiny-online-on-policy": tiny_online.tiny_online_on_policy,

@@ -1,8 +1,7 @@
 """The stages that make the small online models out of the small base model (paper 4.3), in the order they are run.
 
-Each begins with `--start-from` the run before it: `tiny-online-causal`, the paper's four, `-ode`, `-off-policy`, `-on-policy` and
-`-refiner`, and before the last of them `-causal-refiner`. The first takes the base model of `--parts`, which is the teacher of the
-paper's four. The teacher's trajectories are made once, beside the clips. Teacher, student and critic are told how the actor moved, as a
+Each begins with `--start-from` the run before it: `tiny-online-causal`, then the paper's four, `-ode`, `-off-policy`, `-on-policy` and
+`-refiner`. The first takes the base model of `--parts`, which is the teacher of the paper's four. The teacher's trajectories are made once, beside the clips. Teacher, student and critic are told how the actor moved, as a
 plan of motion tells the pair live: what is left is one picture, which a student of few steps can draw.
 """
 
@@ -26,7 +25,7 @@ from training.distillation.films import Film, StartShares, cut_film, film_of
 from training.distillation.likeness import Likeness
 from training.distillation.matching import Scores
 from training.distillation.perceptual import ActorFeatures
-from training.distillation.stage0_causal import causal_backbone_loss, causal_refiner_loss
+from training.distillation.stage0_causal import causal_loss
 from training.distillation.stage1_ode import stage1_loss, stage1_loss_behind_clean_history
 from training.distillation.stage2_off_policy import PerceptualTerm, off_policy_film, stage2_loss
 from training.distillation.stage3_on_policy import on_policy_film, stage3_loss
@@ -89,65 +88,39 @@ class Ground:
 
 
 def tiny_online_causal(places: Places) -> Run:
-    """Before the paper's stages: the base model becomes causal on what the actor did, in the backbone's own rollout."""
-    features, backbone = posed_features(places), base_in_training(places)
+    """Before the paper's stages: the base model becomes causal on what the actor did; one network is backbone and refiner."""
+    features, network = posed_features(places), base_in_training(places)
     held_out = held_out_films(places, features, ONLINE_SETTINGS)
 
     def loss(film: Film, _trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
-        return causal_backbone_loss(held_out.likeness, backbone, ONLINE_SETTINGS, film, chunk_latents, generator)
+        return causal_loss(held_out.likeness, network, ONLINE_SETTINGS, film, chunk_latents, generator)
 
     task = DistillationTask(
-        student=backbone,
+        student=network,
         weights_file=BACKBONE_FILE,
+        also_written_to=(REFINER_FILE,),
         films=_true_films(features),
         settings=ONLINE_SETTINGS,
         held_out=held_out,
-        perform=partial(_draft, backbone),
+        perform=partial(_finished, network, network),
         stage_loss=loss,
     )
-    return Run(task=task, config=_causal_config())
-
-
-def tiny_online_causal_refiner(places: Places) -> Run:
-    """The refiner, begun as the backbone, finishes the frozen backbone's drafts towards what the actor did. Exports both."""
-    features, refiner = posed_features(places), base_in_training(places)
-    held_out = held_out_films(places, features, ONLINE_SETTINGS)
-    backbone = base_in_training(places).requires_grad_(False)
-
-    def loss(film: Film, _trajectory: Tensor, chunk_latents: int, generator: torch.Generator) -> dict[str, Tensor]:
-        return causal_refiner_loss(
-            held_out.likeness, backbone, refiner, ONLINE_SETTINGS, film, chunk_latents, generator
-        )
-
-    task = DistillationTask(
-        student=refiner,
-        weights_file=REFINER_FILE,
-        films=_true_films(features),
-        settings=ONLINE_SETTINGS,
-        held_out=held_out,
-        perform=partial(_finished, backbone, refiner),
-        stage_loss=loss,
-        others={"backbone": (BACKBONE_FILE, backbone)},
+    config = TrainerConfig(
+        num_steps=1500,
+        batch_samples=4,
+        optimizer=OptimizerConfig(muon_learning_rate=4e-3, adamw_learning_rate=1.5e-3, weight_decay=0.02),
+        warmup_steps=20,
+        decay_steps=500,
+        ema_decay=0.98,
+        save_each_steps=50,
+        sample_each_steps=100,
     )
-    return Run(task=task, config=_causal_config())
+    return Run(task=task, config=config)
 
 
 def _true_films(features: ClipFeatures) -> TrueFilms:
     trained_on = features_slice(features, slice(NUM_HELD_OUT_CLIPS, None))
     return TrueFilms(features=trained_on, num_films=MOST_TRUE_FILMS, num_latents=FILM_LATENTS, starts=STARTS)
-
-
-def _causal_config() -> TrainerConfig:
-    return TrainerConfig(
-        num_steps=1200,
-        batch_samples=8,
-        optimizer=OptimizerConfig(muon_learning_rate=4e-3, adamw_learning_rate=1.5e-3, weight_decay=0.02),
-        warmup_steps=20,
-        decay_steps=400,
-        ema_decay=0.99,
-        save_each_steps=50,
-        sample_each_steps=100,
-    )
 
 
 def tiny_online_ode(places: Places) -> Run:

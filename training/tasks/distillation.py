@@ -81,6 +81,7 @@ class DistillationTask:
     """Satisfies `training.trainer.Task` for stage 1; `student` is the part of the model that is shipped as `weights_file`.
 
     others: parts of the model that are exported beside it as they are (a frozen backbone, the critic).
+    also_written_to: further files of the student's weights, where one network is more than one part of a pack.
     """
 
     student: nn.Module
@@ -91,6 +92,7 @@ class DistillationTask:
     perform: Perform
     stage_loss: StageLoss
     others: dict[str, tuple[str, nn.Module]] = field(default_factory=dict)
+    also_written_to: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parts = {name: module for name, (_, module) in self.others.items()}
@@ -148,7 +150,8 @@ class DistillationTask:
             and mark.is_beaten_by(figures.distance)
         )
         if is_best or not (folder / self.weights_file).exists():
-            save_weights(folder / self.weights_file, self.student)
+            for file_name in (self.weights_file, *self.also_written_to):
+                save_weights(folder / file_name, self.student)
         if is_best and figures is not None:
             mark.set(figures)
         self.held_out.is_new = False

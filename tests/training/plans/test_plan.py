@@ -155,7 +155,7 @@ def test_the_plan_of_the_small_pack_is_whole() -> None:
         < names.index("teacher-films")
         < names.index("ode")
     )
-    assert names[-5:] == ["ode", "off-policy", "on-policy", "causal-refiner", "refiner"]
+    assert names[-4:] == ["ode", "off-policy", "on-policy", "refiner"]
     assert names.index("causal") < names.index("teacher-films")
     shares = {stage.name: stage.share for stage in TINY.stages}
     assert 0.05 < shares["motion"] / (shares["base"] + shares["base-pictures"]) < 0.2
