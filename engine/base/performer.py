@@ -268,10 +268,11 @@ class Performer:
         """How the pictures of these latents are meant to look, where the pack retouches them."""
         if self.retoucher is None or self.planner is None:
             return None
-        picture_BCHW = self.conditions.references.latents(text).anchor_pixels_BCHW
+        with fast_autocast(self.device):  # a recalled window may be the first to ask for these references
+            picture_BCHW = self.conditions.references.latents(text).anchor_pixels_BCHW
         assert picture_BCHW is not None, "a pack that poses its anchor has its picture"
-        rows_BFM = self.planner.rows(first_latent)
-        return PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM).cut(0, num_latents)
+        rows_BFM = self.planner.rows(first_latent)[:, :num_latents]
+        return PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
 
     def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:
         with fast_autocast(self.device):

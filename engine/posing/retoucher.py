@@ -20,13 +20,9 @@ class PlannedPose:
     picture_BCHW: Tensor
     rows_BFM: Tensor
 
-    def cut(self, first: int, count: int) -> "PlannedPose":
-        """That of some of the latents."""
-        return PlannedPose(picture_BCHW=self.picture_BCHW, rows_BFM=self.rows_BFM[:, first : first + count])
-
 
 class Retoucher:
-    """Retouches for one film or session; shares the film's poser, which has looked at its pictures already."""
+    """Retouches for one film or session, in one thread: what decodes beside what draws needs a poser of its own."""
 
     def __init__(self, network: Retouch, poser: Poser) -> None:
         self._network, self._poser = network, poser

@@ -1,4 +1,4 @@
-"""Model packs of the smallest sizes with random weights, without and with a plan of motion and a posed anchor, for tests that need one."""
+"""Model packs of the smallest sizes with random weights, without and with a plan of motion, a posed anchor and retouching, for tests."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, save_weights, write_pack
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
+from engine.posing.retouch import Retouch, RetouchConfig
 
 CODEC = FoldedVaeConfig(
     latent_channels=4,
@@ -77,6 +78,7 @@ POSED_MOTION = replace(MOTION, in_channels=POSED_ROW_WIDTH, out_channels=POSED_R
 POSED_MOTION_SETTINGS = replace(
     MOTION_SETTINGS, rest=(-0.5, 0.2, 0.5) * CODEC.frames_per_latent, drawn_share=(1.0, 0.5, 0.9) * 4
 )
+RETOUCH = RetouchConfig(frames_per_latent=CODEC.frames_per_latent, cell_px=4, width=8, num_blocks=1)
 
 
 def write_small_pack(folder: Path) -> Path:
@@ -92,6 +94,11 @@ def write_small_motion_pack(folder: Path) -> Path:
 def write_small_posing_pack(folder: Path) -> Path:
     """The same, but for a pose flow and a base model that is shown its anchor in pose."""
     return _write(folder, POSED_BASE, POSED_MOTION, POSED_MOTION_SETTINGS, POSING)
+
+
+def write_small_retouch_pack(folder: Path) -> Path:
+    """The very same, but for a network that retouches what is decoded."""
+    return _write(folder, POSED_BASE, POSED_MOTION, POSED_MOTION_SETTINGS, POSING, RETOUCH)
 
 
 def stored(folder: Path, role: str, kind: str, module: nn.Module, config: object) -> ComponentEntry:
@@ -114,6 +121,7 @@ def _write(
     motion: DitConfig | None,
     motion_settings: MotionSettings = MOTION_SETTINGS,
     posing: PoseFlowConfig | None = None,
+    retouch: RetouchConfig | None = None,
 ) -> Path:
     torch.manual_seed(0)
     modules: dict[str, tuple[str, nn.Module, object]] = {
@@ -129,6 +137,8 @@ def _write(
         settings["motion"] = asdict(motion_settings)
     if posing is not None:
         modules["posing"] = ("pose_flow", PoseFlow(posing), posing)
+    if retouch is not None:
+        modules["retouch"] = ("retouch", half_way(Retouch(retouch)), retouch)
     entries = []
     for role, (kind, module, config) in modules.items():
         for parameter in module.parameters():  # so that branches that start at zero take part
@@ -145,6 +155,22 @@ def _write(
     )
     write_pack(folder, manifest)
     return folder
+
+
+def half_way(retouch: Retouch) -> Retouch:
+    """The network, going half of the way to the moved anchor."""
+    return _goes(retouch, 0.0)
+
+
+def all_the_way(config: RetouchConfig = RETOUCH) -> Retouch:
+    """A network that gives the moved anchor itself."""
+    return _goes(Retouch(config).eval().requires_grad_(False), 100.0)
+
+
+def _goes(retouch: Retouch, share_logit: float) -> Retouch:
+    assert retouch.share.bias is not None
+    nn.init.constant_(retouch.share.bias, share_logit)
+    return retouch
 
 
 def small_character() -> Character:

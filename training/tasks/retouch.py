@@ -82,10 +82,11 @@ class RetouchTask:
     def measure(self) -> dict[str, float]:
         """PSNR and finest edges of held-out characters retouched, as they were decoded, and of the moved anchor alone."""
         batch = self.held_out()
-        decoded_BTCHW, moved_BTCHW = self._before(batch, torch.zeros(self.num_held_out))
+        decoded_BTCHW, moved_BTCHW = self._before(batch)
         with fast_autocast(decoded_BTCHW.device):
             made_BTCHW = self.retouch(decoded_BTCHW, moved_BTCHW)
-        truth_BTCHW, measures = to_pixels(batch["pixels_THWC"]), {}
+        truth_BTCHW = to_pixels(batch["pixels_THWC"])
+        measures: dict[str, float] = {}
         for name, films in (("held_out", made_BTCHW), ("decoded", decoded_BTCHW), ("moved", moved_BTCHW)):
             error_BTHW = (films.float().clamp(-1, 1) - truth_BTCHW).square().mean(dim=2)
             measures[f"{name}_psnr_db"] = to_psnr_db(error_BTHW.mean())
@@ -96,7 +97,7 @@ class RetouchTask:
     def write_samples(self, folder: Path, step: int) -> None:
         """The moved anchor, decoded, retouched, truth, one below the other."""
         batch = {name: tensor[:SAMPLE_COLUMNS] for name, tensor in self.held_out().items()}
-        decoded_BTCHW, moved_BTCHW = self._before(batch, torch.zeros(SAMPLE_COLUMNS))
+        decoded_BTCHW, moved_BTCHW = self._before(batch)
         with fast_autocast(decoded_BTCHW.device):
             made_BTCHW = self.retouch(decoded_BTCHW, moved_BTCHW)
         films = torch.stack([moved_BTCHW, decoded_BTCHW, made_BTCHW, to_pixels(batch["pixels_THWC"])])
@@ -121,15 +122,17 @@ class RetouchTask:
         return self._held_out
 
     @torch.no_grad()
-    def _before(self, batch: dict[str, Tensor], unsure_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Decoded films and moved anchors, [B, T, 3, H, W]; latents lie so far towards the anchor's as `unsure_B` says."""
+    def _before(self, batch: dict[str, Tensor], unsure_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Decoded films and moved anchors, [B, T, 3, H, W]; latents lie so far towards the anchor's as `unsure_B` says, or are true."""
         anchor_BCHW = rearrange(batch["anchor_HWC"], "b h w c -> b c h w").float() / 127.5 - 1.0
         rows_BFM = torch.stack([motion_rows(state_TK) for state_TK in batch["state_TK"]])
         with fast_autocast(anchor_BCHW.device):
             poser = Poser(self.flow, self.codec, rest_row())
             moved_BTCHW, posed_BFCHW = poser.pictures(anchor_BCHW, rows_BFM), poser.latents(anchor_BCHW, rows_BFM)
-            true_BFCHW = self.codec.encode(to_pixels(batch["pixels_THWC"]))
-            decoded_BTCHW = self.codec.decode(torch.lerp(true_BFCHW, posed_BFCHW, unsure_B.view(-1, 1, 1, 1, 1)))
+            latents_BFCHW = self.codec.encode(to_pixels(batch["pixels_THWC"])).float()
+            if unsure_B is not None:
+                latents_BFCHW = torch.lerp(latents_BFCHW, posed_BFCHW, unsure_B.view(-1, 1, 1, 1, 1))
+            decoded_BTCHW = self.codec.decode(latents_BFCHW)
         return decoded_BTCHW.float(), moved_BTCHW
 
 

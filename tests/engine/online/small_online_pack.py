@@ -17,6 +17,7 @@ from tests.engine.small_pack import (
     write_small_motion_pack,
     write_small_pack,
     write_small_posing_pack,
+    write_small_retouch_pack,
 )
 
 SETTINGS = OnlineSettings(
@@ -45,6 +46,12 @@ def write_small_told_pack(folder: Path) -> Path:
 def write_small_posed_pack(folder: Path) -> Path:
     """The same, but for a pose flow, and for models that are all shown their anchor in pose."""
     write_small_posing_pack(folder)
+    return with_causal_models(folder, POSED_BASE)
+
+
+def write_small_retouched_pack(folder: Path) -> Path:
+    """The very same, but for a network that retouches what is decoded."""
+    write_small_retouch_pack(folder)
     return with_causal_models(folder, POSED_BASE)
 
 

@@ -19,13 +19,14 @@ from tests.engine.small_pack import (
     write_small_motion_pack,
     write_small_pack,
     write_small_posing_pack,
+    write_small_retouch_pack,
 )
 
 
 @pytest.fixture(
     scope="module",
-    params=[write_small_pack, write_small_motion_pack, write_small_posing_pack],
-    ids=["without", "with motion", "with a posed anchor"],
+    params=[write_small_pack, write_small_motion_pack, write_small_posing_pack, write_small_retouch_pack],
+    ids=["without", "with motion", "with a posed anchor", "retouched"],
 )
 def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
     """With windows as live ones are: no overlap, a history that may be less than whole."""

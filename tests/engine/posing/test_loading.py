@@ -1,4 +1,4 @@
-"""Packs with a pose flow: found, fitted to the plan and to the models that draw, refused in one line where they do not fit."""
+"""Packs with a pose flow, and one that retouches: found, fitted to the rest of the pack, refused in one line where they do not fit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +12,7 @@ from engine.loaded_pack import load_pack
 from engine.model.transformer import Transformer
 from engine.packs import file_sha256, fill_from_file, read_manifest, save_weights, write_pack
 from engine.posing.pose_flow import PoseFlow
+from engine.posing.retouch import Retouch
 from tests.engine.online.small_online_pack import with_causal_models, write_small_posed_pack
 from tests.engine.refusals import check_that_damage_is_noticed, describe, refusal, swap, without
 from tests.engine.small_pack import (
@@ -20,9 +21,12 @@ from tests.engine.small_pack import (
     POSED_MOTION_SETTINGS,
     POSED_ROW_WIDTH,
     POSING,
+    RETOUCH,
+    SIZE_PX,
     write_small_motion_pack,
     write_small_pack,
     write_small_posing_pack,
+    write_small_retouch_pack,
 )
 
 
@@ -51,8 +55,8 @@ def test_a_pack_brings_its_pose_flow_and_a_poser_for_each_film(folder: Path) -> 
 @pytest.mark.parametrize("write", [write_small_pack, write_small_motion_pack])
 def test_a_pack_without_one_loads_as_before(write: Callable[[Path], Path], tmp_path: Path) -> None:
     pack = load_pack(write(tmp_path))
-    assert pack.posing is None
-    assert pack.poser() is None
+    assert pack.posing is None and pack.retouch is None
+    assert pack.poser() is None and pack.retoucher(None) is None
     assert "posed_embedding" not in {name.split(".")[0] for name in pack.transformer.state_dict()}
 
 
@@ -154,3 +158,58 @@ def test_causal_models_may_be_shown_nothing_of_it(folder: Path) -> None:
     pack = load_pack(with_causal_models(folder, plain))
     assert pack.online is not None
     assert pack.online.backbone.posed_embedding is None
+
+
+@pytest.fixture
+def retouched_folder(tmp_path: Path) -> Path:
+    return write_small_retouch_pack(tmp_path / "retouched")
+
+
+def test_a_pack_brings_its_retouching_network(retouched_folder: Path, folder: Path) -> None:
+    pack = load_pack(retouched_folder)
+    assert pack.retouch is not None and pack.retouch.config == RETOUCH
+    assert not any(parameter.requires_grad for parameter in pack.retouch.parameters())
+    written = Retouch(RETOUCH)
+    fill_from_file(retouched_folder / "retouch.safetensors", written)
+    assert all(torch.equal(written.state_dict()[name], each) for name, each in pack.retouch.state_dict().items())
+    assert pack.retoucher(pack.poser()) is not None
+    unretouched = load_pack(folder)
+    assert unretouched.posing is not None and unretouched.retouch is None
+    assert unretouched.retoucher(unretouched.poser()) is None
+
+
+def test_retouching_needs_a_posed_anchor(retouched_folder: Path) -> None:
+    config = replace(POSED_BASE, is_shown_posed_anchor=False)
+    swap(retouched_folder, "base", "transformer", Transformer(config), config)
+    write_pack(retouched_folder, without(read_manifest(retouched_folder), "posing"))
+    assert "retouch needs a posed anchor, and posing is missing" in refusal(retouched_folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"frames_per_latent": 2}, "is for 2 frames a latent"), ({"cell_px": 5}, "cells of 5 px")],
+)
+def test_retouching_of_other_latents_or_pictures_is_refused(
+    retouched_folder: Path, changes: dict[str, int], words: str
+) -> None:
+    config = replace(RETOUCH, **changes)
+    swap(retouched_folder, "retouch", "retouch", Retouch(config), config)
+    told = refusal(retouched_folder)
+    assert words in told
+    assert f"the pack has 4 frames a latent and pictures of {SIZE_PX} px" in told
+
+
+def test_a_component_that_does_not_retouch_is_refused(retouched_folder: Path) -> None:
+    swap(retouched_folder, "retouch", "transformer", Transformer(BASE), BASE)
+    assert "retouch is no retouching network" in refusal(retouched_folder)
+
+
+@pytest.mark.parametrize("changes", [{"width": 0}, {"cell_px": -4}, {"num_blocks": "many"}, {"surprise": 1}])
+def test_a_garbled_retouching_config_is_refused(retouched_folder: Path, changes: dict[str, object]) -> None:
+    entry = read_manifest(retouched_folder).component("retouch")
+    describe(retouched_folder, replace(entry, config={**entry.config, **changes}))
+    assert "retouch" in refusal(retouched_folder)
+
+
+def test_a_damaged_or_missing_retouching_file_is_noticed(retouched_folder: Path) -> None:
+    check_that_damage_is_noticed(retouched_folder, "retouch.safetensors")
