@@ -1,8 +1,9 @@
 """The stages that make the small online models out of the small base model (paper 4.3), in the order they are run.
 
-Each begins with `--start-from` the run before it: `tiny-online-causal`, then the paper's four, `-ode`, `-off-policy`, `-on-policy` and
-`-refiner`. The first takes the base model of `--parts`, which is the teacher of the paper's four. The teacher's trajectories are made once, beside the clips. Teacher, student and critic are told how the actor moved, as a
-plan of motion tells the pair live: what is left is one picture, which a student of few steps can draw.
+Each begins with `--start-from` the run before it: `tiny-online-causal`, then the paper's four, `-ode`, `-off-policy`, `-on-policy`
+and `-refiner`. The first takes the base model of `--parts`, which is the teacher of the paper's four. The teacher's trajectories are
+made once, beside the clips. Teacher, student and critic are told how the actor moved, as a plan of motion tells the pair live: what is
+left is one picture, which a student of few steps can draw.
 """
 
 from collections.abc import Callable
