@@ -117,7 +117,7 @@ NOTES = {
     "opening to what is read from the truth's closing, and opens by 0.4 of it on each side on which the truth opens",
     "closures_by_chance": "the same film's mouth turned round in time, mean over all turns by more than a quarter of a second",
     "sibling_top1": "63 characters that differ from the actor in one trait, drawn in four moments of its own speaking clip, so that an "
-    "expression does not pass for a trait; a clip that hardly moves is a miss",
+    "expression does not pass for a trait; a clip that hardly moves is a miss. Where the floor is low the regressor is too coarse",
     "siblings_farther": "share of these siblings that are farther from the film's mean face than the actor is",
     "directions_hit": "two directions of gaze or head in one clip: half a second after each begins, the asked channel goes from rest to "
     "the asked side by 0.4 of what the truth's frames show, and as much further than while the other direction is in force",

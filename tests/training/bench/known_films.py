@@ -57,12 +57,12 @@ class TruthFilms:
         return perform_clip(HELD_OUT_SEED + request.seed, request.num_frames, "idle", self.voices).state_TK
 
     def directed_states(self, request: FilmRequest) -> NDArray[np.float32]:
-        told = [self.directed(actor).performance for actor in range(TINY.num_actors)]
-        for performance in told:
-            if request.prompts and np.array_equal(performance.speak_S, request.speak_S):
+        asked_S = request.speak_S
+        for performance in (self.directed(actor).performance for actor in range(TINY.num_actors)):
+            if request.prompts and asked_S is not None and np.array_equal(performance.speak_S, asked_S):
                 return performance.state_TK
-        frames = {"start_frame": 0, "end_frame": request.num_frames}
-        nothing = DirectedSpan(**frames, moments=(Direction(**frames),))
+        moment = Direction(start_frame=0, end_frame=request.num_frames)
+        nothing = DirectedSpan(start_frame=0, end_frame=request.num_frames, moments=(moment,))
         return perform_clip(request.seed, request.num_frames, "idle", self.voices, told=(nothing,)).state_TK
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
