@@ -2,7 +2,8 @@
 
 A latent of four frames and many pixels blurs what is thin or fast. The anchor's picture, moved pixel by pixel into the pose of each frame
 (`engine.posing.pose_flow`), does not, but it is wrong wherever something was hidden in it. A small network sees both and says for each
-pixel how far to go from the decoded picture towards the moved one, and what to add besides. At first it goes hardly anywhere and adds nothing.
+pixel how far to go from the decoded picture towards the moved one, and what to add besides. At first it goes hardly anywhere and adds
+nothing.
 
 Called where films are decoded, in `engine.base` and `engine.online`, and by the trainer. It must not know plans, latents or sessions.
 """
@@ -62,28 +63,28 @@ class Retouch(nn.Module):
 
     def forward(self, decoded_BTCHW: Tensor, moved_BTCHW: Tensor) -> Tensor:
         """Decoded pictures [B, T, 3, H, W] retouched by the anchor moved into each one's pose; T is a whole number of latents."""
-        decoded_BCHW, moved_BCHW = (self._cells(pictures.float()) for pictures in (decoded_BTCHW, moved_BTCHW))
-        seen_BCHW = torch.cat([decoded_BCHW, moved_BCHW - decoded_BCHW], dim=1)
-        x_BCHW = self.blocks(self.see(seen_BCHW.contiguous(memory_format=torch.channels_last)))
-        x_BCHW = functional.silu(self.norm(x_BCHW))
-        share_BCHW = torch.sigmoid(self.share(x_BCHW).float()).repeat_interleave(3, dim=1)
-        touched_BCHW = torch.lerp(decoded_BCHW, moved_BCHW, share_BCHW) + self.touch(x_BCHW).float()
-        return self._pictures(touched_BCHW, len(decoded_BTCHW))
+        decoded, moved = (self._cells(pictures.float()) for pictures in (decoded_BTCHW, moved_BTCHW))
+        hidden = functional.silu(self.norm(self.blocks(self.see(torch.cat([decoded, moved - decoded], dim=1)))))
+        share, touch = torch.sigmoid(self.share(hidden).float()), self.touch(hidden)
+        decoded, moved, touch = (self._by_colour(cells) for cells in (decoded, moved, touch))
+        touched = torch.lerp(decoded, moved, self._by_colour(share)) + touch
+        pixels_BTCHW: Tensor = rearrange(
+            functional.pixel_shuffle(touched.flatten(1, 3), self.config.cell_px),
+            "(b f) (t c) h w -> b (f t) c h w",
+            b=decoded_BTCHW.shape[0],
+            c=3,
+        )
+        return pixels_BTCHW
 
     def _cells(self, pictures_BTCHW: Tensor) -> Tensor:
-        """Pictures as positions of cells, [(B F), C, h, w]; a pixel's colours stand together."""
-        cells_BCHW: Tensor = rearrange(
-            pictures_BTCHW, "b (f t) c (h y) (w x) -> (b f) (t y x c) h w", **self._folded_lengths
-        )
-        return cells_BCHW
+        """Pictures as positions of cells, [(B F), (t c y x), h, w]."""
+        frames = rearrange(
+            pictures_BTCHW, "b (f t) c h w -> (b f) (t c) h w", t=self.config.frames_per_latent
+        ).contiguous()
+        return functional.pixel_unshuffle(frames, self.config.cell_px)
 
-    def _pictures(self, cells_BCHW: Tensor, batch: int) -> Tensor:
-        """Cells back to pictures, [B, T, 3, H, W]."""
-        pictures_BTCHW: Tensor = rearrange(
-            cells_BCHW, "(b f) (t y x c) h w -> b (f t) c (h y) (w x)", b=batch, **self._folded_lengths
-        )
-        return pictures_BTCHW
-
-    @property
-    def _folded_lengths(self) -> dict[str, int]:
-        return {"t": self.config.frames_per_latent, "y": self.config.cell_px, "x": self.config.cell_px}
+    def _by_colour(self, cells: Tensor) -> Tensor:
+        """Numbers of cells as [(B F), t, c, (y x), h, w]; c is 1 for numbers that hold for all of a pixel's colours."""
+        positions, channels, height, width = cells.shape
+        colours = channels // self.config.cell_pixels
+        return cells.view(positions, -1, colours, self.config.cell_px**2, height, width)

@@ -74,7 +74,7 @@ def test_each_touch_is_that_of_one_colour_of_one_pixel() -> None:
     network, (decoded_BTCHW, moved_BTCHW) = biased(NEVER), films()
     cell_px, frames = CONFIG.cell_px, CONFIG.frames_per_latent
     frame, y, x, colour = 1, 2, 0, 1
-    bias_of(network.touch)[((frame * cell_px + y) * cell_px + x) * 3 + colour] = 0.5
+    bias_of(network.touch)[((frame * 3 + colour) * cell_px + y) * cell_px + x] = 0.5
     wanted_BTCHW = decoded_BTCHW.clone()
     wanted_BTCHW[:, frame::frames, colour, y::cell_px, x::cell_px] += 0.5
     assert torch.equal(network(decoded_BTCHW, moved_BTCHW), wanted_BTCHW)
