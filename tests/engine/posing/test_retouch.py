@@ -1,4 +1,4 @@
-"""The retouching network on constructed weights: which pixel goes where, what it sees of which frame, and that it begins with a light hand."""
+"""The retouching network on constructed weights: which pixel goes where, which frames it sees together, and how lightly it begins."""
 
 from dataclasses import replace
 
@@ -112,7 +112,7 @@ def test_pixels_keep_their_numbers_whatever_autocast_says() -> None:
 
 def test_part_of_a_latent_is_refused() -> None:
     decoded_BTCHW, moved_BTCHW = films()
-    with pytest.raises(Exception, match="frames|divis|shape"):
+    with pytest.raises(Exception, match=r"frames|divis|shape"):
         new_network()(decoded_BTCHW[:, :3], moved_BTCHW[:, :3])
 
 
