@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +18,11 @@ from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
-from engine.packs import ComponentEntry, Manifest, file_sha256, save_weights, write_pack
+from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 from engine.posing.retouch import Retouch, RetouchConfig
+
+Module = TypeVar("Module", bound=nn.Module)
 
 CODEC = FoldedVaeConfig(
     latent_channels=4,
@@ -98,7 +101,14 @@ def write_small_posing_pack(folder: Path) -> Path:
 
 def write_small_retouch_pack(folder: Path) -> Path:
     """The very same, but for a network that retouches what is decoded."""
-    return _write(folder, POSED_BASE, POSED_MOTION, POSED_MOTION_SETTINGS, POSING, RETOUCH)
+    write_small_posing_pack(folder)
+    torch.manual_seed(1)
+    retouch = _perturbed(Retouch(RETOUCH))
+    _goes(retouch, 0.0)  # half of the way
+    manifest = read_manifest(folder)
+    entry = stored(folder, "retouch", "retouch", retouch, RETOUCH)
+    write_pack(folder, replace(manifest, components=(*manifest.components, entry)))
+    return folder
 
 
 def stored(folder: Path, role: str, kind: str, module: nn.Module, config: object) -> ComponentEntry:
@@ -121,7 +131,6 @@ def _write(
     motion: DitConfig | None,
     motion_settings: MotionSettings = MOTION_SETTINGS,
     posing: PoseFlowConfig | None = None,
-    retouch: RetouchConfig | None = None,
 ) -> Path:
     torch.manual_seed(0)
     modules: dict[str, tuple[str, nn.Module, object]] = {
@@ -137,13 +146,9 @@ def _write(
         settings["motion"] = asdict(motion_settings)
     if posing is not None:
         modules["posing"] = ("pose_flow", PoseFlow(posing), posing)
-    if retouch is not None:
-        modules["retouch"] = ("retouch", half_way(Retouch(retouch)), retouch)
     entries = []
     for role, (kind, module, config) in modules.items():
-        for parameter in module.parameters():  # so that branches that start at zero take part
-            parameter.data.add_(0.1 * torch.randn_like(parameter))
-        entries.append(stored(folder, role, kind, module, config))
+        entries.append(stored(folder, role, kind, _perturbed(module), config))
     manifest = Manifest(
         name="small",
         version="1",
@@ -157,14 +162,16 @@ def _write(
     return folder
 
 
-def half_way(retouch: Retouch) -> Retouch:
-    """The network, going half of the way to the moved anchor."""
-    return _goes(retouch, 0.0)
-
-
 def all_the_way(config: RetouchConfig = RETOUCH) -> Retouch:
     """A network that gives the moved anchor itself."""
     return _goes(Retouch(config).eval().requires_grad_(False), 100.0)
+
+
+def _perturbed(module: Module) -> Module:
+    """The module, so that branches that start at zero take part."""
+    for parameter in module.parameters():
+        parameter.data.add_(0.1 * torch.randn_like(parameter))
+    return module
 
 
 def _goes(retouch: Retouch, share_logit: float) -> Retouch:
