@@ -65,7 +65,7 @@ def shrink_pack(folder: Path, output: Path, roles: Collection[str] | None = None
 def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> list[ShrunkComponent]:
     entries, found = [], []
     for entry in manifest.components:
-        before, after = folder / entry.file, partial / entry.file
+        before, after = folder / entry.file, partial / f"{entry.role}.safetensors"
         network = build_component(entry, str(folder))
         load_weights(folder, entry, network)  # checks the hash and every shape
         is_shrunk = entry.role in roles and entry.dtype != INT8
@@ -89,4 +89,4 @@ def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> 
 
 
 def _entry(entry: ComponentEntry, path: Path, dtype: str) -> ComponentEntry:
-    return replace(entry, dtype=dtype, sha256=file_sha256(path))
+    return replace(entry, file=path.name, dtype=dtype, sha256=file_sha256(path))

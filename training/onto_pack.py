@@ -36,14 +36,14 @@ def pack_onto(pack: Path, runs: list[Path], output: Path, name: str, version: st
     partial.mkdir(parents=True)
     entries = []
     for entry in manifest.components:
-        path = partial / entry.file
+        path = partial / f"{entry.role}.safetensors"  # of its own, where the pack has one network in two roles
         if entry.role in trained:
             network = build_component(entry, str(pack))
             fill_from_file(trained[entry.role], network)
             save_weights(path, network, STORED_DTYPES[entry.dtype])
         else:
             shutil.copyfile(pack / entry.file, path)
-        entries.append(replace(entry, sha256=file_sha256(path)))
+        entries.append(replace(entry, file=path.name, sha256=file_sha256(path)))
     if (pack / TOKENIZER_NAME).is_file():
         shutil.copyfile(pack / TOKENIZER_NAME, partial / TOKENIZER_NAME)
     made = replace(manifest, name=name, version=version, components=tuple(entries))

@@ -22,8 +22,7 @@ from engine.posing.retouch import Retouch
 from training.onto_pack import pack_onto
 from training.recipes import parts
 
-STORED_DTYPE = "bfloat16"
-STORED_DTYPE_OF = {"motion": "int8", "posing": "int8", "retouch": "int8", "text_encoder": "int8"}
+STORED_DTYPE = "int8"
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -104,18 +103,21 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
             modules[role] = ("transformer", file_name, Transformer(parts.BASE), parts.BASE)
         ONLINE_SETTINGS.check_reach(parts.BASE.reference_positions.origin)
         settings["online"] = asdict(ONLINE_SETTINGS)
-    entries = []
+    entries: list[ComponentEntry] = []
     for role, (kind, file_name, module, config) in modules.items():
         fill_from_file(first_with(folders, file_name), module)
-        stored = STORED_DTYPE_OF.get(role, STORED_DTYPE)
-        save_weights(output / file_name, module, STORED_DTYPES[stored])
+        save_weights(output / file_name, module, STORED_DTYPES[STORED_DTYPE])
+        sha256 = file_sha256(output / file_name)
+        same = next((entry.file for entry in entries if entry.sha256 == sha256), None)
+        if same is not None:  # one network may be backbone and refiner
+            (output / file_name).unlink()
         entries.append(
             ComponentEntry(
                 role=role,
                 kind=kind,
-                file=file_name,
-                dtype=stored,
-                sha256=file_sha256(output / file_name),
+                file=same or file_name,
+                dtype=STORED_DTYPE,
+                sha256=sha256,
                 config=asdict(config),
             )
         )

@@ -43,7 +43,7 @@ def load_online_models(folder: Path, manifest: Manifest, device: torch.device) -
         preconditioning_named(settings.preconditioning, settings.residual_std)
     except ValueError as error:
         raise BadPackError(f"{where}: {error}") from error
-    models = []
+    models: dict[str, Transformer] = {}
     for role in ONLINE_ROLES:
         entry = manifest.component(role)
         model = Transformer(build_config(DitConfig, entry.config, f"{folder}: {role}"))
@@ -52,9 +52,11 @@ def load_online_models(folder: Path, manifest: Manifest, device: torch.device) -
         except ValueError as error:
             raise BadPackError(f"{where}: {error} ({role})") from error
         _check_told(folder, manifest, role, model.config)
-        load_weights(folder, entry, model)
-        models.append(model.eval().requires_grad_(False).to(device))
-    return OnlineModels(backbone=models[0], refiner=models[1], settings=settings)
+        if entry.sha256 not in models:  # one network may be both
+            load_weights(folder, entry, model)
+            models[entry.sha256] = model.eval().requires_grad_(False).to(device)
+    backbone, refiner = (models[manifest.component(role).sha256] for role in ONLINE_ROLES)
+    return OnlineModels(backbone=backbone, refiner=refiner, settings=settings)
 
 
 def _check_told(folder: Path, manifest: Manifest, role: str, config: DitConfig) -> None:

@@ -17,6 +17,7 @@ from engine.model.transformer import Transformer
 from engine.packs import read_manifest, save_weights
 from engine.posing.pose_flow import PoseFlow
 from tests.engine.small_pack import striking_character
+from training.onto_pack import pack_onto
 from training.packing import BACKBONE_FILE, REFINER_FILE, build_pack
 from training.recipes import parts
 
@@ -58,7 +59,8 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     written = read_manifest(tmp_path / "pack")
     assert (written.name, written.version) == ("small", "7")
     assert [entry.sha256 for entry in written.components] == [entry.sha256 for entry in manifest.components]
-    assert manifest.component("posing").dtype == manifest.component("motion").dtype == "int8"
+    assert {entry.dtype for entry in manifest.components} == {"int8"}
+    assert manifest.component("refiner").file != manifest.component("backbone").file
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.online is not None and pack.motion is not None
     assert pack.transformer.config == pack.online.backbone.config == pack.online.refiner.config == parts.BASE
@@ -72,6 +74,22 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     )
     assert posed.shape == (12, 48, 48, 3)
     assert not np.array_equal(posed, unposed)
+
+
+def test_one_network_that_is_backbone_and_refiner_is_stored_and_held_once(trained: Path, tmp_path: Path) -> None:
+    (trained / REFINER_FILE).write_bytes((trained / BACKBONE_FILE).read_bytes())
+    manifest = build_pack([trained], tmp_path / "pack", "small", "7")
+    assert manifest.component("refiner").file == manifest.component("backbone").file == BACKBONE_FILE
+    assert not (tmp_path / "pack" / REFINER_FILE).exists()
+    online = load_pack(tmp_path / "pack").online
+    assert online is not None and online.backbone is online.refiner
+    run = tmp_path / "run"
+    run.mkdir()
+    save_weights(run / "refiner.safetensors", Transformer(parts.BASE))
+    parted = pack_onto(tmp_path / "pack", [run], tmp_path / "parted", "small", "8")
+    assert parted.component("refiner").file != parted.component("backbone").file
+    online = load_pack(tmp_path / "parted").online
+    assert online is not None and online.backbone is not online.refiner
 
 
 def test_without_a_pose_flow_there_is_no_pack(trained: Path, tmp_path: Path) -> None:
