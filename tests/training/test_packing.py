@@ -1,4 +1,4 @@
-"""Trained parts become a pack that loads, poses and performs: every component, each as it is stored, the pose flow in eight bits."""
+"""Trained parts become a pack that loads, poses, retouches and performs: every component, each as it is stored."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from engine.errors import BadInputError
 from engine.model.transformer import Transformer
 from engine.packs import read_manifest, save_weights
 from engine.posing.pose_flow import PoseFlow
+from engine.posing.retouch import Retouch
 from tests.engine.small_pack import striking_character
 from training.onto_pack import pack_onto
 from training.packing import BACKBONE_FILE, REFINER_FILE, build_pack
@@ -34,6 +35,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(parts, "BASE", replace(parts.BASE, **SMALL))
     monkeypatch.setattr(parts, "MOTION", replace(parts.MOTION, **SMALL))
     monkeypatch.setattr(parts, "POSING", replace(parts.POSING, look_px=16, widths=(4, 6)))
+    monkeypatch.setattr(parts, "RETOUCH", replace(parts.RETOUCH, width=8, num_blocks=1))
     folder = tmp_path / "trained"
     torch.manual_seed(0)
     modules: dict[str, nn.Module] = {
@@ -44,6 +46,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         parts.TEXT_FILE: TextEncoder(parts.TEXT_ENCODER),
         parts.MOTION_FILE: Transformer(parts.MOTION),
         parts.POSING_FILE: PoseFlow(parts.POSING),
+        parts.RETOUCH_FILE: Retouch(parts.RETOUCH),
         BACKBONE_FILE: Transformer(parts.BASE),
         REFINER_FILE: Transformer(parts.BASE),
     }
@@ -66,13 +69,15 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     assert pack.transformer.config == pack.online.backbone.config == pack.online.refiner.config == parts.BASE
     assert parts.BASE.is_shown_posed_anchor
     assert pack.posing.config == parts.POSING
+    assert pack.retouch is not None and pack.retouch.config == parts.RETOUCH
     assert pack.motion.settings == parts.MOTION_SETTINGS
     job = PerformJob(character=striking_character(), num_frames=12)
-    posed, unposed = (
+    retouched, posed, unposed = (
         np.concatenate([piece.frames_THWC for piece in perform(each, job)])
-        for each in (pack, replace(pack, posing=None))
+        for each in (pack, replace(pack, retouch=None), replace(pack, retouch=None, posing=None))
     )
-    assert posed.shape == (12, 48, 48, 3)
+    assert retouched.shape == (12, 48, 48, 3)
+    assert not np.array_equal(retouched, posed)
     assert not np.array_equal(posed, unposed)
 
 
@@ -97,3 +102,12 @@ def test_without_a_pose_flow_there_is_no_pack(trained: Path, tmp_path: Path) -> 
     with pytest.raises(BadInputError, match=r"holds posing\.safetensors; train it first"):
         build_pack([trained], tmp_path / "pack", "small", "7")
     assert not (tmp_path / "pack" / "manifest.toml").exists()
+
+
+def test_without_a_retouching_network_there_is_a_pack_that_leaves_pictures_as_they_are(
+    trained: Path, tmp_path: Path
+) -> None:
+    (trained / parts.RETOUCH_FILE).unlink()
+    build_pack([trained], tmp_path / "pack", "small", "7")
+    pack = load_pack(tmp_path / "pack")
+    assert pack.posing is not None and pack.retouch is None

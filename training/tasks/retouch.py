@@ -1,7 +1,7 @@
 """The retouching network's task (`engine.posing.retouch`): decoded pictures and the moved anchor in, sharper pictures out.
 
-What it meets in films was drawn by a model, not encoded from the truth, so some latents here are pulled towards those of the anchor in
-pose, as a model's are that was not sure.
+What it meets in films was drawn by a model, not encoded from the truth. A model that is not sure draws something between: between what
+is meant and the anchor in pose, or between what was before and what comes next. So some latents here are pulled either way.
 """
 
 from collections.abc import Iterator
@@ -28,8 +28,9 @@ from training.parallel import World
 from training.tasks.codec import HELD_OUT_IDENTITY, to_pixels, to_psnr_db
 from training.tasks.pose_flow import picture_distance
 
-UNSURE_SHARE: Final = 0.6  # of the samples, by up to `MOST_UNSURE` of the way to the anchor
-MOST_UNSURE: Final = 0.5
+UNSURE_SHARE: Final = 0.4  # of the samples, either way, by up to so much of it:
+MOST_TO_ANCHOR: Final = 0.5
+MOST_TO_MEAN: Final = 0.9
 EDGE_WEIGHT: Final = 1.0
 EDGE_REACH_PX: Final = 4
 STRENGTH_WEIGHT: Final = 2.0
@@ -71,9 +72,7 @@ class RetouchTask:
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """How the retouched pictures differ from the truth, from near and from afar, and how their edges do."""
-        unsure_B = MOST_UNSURE * torch.rand(len(batch["anchor_HWC"]), generator=generator)
-        unsure_B *= torch.rand(unsure_B.shape, generator=generator) < UNSURE_SHARE
-        decoded_BTCHW, moved_BTCHW = self._before(batch, unsure_B)
+        decoded_BTCHW, moved_BTCHW = self._before(batch, Unsure.drawn(len(batch["anchor_HWC"]), generator))
         truth_BTCHW = to_pixels(batch["pixels_THWC"])
         made_BCHW, truth_BCHW = (
             films.flatten(0, 1) for films in (self.retouch(decoded_BTCHW, moved_BTCHW), truth_BTCHW)
@@ -125,18 +124,41 @@ class RetouchTask:
         return self._held_out
 
     @torch.no_grad()
-    def _before(self, batch: dict[str, Tensor], unsure_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Decoded films and moved anchors, [B, T, 3, H, W]; latents lie so far towards the anchor's as `unsure_B` says, or are true."""
+    def _before(self, batch: dict[str, Tensor], unsure: "Unsure | None" = None) -> tuple[Tensor, Tensor]:
+        """Decoded films and moved anchors, [B, T, 3, H, W]; films of the true latents, or of unsure ones."""
         anchor_BCHW = rearrange(batch["anchor_HWC"], "b h w c -> b c h w").float() / 127.5 - 1.0
         rows_BFM = torch.stack([motion_rows(state_TK) for state_TK in batch["state_TK"]])
         with fast_autocast(anchor_BCHW.device):
             poser = Poser(self.flow, self.codec, rest_row())
             moved_BTCHW, posed_BFCHW = poser.pictures(anchor_BCHW, rows_BFM), poser.latents(anchor_BCHW, rows_BFM)
             latents_BFCHW = self.codec.encode(to_pixels(batch["pixels_THWC"])).float()
-            if unsure_B is not None:
-                latents_BFCHW = torch.lerp(latents_BFCHW, posed_BFCHW, unsure_B.view(-1, 1, 1, 1, 1))
+            if unsure is not None:
+                latents_BFCHW = unsure.drawing_of(latents_BFCHW, posed_BFCHW)
             decoded_BTCHW = self.codec.decode(latents_BFCHW)
         return decoded_BTCHW.float(), moved_BTCHW
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsure:
+    """How far each film's latents lie towards those of the anchor in pose, and towards their own mean over time."""
+
+    to_anchor_B: Tensor
+    to_mean_B: Tensor
+
+    @classmethod
+    def drawn(cls, num_films: int, generator: torch.Generator) -> "Unsure":
+        """By lot, each film for itself."""
+        way_B, most = torch.rand(num_films, generator=generator), torch.rand(2, num_films, generator=generator)
+        is_to_anchor_B, is_to_mean_B = way_B < UNSURE_SHARE, way_B > 1 - UNSURE_SHARE
+        return cls(
+            to_anchor_B=MOST_TO_ANCHOR * most[0] * is_to_anchor_B, to_mean_B=MOST_TO_MEAN * most[1] * is_to_mean_B
+        )
+
+    def drawing_of(self, true_BFCHW: Tensor, posed_BFCHW: Tensor) -> Tensor:
+        """What a model that is so unsure draws of a film."""
+        to_anchor, to_mean = (share_B.view(-1, 1, 1, 1, 1) for share_B in (self.to_anchor_B, self.to_mean_B))
+        towards_BFCHW = torch.lerp(true_BFCHW, posed_BFCHW, to_anchor)
+        return torch.lerp(towards_BFCHW, true_BFCHW.mean(dim=1, keepdim=True), to_mean)
 
 
 def edge_distance(made_BCHW: Tensor, truth_BCHW: Tensor) -> Tensor:

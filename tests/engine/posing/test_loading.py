@@ -13,6 +13,7 @@ from engine.model.transformer import Transformer
 from engine.packs import file_sha256, fill_from_file, read_manifest, save_weights, write_pack
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
+from engine.shrinking import shrink_pack
 from tests.engine.online.small_online_pack import with_causal_models, write_small_posed_pack
 from tests.engine.refusals import check_that_damage_is_noticed, describe, refusal, swap, without
 from tests.engine.small_pack import (
@@ -213,3 +214,17 @@ def test_a_garbled_retouching_config_is_refused(retouched_folder: Path, changes:
 
 def test_a_damaged_or_missing_retouching_file_is_noticed(retouched_folder: Path) -> None:
     check_that_damage_is_noticed(retouched_folder, "retouch.safetensors")
+
+
+def test_a_shrunk_pack_retouches_nearly_alike(retouched_folder: Path, tmp_path: Path) -> None:
+    found = {each.role: each for each in shrink_pack(retouched_folder, tmp_path / "shrunk", ["retouch"])}
+    assert found["retouch"].bytes_after < found["retouch"].bytes_before
+    assert 25 < found["retouch"].error_db < found["posing"].error_db == float("inf")
+    decoded_BTCHW, moved_BTCHW = 2 * torch.rand(2, 1, 8, 3, SIZE_PX, SIZE_PX) - 1
+    films = []
+    for each in (retouched_folder, tmp_path / "shrunk"):
+        network = load_pack(each).retouch
+        assert network is not None
+        films.append(network(decoded_BTCHW, moved_BTCHW))
+    assert not torch.equal(films[0], films[1])
+    assert (films[0] - films[1]).abs().mean() < 0.05 * (films[0] - decoded_BTCHW).abs().mean()

@@ -1,4 +1,4 @@
-"""Fine-tuning of a pack that plans motion, or poses its anchor too: clips tell neither, what both mean stays, the new pack performs."""
+"""Fine-tuning of a pack that plans motion, or poses its anchor, or retouches too: clips tell nothing of it, and the new pack performs."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ ONE_ROW = AudioWindow(rows_per_latent=1, rows_before=0, rows_after=0)
 HEARD_BACK = AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0)
 
 
-@pytest.fixture(params=["motion", "posing"])
+@pytest.fixture(params=["motion", "posing", "retouch"])
 def places(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
     """A small pack that plans motion, and may pose its anchor, and hears one row a latent, and two clips."""
     speak, listen = replace(small_pack.SPEAK, frames_per_row=4), replace(small_pack.LISTEN, frames_per_row=4)
@@ -45,7 +45,11 @@ def places(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(small_pack, "SPEAK", speak)
     monkeypatch.setattr(small_pack, "LISTEN", listen)
     (tmp_path / "pack").mkdir()
-    writers = {"motion": small_pack.write_small_motion_pack, "posing": small_pack.write_small_posing_pack}
+    writers = {
+        "motion": small_pack.write_small_motion_pack,
+        "posing": small_pack.write_small_posing_pack,
+        "retouch": small_pack.write_small_retouch_pack,
+    }
     writers[request.param](tmp_path / "pack")
     for number, name in enumerate(("a", "b")):
         write_clip(tmp_path / "clips" / name, 48, seed=number)
@@ -93,6 +97,7 @@ def test_a_pack_that_plans_motion_is_fine_tuned_and_performs(recipe: Callable[[P
     pack = load_pack(new)
     assert pack.motion is not None
     assert (pack.posing is None) == (given_pack.posing is None)
+    assert (pack.retouch is None) == (given_pack.retouch is None)
     assert pack.guidance == small_pack.MOTION_SETTINGS.guidance
     job = PerformJob(character=small_character(), num_frames=26)
     frames = {
