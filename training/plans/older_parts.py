@@ -1,8 +1,8 @@
 """Parts from older packs, whose base model was told less of how its character moves: how a plan goes on with them.
 
 Up to lpm-tiny 0.4.0 it was told no motion, up to 0.5.0 it was shown no anchor in pose. It gets the embeddings that it lacks, which add
-nothing yet, so that it draws as it did and can learn what they mean. A motion model or a pose flow it cannot lend; plans that train
-one begin it from nothing, the others say what to do.
+nothing yet, so that it draws as it did and can learn what they mean. A motion model, a pose flow or a network that retouches (up to
+0.6.0 there was none) it cannot lend; plans that train one begin it from nothing, the others say what to do.
 """
 
 import logging

@@ -11,7 +11,16 @@ from training.packing import BACKBONE_FILE, REFINER_FILE
 from training.plans.older_parts import with_embeddings
 from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
 from training.recipes import tiny, tiny_dpo, tiny_online
-from training.recipes.parts import BASE_FILE, CODEC_FILE, LISTEN_FILE, MOTION_FILE, POSING_FILE, SPEAK_FILE, TEXT_FILE
+from training.recipes.parts import (
+    BASE_FILE,
+    CODEC_FILE,
+    LISTEN_FILE,
+    MOTION_FILE,
+    POSING_FILE,
+    RETOUCH_FILE,
+    SPEAK_FILE,
+    TEXT_FILE,
+)
 from training.recipes.places import with_num_films, with_num_scenes
 from training.tasks.base_model import READOUT_FILE
 from training.tasks.distillation import CRITIC_FILE
@@ -23,7 +32,7 @@ PICTURES: Final = Measure(name="held_out_pictures", better="lower")
 DISTANCE: Final = Measure(name="held_out_distance", better="lower")
 # The policy begins as its own reference: plans of the same noise are the same, and none dominates.
 WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
-COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE)
+COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, RETOUCH_FILE)
 
 TINY: Final = Plan(
     name="tiny",
@@ -169,6 +178,14 @@ FROM_NOTHING: Final = replace(
             measure=Measure(name="held_out_psnr_db", better="higher"),
             starts_from=POSING_FILE,
             gives=(POSING_FILE,),
+        ),
+        TrainedStage(
+            name="retouch",
+            recipe=tiny.tiny_retouch,
+            share=4,
+            measure=Measure(name="held_out_psnr_db", better="higher"),
+            starts_from=RETOUCH_FILE,
+            gives=(RETOUCH_FILE,),
         ),
         TrainedStage(
             name="speak-encoder",

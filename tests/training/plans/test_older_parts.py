@@ -101,6 +101,8 @@ def test_a_plan_begins_what_an_older_base_lacks_from_nothing(
         (PREFERENCES, parts.MOTION_FILE, "lpm train tiny --parts {0} --start-from {0}"),
         (TINY, parts.POSING_FILE, "lpm train tiny-posing -o {0}"),
         (ONLINE, parts.POSING_FILE, "lpm train tiny-posing -o {0}"),
+        (TINY, parts.RETOUCH_FILE, "lpm train tiny-retouch --parts {0} -o {0}"),
+        (PREFERENCES, parts.RETOUCH_FILE, "lpm train tiny-retouch --parts {0} -o {0}"),
     ],
 )
 def test_a_plan_says_how_to_get_a_model_that_an_older_pack_lacks(

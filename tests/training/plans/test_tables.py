@@ -43,7 +43,7 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(stage_table, "build_pack", pack)
     parts = tmp_path / "parts"
     parts.mkdir()
-    for name in ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "base"):
+    for name in ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base"):
         (parts / f"{name}.safetensors").write_text(f"{name} of parts")
     records = {stage.name: record(stage.name) for stage in TINY.stages}
     records["on-policy"] = record("on-policy", accepted=False)
@@ -55,7 +55,7 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
                 (folder / name).write_text(f"of {folder.relative_to(tmp_path / 'stages')}")
     for row in ROWS:
         build_row(row, TINY, tmp_path, records)
-    components = {"codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "base"}
+    components = {"codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base"}
     assert set(packed["Base"]) == components
     assert packed["Causal"] == {**packed["Base"], "backbone": "of 08-causal", "refiner": "of 08-causal"}
     assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 10-ode", "of 08-causal")
@@ -144,7 +144,7 @@ def test_films_before_and_after_differ_in_the_motion_model_alone(
     monkeypatch.setattr(preference_table, "build_pack", pack)
     monkeypatch.setattr(preference_table, "pack_crew", crew)
     monkeypatch.setattr(preference_table, "run_quick", quick)
-    names = ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "base")
+    names = ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base")
     for folder in ("parts", "before", "after"):
         (tmp_path / folder).mkdir()
         for name in names if folder == "parts" else ("motion",):
