@@ -95,7 +95,7 @@ def test_frames_of_a_latent_are_seen_together_and_those_of_others_never() -> Non
 def test_a_film_is_the_same_however_it_is_cut_between_latents() -> None:
     network, (decoded_BTCHW, moved_BTCHW) = random_network(), films(batch=1)
     whole_BTCHW = network(decoded_BTCHW, moved_BTCHW)
-    for cuts in ((2, 2, 2), (4, 2), (2, 4)):
+    for cuts in ([2, 2, 2], [4, 2], [2, 4]):
         pieces = zip(*(torch.split(each, cuts, dim=1) for each in (decoded_BTCHW, moved_BTCHW)), strict=True)
         cut_BTCHW = torch.cat([network(*piece) for piece in pieces], dim=1)
         torch.testing.assert_close(cut_BTCHW, whole_BTCHW, rtol=0, atol=1e-5)
