@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.online.film import perform_online
     from engine.online.live import ChunkReport, LiveConfig, LiveFrame, SessionReport
     from engine.online.lookahead import LookaheadConfig
-    from engine.online.opening import open_session, restore_session
+    from engine.online.opening import open_session, performing_live, restore_session
     from engine.online.session import LiveSession
     from engine.online.states import LiveState
 
@@ -51,6 +51,7 @@ __all__ = [
     "open_session",
     "perform",
     "perform_online",
+    "performing_live",
     "restore_session",
 ]
 
@@ -76,6 +77,7 @@ _HOMES = {
     "open_session": "engine.online.opening",
     "perform": "engine.base.performer",
     "perform_online": "engine.online.film",
+    "performing_live": "engine.online.opening",
     "restore_session": "engine.online.opening",
 }
 

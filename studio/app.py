@@ -58,7 +58,7 @@ def open_live_session(setup: LiveSetup, pack: Any) -> Any:
     import engine
 
     config = engine.LiveConfig(seed=setup.seed, prompt=setup.prompt, listen_lag_s=LISTEN_LAG_S)
-    return engine.open_session(setup.character, pack, config)
+    return engine.open_session(setup.character, engine.performing_live(pack), config)
 
 
 @dataclass(frozen=True, kw_only=True)

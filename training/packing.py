@@ -23,6 +23,7 @@ from training.onto_pack import pack_onto
 from training.recipes import parts
 
 STORED_DTYPE = "int8"
+STORED_DTYPE_OF = {"codec": "bfloat16"}  # what int8 takes from a decoder is seen as grain
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -106,7 +107,8 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
     entries: list[ComponentEntry] = []
     for role, (kind, file_name, module, config) in modules.items():
         fill_from_file(first_with(folders, file_name), module)
-        save_weights(output / file_name, module, STORED_DTYPES[STORED_DTYPE])
+        stored = STORED_DTYPE_OF.get(role, STORED_DTYPE)
+        save_weights(output / file_name, module, STORED_DTYPES[stored])
         sha256 = file_sha256(output / file_name)
         same = next((entry.file for entry in entries if entry.sha256 == sha256), None)
         if same is not None:  # one network may be backbone and refiner
@@ -116,7 +118,7 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
                 role=role,
                 kind=kind,
                 file=same or file_name,
-                dtype=STORED_DTYPE,
+                dtype=stored,
                 sha256=sha256,
                 config=asdict(config),
             )

@@ -69,9 +69,7 @@ def measure_stream(
         "pack": pack.manifest.name,
         "version": pack.manifest.version,
         "number_format": number_format(next(pack.transformer.parameters()).device),
-        "generator": "causal backbone and refiner"
-        if pack.online
-        else "base model in windows (no online model in the pack)",
+        "generator": "causal backbone and refiner" if pack.online else "base model in windows",
         "split": split.split,
         "split_seconds_per_second": {name: round(value, 4) for name, value in split.seconds_per_second.items()},
         "lengths": lengths,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.characters import find_character, load_character
 from engine.errors import BadInputError, LpmError
 from studio.commandline.console import say
+from studio.commandline.live import add_engine_argument
 
 if TYPE_CHECKING:
     from engine import Character, LoadedPack
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--real-time", type=float, default=10.0, metavar="S", help="seconds to play in real time (default 10)"
     )
+    add_engine_argument(group)
     group.add_argument("--chunk", type=int, metavar="LATENTS", help="latents a chunk (default: the pack's)")
     group.add_argument(
         "--reactions",
@@ -62,7 +64,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     import torch
 
-    from engine import load_pack
+    from engine import load_pack, performing_live
     from engine.benchmarks.conversation import keep_pictures
     from engine.benchmarks.running import machine
     from engine.benchmarks.stream import StreamShape, measure_stream
@@ -85,7 +87,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     facts = machine(device) | {"device": str(device)}
     if options.reactions < 0:
         raise BadInputError(f"--reactions {options.reactions}: choose 0 or more moments")
-    pack, voices = load_pack(options.pack, options.device), _voices()
+    pack, voices = performing_live(load_pack(options.pack, options.device), options.engine), _voices()
     with tempfile.TemporaryDirectory(prefix="lpm-bench-") as name:
         folders = [Path(name) / str(number) for number in range(len(shape.minutes))]
         for folder in folders:

@@ -62,7 +62,7 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     written = read_manifest(tmp_path / "pack")
     assert (written.name, written.version) == ("small", "7")
     assert [entry.sha256 for entry in written.components] == [entry.sha256 for entry in manifest.components]
-    assert {entry.dtype for entry in manifest.components} == {"int8"}
+    assert {entry.role: entry.dtype for entry in manifest.components if entry.dtype != "int8"} == {"codec": "bfloat16"}
     assert manifest.component("refiner").file != manifest.component("backbone").file
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.online is not None and pack.motion is not None
