@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -276,15 +277,19 @@ class Performer:
 
     def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:
         with fast_autocast(self.device):
-            pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state)
-            self._count("decode")
-            if self.retoucher is not None and pose is not None:
-                pixels_BTCHW = self.retoucher.retouched(pixels_BTCHW, pose)
-                self._count("retouch")
+            finish = None if pose is None else partial(self._retouched, pose)
+            pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state, finish)
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
         frames = frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
         self._count("decode")
         return frames
+
+    def _retouched(self, pose: PlannedPose, pixels_BTCHW: Tensor) -> Tensor:
+        assert self.retoucher is not None, "poses are looked up for retouching alone"
+        self._count("decode")
+        pixels_BTCHW = self.retoucher.retouched(pixels_BTCHW, pose)
+        self._count("retouch")
+        return pixels_BTCHW
 
     def _count(self, stage: str) -> None:
         wait_for(self.device)

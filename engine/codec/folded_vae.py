@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.codec.border_smoothing import FRAMES_BEFORE, smooth_borders
-from engine.codec.protocol import DecoderState
+from engine.codec.protocol import DecoderState, Finish
 
 LEVELS_PER_UNIT = 127.5  # of pixels in [-1, 1]
 
@@ -229,13 +229,15 @@ class FoldedVae(nn.Module):
         """The state before the first chunk of a film."""
         return FoldedDecoderState()
 
-    def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState) -> Tensor:
+    def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState, finish: Finish | None = None) -> Tensor:
         """The next normalised latents to pixels [B, 4 F, 3, H, W]; the first latent of a film stands before itself."""
         assert isinstance(state, FoldedDecoderState)
         raw_BFCHW = latents_BFCHW * self._per_channel("latent_std") + self._per_channel("latent_mean")
         first_BCHW = raw_BFCHW[:, 0] if state.previous_BCHW is None else state.previous_BCHW
         state.previous_BCHW = raw_BFCHW[:, -1]
         pixels_BTCHW = self.reconstruct(raw_BFCHW, shifted_by_one(raw_BFCHW, first_BCHW))
+        if finish is not None:
+            pixels_BTCHW = finish(pixels_BTCHW)
         if not self.config.border_step_levels:
             return pixels_BTCHW
         before_B2CHW, state.pictures_B2CHW = state.pictures_B2CHW, pixels_BTCHW[:, -FRAMES_BEFORE:].clone()

@@ -3,6 +3,7 @@
 The codec owns the arithmetic between picture frames and latent frames, so that nobody else writes `4 * n` or `1 + 4 * n`.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from torch import Tensor
@@ -13,6 +14,10 @@ class DecoderState(Protocol):
 
     def reset(self) -> None:
         """Forget the film so far, as at the start of a new one."""
+
+
+Finish = Callable[[Tensor], Tensor]
+"""What is done to pictures [B, T, 3, H, W] as they are decoded, before the codec smooths their borders."""
 
 
 class VideoCodec(Protocol):
@@ -45,8 +50,8 @@ class VideoCodec(Protocol):
     def initial_state(self) -> DecoderState:
         """The state before the first chunk of a film."""
 
-    def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState) -> Tensor:
-        """The next latents of a film to pixels [B, T, 3, H, W], not clamped; `state` moves on."""
+    def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState, finish: Finish | None = None) -> Tensor:
+        """The next latents of a film to pixels [B, T, 3, H, W], finished but not clamped; `state` moves on."""
 
     def decode(self, latents_BFCHW: Tensor) -> Tensor:
         """A whole film at once; equals `decode_chunk` over any cut of it."""

@@ -7,6 +7,7 @@ latent that a chunk begins at, so a withdrawn chunk needs no clearing up. They m
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,10 +119,12 @@ class StreamingDecoder:
         self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
         while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
             del self._checkpoints[0]
-        pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state)
-        self.tail.append(latents_BFCHW)
         if self._retoucher is not None and pose is not None:
-            pixels_BTCHW = self._retoucher.retouched(pixels_BTCHW, pose)
+            finish = partial(self._retoucher.retouched, pose=pose)
+            pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state, finish)
+        else:
+            pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state)
+        self.tail.append(latents_BFCHW)
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
         return frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
 

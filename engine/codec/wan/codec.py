@@ -10,7 +10,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from engine.codec.protocol import DecoderState
+from engine.codec.protocol import DecoderState, Finish
 from engine.codec.wan.causal import CHANNELS_LAST, WanStream, lay_channels_last
 from engine.codec.wan.config import WanVaeConfig
 from engine.codec.wan.networks import WanDecoder, WanEncoder
@@ -109,7 +109,7 @@ class WanVae(nn.Module):
         """The state before the first latent of a film."""
         return WanStream()
 
-    def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState) -> Tensor:
+    def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState, finish: Finish | None = None) -> Tensor:
         """The next normalised latents to pixels [B, T, 3, H, W], not clamped: one frame for the film's first, then four."""
         assert isinstance(state, WanStream)
         raw_BFCHW = latents_BFCHW * self._per_channel("latent_std") + self._per_channel("latent_mean")
@@ -118,7 +118,7 @@ class WanVae(nn.Module):
         )
         frames = [self.decoder(latent_BCFHW, state) for latent_BCFHW in mixed_BCFHW.split(1, dim=2)]
         pixels_BTCHW: Tensor = rearrange(torch.cat(frames, dim=2), "b c t h w -> b t c h w")
-        return pixels_BTCHW
+        return pixels_BTCHW if finish is None else finish(pixels_BTCHW)
 
     def decode(self, latents_BFCHW: Tensor) -> Tensor:
         """A whole film at once; equals `decode_chunk` over any cut of it."""

@@ -112,3 +112,25 @@ def test_a_step_has_a_size_and_a_border() -> None:
 def test_levels_must_agree() -> None:
     with pytest.raises(ValueError, match="same number of levels"):
         FoldedVaeConfig(strides=(4, 2))
+
+
+@torch.no_grad()
+def test_pictures_are_finished_before_their_borders_are_smoothed() -> None:
+    """Whatever a finish does to pictures, steps between latents that come of it are smoothed away too."""
+    codec = FoldedVae(replace(SMALL, border_step_levels=40.0)).eval()
+    latents_BFCHW = torch.randn(1, 3, SMALL.latent_channels, 2, 2)
+    fold = SMALL.frames_per_latent
+    tint_BT = torch.tensor([0.0, 0.05, 0.0]).repeat_interleave(fold)
+
+    def finish(pixels_BTCHW: torch.Tensor) -> torch.Tensor:
+        return 0.01 * pixels_BTCHW + tint_BT[: pixels_BTCHW.shape[1], None, None, None]
+
+    plain = FoldedVae(replace(SMALL, border_step_levels=0.0)).eval()
+    plain.load_state_dict(codec.state_dict())
+    rough_BTCHW = plain.decode_chunk(latents_BFCHW, plain.initial_state(), finish)
+    assert torch.equal(rough_BTCHW, finish(plain.decode(latents_BFCHW)))
+    smooth_BTCHW = codec.decode_chunk(latents_BFCHW, codec.initial_state(), finish)
+    rough_step, smooth_step = (
+        (films[:, fold] - films[:, fold - 1]).abs().mean() for films in (rough_BTCHW, smooth_BTCHW)
+    )
+    assert smooth_step < 0.5 * rough_step
