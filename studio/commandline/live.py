@@ -86,7 +86,7 @@ def add_engine_argument(parser: argparse.ArgumentParser | argparse._ArgumentGrou
     parser.add_argument(
         "--engine",
         choices=("base", "online"),
-        help="who performs: the base model in short windows, or the causal pair (default: the pair, where bfloat16 is fast)",
+        help="who performs: the base model in short windows, or the causal pair (default: the pair on a card, else the windows)",
     )
 
 
