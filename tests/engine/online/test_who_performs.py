@@ -11,7 +11,6 @@ from engine import load_pack, performing_live
 from engine.errors import BadInputError
 from tests.engine.online.small_online_pack import write_small_online_pack
 
-
 ON_A_CARD = SimpleNamespace(device=torch.device("cuda"))  # there need be none here
 
 
