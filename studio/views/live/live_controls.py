@@ -206,10 +206,7 @@ class LiveControls(QWidget):
         ]
         if not facts.is_causal:
             words.append(
-                self.tr(
-                    "This pack has no causal model yet: its base model performs in windows of {frames} frames, so answers "
-                    "come later than they will."
-                ).format(frames=facts.chunk_frames)
+                self.tr("The base model performs, in windows of {frames} frames.").format(frames=facts.chunk_frames)
             )
         if not facts.has_loudspeaker:
             words.append(self.tr("No loudspeaker was found: it speaks silently here; recordings have the sound."))
