@@ -277,8 +277,11 @@ class Performer:
 
     def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:
         with fast_autocast(self.device):
-            finish = None if pose is None else partial(self._retouched, pose)
-            pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state, finish)
+            if pose is None:
+                pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state)
+            else:
+                finish = partial(self._retouched, pose)
+                pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state, finish)
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
         frames = frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
         self._count("decode")

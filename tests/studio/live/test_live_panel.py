@@ -143,12 +143,15 @@ def test_it_listens_answers_a_typed_line_and_the_film_has_both(
 
 
 @pytest.mark.parametrize("pack", ["online"], indirect=True)
-def test_a_pack_with_causal_models_performs_through_them(qtbot: QtBot, studio: Studio) -> None:
+def test_a_pack_with_causal_models_performs_through_them(
+    qtbot: QtBot, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.performing_live", lambda pack: pack)  # as on a card
     go_live(qtbot, studio)
     live = studio.window.live
     wait_for_state(qtbot, studio, "listening")
     until(qtbot, lambda: "Refine " in live.controls.meters.stages.accessibleDescription())
-    assert "no causal model" not in live.controls.engine_note.text()
+    assert "base model" not in live.controls.engine_note.text()
 
 
 def test_leaving_the_workspace_closes_the_session_and_keeps_the_film(
