@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -32,6 +33,12 @@ class RankedBatches:
             stop = number + self.batch_samples * self.world.size
             yield list(range(number + self.world.rank, stop, self.world.size))
             number = stop
+
+
+def first_samples(make: Callable[[int], Batch], count: int) -> Batch:
+    """Samples 0 to `count` as one batch, drawn in this process."""
+    samples = [make(number) for number in range(count)]
+    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def numbered_batches(

@@ -14,7 +14,7 @@ from engine.packs import fill_from_file, save_weights
 from engine.posing.pose_flow import PoseFlow
 from engine.precision import fast_autocast
 from training.data.posed_pairs import PosedPairSamples
-from training.loader import numbered_batches
+from training.loader import first_samples, numbered_batches
 from training.parallel import World
 from training.tasks.codec import HELD_OUT_IDENTITY, to_psnr_db
 
@@ -97,8 +97,7 @@ class PoseFlowTask:
         """Pairs of characters that training never draws, always the same."""
         if not self._held_out:
             make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
-            samples = [make(number) for number in range(self.num_held_out)]
-            self._held_out = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+            self._held_out = first_samples(make, self.num_held_out)
         return self._held_out
 
     def _posed(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ from engine.posing.retouch import Retouch
 from engine.precision import fast_autocast
 from training.data.motion_rows import motion_rows, rest_row
 from training.data.posed_films import PosedFilmSamples
-from training.loader import numbered_batches
+from training.loader import first_samples, numbered_batches
 from training.parallel import World
 from training.tasks.codec import HELD_OUT_IDENTITY, to_pixels, to_psnr_db
 from training.tasks.pose_flow import picture_distance
@@ -119,8 +119,7 @@ class RetouchTask:
         """Films of characters that training never draws, always the same."""
         if not self._held_out:
             make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
-            samples = [make(number) for number in range(self.num_held_out)]
-            self._held_out = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+            self._held_out = first_samples(make, self.num_held_out)
         return self._held_out
 
     @torch.no_grad()

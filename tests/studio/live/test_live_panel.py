@@ -146,7 +146,7 @@ def test_it_listens_answers_a_typed_line_and_the_film_has_both(
 def test_a_pack_with_causal_models_performs_through_them(
     qtbot: QtBot, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.performing_live", lambda pack: pack)  # as on a card
+    monkeypatch.setattr("engine.performing_live", lambda pack: pack)  # what a card takes; here there is none
     go_live(qtbot, studio)
     live = studio.window.live
     wait_for_state(qtbot, studio, "listening")
