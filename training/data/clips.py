@@ -56,8 +56,7 @@ def draw_clip(number: int, size_px: int) -> ClipFilm:
     """Performs and draws clip `number`; the first `LEAD_FRAMES` are performed and heard but not drawn."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng([number, 77])
-    kind = list(KIND_SHARES)[int(rng.choice(len(KIND_SHARES), p=list(KIND_SHARES.values())))]
-    performance = perform_clip(number, LEAD_FRAMES + FILM_FRAMES, kind, voice_pool())
+    performance = perform_clip(number, LEAD_FRAMES + FILM_FRAMES, clip_kind(rng), voice_pool())
     identity = clip_identity(number)
     indices = choose_references(performance.state_TK[LEAD_FRAMES:], rng)
     pictures = draw_references(identity, size_px)
@@ -68,6 +67,11 @@ def draw_clip(number: int, size_px: int) -> ClipFilm:
         references_RHWC=np.stack([pictures[REFERENCE_NAMES[index]] for index in indices]),
         reference_indices=indices,
     )
+
+
+def clip_kind(rng: np.random.Generator) -> ClipKind:
+    """What somebody does in a clip, by lot."""
+    return list(KIND_SHARES)[int(rng.choice(len(KIND_SHARES), p=list(KIND_SHARES.values())))]
 
 
 def clip_identity(number: int) -> Identity:
@@ -111,7 +115,7 @@ def encode_clip(film: ClipFilm, codec: VideoCodec) -> dict[str, Tensor]:
         altered_NCHW = codec.encode_still(_pixels(altered_NHWC))
     grid = film.frames_THWC.shape[1] // codec.spatial_stride
     boxes_T = [(mouth_box(film.identity, state_K), eye_box(film.identity, state_K)) for state_K in states_TK]
-    text_NL, text_of_latent_F = _captions(performance, codec.frames_per_latent)
+    text_NL, text_of_latent_F = caption_rows(performance, FILM_FRAMES, codec.frames_per_latent)
     return {
         "latents_FCHW": latents_FCHW.half(),
         "references_RCHW": references_RCHW.half(),
@@ -122,8 +126,8 @@ def encode_clip(film: ClipFilm, codec: VideoCodec) -> dict[str, Tensor]:
         "state_TK": torch.from_numpy(states_TK).half(),
         "mouth_FHW": _coverage([mouth for mouth, _ in boxes_T], grid, codec.frames_per_latent),
         "eyes_FHW": _coverage([eyes for _, eyes in boxes_T], grid, codec.frames_per_latent),
-        "speak_S": _as_int16(performance.speak_S),
-        "listen_S": _as_int16(performance.listen_S),
+        "speak_S": as_int16(performance.speak_S),
+        "listen_S": as_int16(performance.listen_S),
         "text_NL": text_NL,
         "text_of_latent_F": text_of_latent_F,
     }
@@ -153,18 +157,19 @@ def _pixels(frames_THWC: NDArray[np.uint8]) -> Tensor:
     return rearrange(torch.from_numpy(frames_THWC), "t h w c -> t c h w").float() / 127.5 - 1.0
 
 
-def _as_int16(sound_S: NDArray[np.float32]) -> Tensor:
+def as_int16(sound_S: NDArray[np.float32]) -> Tensor:
+    """Sound between -1 and 1 as 16 bits."""
     return torch.from_numpy(np.clip(sound_S * 32767.0, -32768, 32767).astype(np.int16))
 
 
-def _captions(performance: Performance, frames_per_latent: int) -> tuple[Tensor, Tensor]:
-    """Bytes of up to `MAX_CAPTIONS` captions, and the index of the caption that each latent of the film lies in."""
+def caption_rows(performance: Performance, film_frames: int, frames_per_latent: int) -> tuple[Tensor, Tensor]:
+    """Bytes of up to `MAX_CAPTIONS` captions, and the index of the caption that each latent lies in, of a film behind the lead."""
     spans = performance.captions[-MAX_CAPTIONS:]
     text_NL = torch.zeros(MAX_CAPTIONS, CAPTION_BYTES, dtype=torch.uint8)
     for index, span in enumerate(spans):
         encoded = span.text.strip().lower().encode()[:CAPTION_BYTES]
         text_NL[index, : len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)
-    middles_F = LEAD_FRAMES + np.arange(0, FILM_FRAMES, frames_per_latent) + frames_per_latent // 2
+    middles_F = LEAD_FRAMES + np.arange(0, film_frames, frames_per_latent) + frames_per_latent // 2
     starts_N = np.array([span.start_frame for span in spans])
     return text_NL, torch.from_numpy(np.clip(np.searchsorted(starts_N, middles_F, side="right") - 1, 0, None))
 

@@ -67,7 +67,7 @@ class ClipFeatures:
     @property
     def num_clips(self) -> int:
         """Clips to cut windows from."""
-        return len(self.clips["latents_FCHW"])
+        return len(self.speak_NAD)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from typing import Final
 from engine.errors import BadInputError
 from engine.packs import file_sha256
 from training.data.encoded import ENCODED_ROWS
+from training.data.performed_clips import PERFORMED_ROWS
 from training.data.posed_clips import POSED_ANCHORS
 from training.data.shards import FINGERPRINT_NAME, claim_folder, shard_paths
 from training.parallel import run_processes
@@ -129,7 +130,7 @@ def _lay_out(run: PlanRun) -> None:
             raise BadInputError(f"{run.start_from} is no folder; --start-from takes the folder of a run or of a pack")
         given += sorted(run.start_from.glob("*.safetensors"))
     if run.clips is not None:
-        kept = (FINGERPRINT_NAME, ENCODED_ROWS, POSED_ANCHORS, f"{READER_FOLDER}/{READER_FILE}")
+        kept = (FINGERPRINT_NAME, ENCODED_ROWS, PERFORMED_ROWS, POSED_ANCHORS, f"{READER_FOLDER}/{READER_FILE}")
         beside = [path for pattern in kept for path in run.clips.glob(pattern)]
         for path in (*shard_paths(run.clips), *beside):
             put(path, places.clips / path.relative_to(run.clips), is_linked=True)

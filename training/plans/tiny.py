@@ -10,7 +10,7 @@ from training.data.building import make_clips
 from training.packing import BACKBONE_FILE, REFINER_FILE
 from training.plans.older_parts import with_embeddings
 from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
-from training.recipes import tiny, tiny_dpo, tiny_online
+from training.recipes import tiny, tiny_dpo, tiny_motion, tiny_online
 from training.recipes.parts import (
     BASE_FILE,
     CODEC_FILE,
@@ -40,9 +40,10 @@ TINY: Final = Plan(
     prepare=with_embeddings,
     stages=(
         MadeStage(name="clips", share=10, make=make_clips, unit="clips"),
+        MadeStage(name="performances", share=3, make=tiny_motion.make_performances, unit="performances"),
         TrainedStage(
             name="motion",
-            recipe=tiny.tiny_motion,
+            recipe=tiny_motion.tiny_motion,
             share=5,
             measure=Measure(name="held_out_velocity", better="lower"),
             starts_from=MOTION_FILE,

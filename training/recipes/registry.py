@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from training.recipes import dpo, fine_tune, tiny, tiny_dpo, tiny_online
+from training.recipes import dpo, fine_tune, tiny, tiny_dpo, tiny_motion, tiny_online
 from training.recipes.places import Places
 from training.recipes.run import Run
 
@@ -13,7 +13,7 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-listen-encoder": tiny.tiny_listen_encoder,
     "tiny-text-encoder": tiny.tiny_text_encoder,
     "tiny-latent-reader": tiny.tiny_latent_reader,
-    "tiny-motion": tiny.tiny_motion,
+    "tiny-motion": tiny_motion.tiny_motion,
     "tiny-posing": tiny.tiny_posing,
     "tiny-retouch": tiny.tiny_retouch,
     "tiny-base": tiny.tiny_base,

@@ -33,7 +33,6 @@ from training.tasks.base_pictures import PicturedBaseTask
 from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
-from training.tasks.motion import MotionTask
 from training.tasks.pose_flow import PoseFlowTask
 from training.tasks.retouch import RetouchTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
@@ -43,7 +42,6 @@ ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile"
 # What a partner's sound makes a listener do, and how far it goes.
 REACTION_SCALES = {"pitch": 0.04, "brow_left": 0.15, "smile": 0.3, "lean": 0.3, "squint": 0.15}
 NUM_HELD_OUT_CLIPS = 24
-NUM_HELD_OUT_MOTIONS = 96  # a third of the clips at most
 
 
 def tiny_vae(places: Places) -> Run:
@@ -128,31 +126,6 @@ def latent_reader() -> LatentReader:
         grid=parts.SIZE_PX // parts.CODEC.spatial_stride,
         frames_per_latent=parts.CODEC.frames_per_latent,
     )
-
-
-def tiny_motion(places: Places) -> Run:
-    """The motion model on the clips' performances: their pictures are not looked at, so a step is a tenth of a second."""
-    features = clip_features(places)
-    learned, held_out = motions_apart(features)
-    task = MotionTask(
-        transformer=Transformer(parts.MOTION),
-        settings=parts.MOTION_SETTINGS,
-        features=learned,
-        held_out=held_out,
-        weights_file=parts.MOTION_FILE,
-    )
-    config = TrainerConfig(
-        num_steps=12_000,
-        batch_samples=64,
-        optimizer=OptimizerConfig(muon_learning_rate=0.01, adamw_learning_rate=2e-3, weight_decay=0.05),
-        warmup_steps=100,
-        decay_steps=4000,
-        ema_decay=0.998,
-        save_each_steps=500,
-        sample_each_steps=1000,
-        report_each_steps=50,
-    )
-    return Run(task=task, config=config)
 
 
 def tiny_posing(places: Places) -> Run:
@@ -276,20 +249,18 @@ def _base_task(places: Places, window: WindowConfig) -> BaseModelTask:
     )
 
 
-def clip_features(places: Places) -> ClipFeatures:
-    """All clips behind the frozen encoders of the parts."""
-    encoders = ClipEncoders.of(
+def clip_encoders(places: Places) -> ClipEncoders:
+    """The frozen encoders of the parts."""
+    return ClipEncoders.of(
         speak=parts.trained(places.parts, parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER)),
         listen=parts.trained(places.parts, parts.LISTEN_FILE, AudioEncoder(parts.LISTEN_ENCODER)),
         text=parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER)),
     )
-    return encoded_clips(places.clips, encoders)
 
 
-def motions_apart(features: ClipFeatures) -> tuple[ClipFeatures, ClipFeatures]:
-    """The clips that plans of motion are learned from, and those that they are measured on."""
-    num_held_out = min(NUM_HELD_OUT_MOTIONS, features.num_clips // 3)
-    return features_slice(features, slice(num_held_out, None)), features_slice(features, slice(0, num_held_out))
+def clip_features(places: Places) -> ClipFeatures:
+    """All clips behind the frozen encoders of the parts."""
+    return encoded_clips(places.clips, clip_encoders(places))
 
 
 def posed_features(places: Places) -> ClipFeatures:

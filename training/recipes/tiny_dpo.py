@@ -24,7 +24,8 @@ from training.optimizers import OptimizerConfig
 from training.recipes import parts
 from training.recipes.places import Places
 from training.recipes.run import NothingToLearn, Run
-from training.recipes.tiny import clip_features, motions_apart
+from training.recipes.tiny import clip_features
+from training.recipes.tiny_motion import motions_apart
 from training.tasks.motion import MotionTask
 from training.tasks.preference import Pairs, PreferenceTask
 from training.time_budget import TimeBudget

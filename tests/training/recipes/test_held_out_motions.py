@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from training.data.windows import ClipFeatures
-from training.recipes.tiny import NUM_HELD_OUT_MOTIONS, motions_apart
+from training.recipes.tiny_motion import NUM_HELD_OUT_MOTIONS, motions_apart
 
 
 def clips(count: int) -> ClipFeatures:
