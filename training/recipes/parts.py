@@ -105,7 +105,7 @@ MOTION_SETTINGS = MotionSettings(
     num_steps=4,
     history_keep=0.96,
     stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
-    guidance=GuidanceScales(speak=1.5, listen=2.0),  # halls hold lips ajar, and reactions are rare
+    guidance=GuidanceScales(text=2.0, speak=1.5, listen=2.0),  # directions and reactions are rare, halls hold lips ajar
 )
 
 # The plain guess of a frame: the anchor in its pose, moved this far by what the last frame before it differed from its own; and how
