@@ -6,7 +6,7 @@ Called through `engine.perform`. Memory does not grow with the film: only the ta
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -58,6 +58,16 @@ def perform(
     return Performer(pack, job, settings, should_stop, keep, reuse).pieces()
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilmTail:
+    """What a window goes on from: the latents [F, C, h, w] of the window before, the first of them number `start` of the film, and
+    what that window was told; None before the film."""
+
+    latents_FCHW: Tensor
+    start: int
+    text: str | None = None
+
+
 class Performer:
     """One job being performed: its conditions, the tail of its latents and the state of its decoder."""
 
@@ -89,8 +99,8 @@ class Performer:
     def pieces(self) -> Iterator[FilmPiece]:
         """The film, piece by piece."""
         with fast_autocast(self.device):
-            tail_FCHW = self._first_frame_latent()
-        tail_start, final_end = -1, 0
+            tail = FilmTail(latents_FCHW=self._first_frame_latent(), start=-1)
+        final_end = 0
         fingerprint = film_fingerprint(self.pack, self.settings, self.job, number_format(self.device))
         self._count("references")
         for window, plan in enumerate(plan_windows(self.clock.num_latents(self.job.num_frames), self.settings)):
@@ -99,8 +109,8 @@ class Performer:
             told = self.conditions.told(plan)
             fingerprint = window_fingerprint(fingerprint, plan, told)
             self._count("conditions")
-            found_FCHW = self._recall(fingerprint, plan, tail_FCHW.shape[1:])
-            window_FCHW = self._make(window, plan, told, tail_FCHW, tail_start) if found_FCHW is None else found_FCHW
+            found_FCHW = self._recall(fingerprint, plan, tail.latents_FCHW.shape[1:])
+            window_FCHW = self._make(window, plan, told, tail) if found_FCHW is None else found_FCHW
             if found_FCHW is None:
                 self._keep(fingerprint, plan, window_FCHW)
             self._count("keep")
@@ -117,7 +127,8 @@ class Performer:
                 is_reused=found_FCHW is not None,
             )
             self._mark_s = time.perf_counter()
-            tail_FCHW, tail_start, final_end = window_FCHW, plan.start, plan.final_end
+            tail = FilmTail(latents_FCHW=window_FCHW, start=plan.start, text=told.text)
+            final_end = plan.final_end
 
     def _recall(self, fingerprint: str, plan: WindowPlan, shape_CHW: torch.Size) -> Tensor | None:
         """A window's latents [F, C, h, w] where they were made before; with them its part of the motion plan is there too."""
@@ -141,7 +152,7 @@ class Performer:
             new_BFM = self.planner.planned(plan.start + plan.history + plan.overlap)
             self.keep.keep(motion_fingerprint(fingerprint), new_BFM[0])
 
-    def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail_FCHW: Tensor, tail_start: int) -> Tensor:
+    def _make(self, window: int, plan: WindowPlan, told: WindowTold, tail: FilmTail) -> Tensor:
         """A window's latents [F, C, h, w]: made from noise behind the tail, blended with it where they overlap."""
         with fast_autocast(self.device):
             references = self.conditions.references.latents(told.text)
@@ -149,14 +160,15 @@ class Performer:
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
             motion_BFM = self._plan_motion(window, plan, conditions)
-            past_FCHW = tail_FCHW[plan.start - tail_start :][: plan.history]
-            references = self._posed(references, motion_BFM, past_FCHW)
+            past_FCHW = tail.latents_FCHW[plan.start - tail.start :][: plan.history]
+            before = references if tail.text in (None, told.text) else self.conditions.references.latents(tail.text)
+            references = self._posed(plan, references, before, motion_BFM, past_FCHW)
             history_FCHW = self._kept(past_FCHW, references)
             noise_FCHW = self._noise(window, (plan.num_latents - plan.history, *history_FCHW.shape[1:]))
             window_FCHW = self._denoise(plan, conditions, references, history_FCHW, noise_FCHW, motion_BFM)
         if plan.overlap:
             overlap = slice(plan.history, plan.history + plan.overlap)
-            earlier_FCHW = tail_FCHW[plan.start - tail_start + plan.history :]
+            earlier_FCHW = tail.latents_FCHW[plan.start - tail.start + plan.history :]
             window_FCHW[overlap] = blend(earlier_FCHW, window_FCHW[overlap])
         self._count("denoise")
         return window_FCHW
@@ -182,11 +194,24 @@ class Performer:
         self._count("motion")
         return planner.rows(plan.start)
 
-    def _posed(self, references: ReferenceLatents, motion_BFM: Tensor | None, past_FCHW: Tensor) -> ReferenceLatents:
-        """The references with their anchor in the poses that are planned, where the pack poses it."""
+    def _posed(
+        self,
+        plan: WindowPlan,
+        references: ReferenceLatents,
+        before: ReferenceLatents,
+        motion_BFM: Tensor | None,
+        past_FCHW: Tensor,
+    ) -> ReferenceLatents:
+        """The references with their anchor in the poses that are planned, where the pack poses it.
+
+        History stayed near the anchor of the references before: measured against another, its old face would stand in the new one
+        as a ghost.
+        """
         if self.poser is None or motion_BFM is None:
             return references
-        posed = self.poser.posed(references, motion_BFM, past_FCHW[None])
+        assert before.anchor_pixels_BCHW is not None, "a pack that poses its anchor has its picture"
+        behind_BFCHW = self.poser.behind(before.anchor_pixels_BCHW, motion_BFM[:, : plan.history], past_FCHW[None])
+        posed = self.poser.posed(references, motion_BFM[:, plan.history :], behind_BFCHW)
         self._count("posing")
         return posed
 

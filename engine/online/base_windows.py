@@ -73,7 +73,7 @@ class BaseWindows:
         if self.motion is not None:
             self.motion.plan(first_latent, conditions, self.history_latents)
             motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
-            references = self.motion.posed(references, motion_BFM, past_BFCHW)
+            references = self.motion.posed(references, first_latent, self.settings.history_latents)
             self.pose = planned_pose(references, self.motion.planner.rows(first_latent))
         history_BFCHW = recalled(
             past_BFCHW,
@@ -135,7 +135,7 @@ class BaseWindows:
 
     def tensors(self) -> dict[str, Tensor]:
         """The latents of history and the plan of motion, to be kept in a file."""
-        plan = {} if self.motion is None else self.motion.planner.tensors()
+        plan = {} if self.motion is None else self.motion.tensors()
         return {**self.tail.tensors(), **{f"motion.{name}": tensor for name, tensor in plan.items()}}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -143,7 +143,6 @@ class BaseWindows:
         self.tail.load(tensors, self.settings.history_latents)
         if self.motion is None:
             return
-        planner = self.motion.planner
-        planner.load({name.removeprefix("motion."): x for name, x in tensors.items() if name.startswith("motion.")})
-        if planner.length != self.tail.length:
+        self.motion.load({name.removeprefix("motion."): x for name, x in tensors.items() if name.startswith("motion.")})
+        if self.motion.planner.length != self.tail.length:
             raise BadInputError("the session's plan of motion does not fit its latents; open a new session")

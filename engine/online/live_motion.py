@@ -7,19 +7,23 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final
 
 import torch
 from torch import Tensor
 
+from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.model_config import AudioWindow
 from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
 from engine.online.conditions import ChunkConditions
+from engine.online.live_anchors import LiveAnchors
 from engine.online.noise import MOTION_STEP, NoiseSource
-from engine.posing.poser import Poser
 from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceLatents
+
+ANCHORS: Final = "anchors."
 
 
 class LiveMotion:
@@ -31,14 +35,14 @@ class LiveMotion:
         windows: tuple[AudioWindow, AudioWindow],
         noise: NoiseSource,
         no_text_BSD: Tensor | None = None,
-        poser: Poser | None = None,
+        anchors: LiveAnchors | None = None,
     ) -> None:
         """`windows` are those of speaking and listening that rows of sound come for; `noise` is of rows [M, 1, 1].
 
-        `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `poser` is None where the pack poses nothing.
+        `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `anchors` is None where the pack poses nothing.
         """
         self.planner, self.windows, self.noise, self.no_text_BSD = planner, windows, noise, no_text_BSD
-        self._poser = poser
+        self._anchors = anchors
 
     @property
     def history_rows(self) -> int:
@@ -47,8 +51,8 @@ class LiveMotion:
 
     @property
     def num_bytes(self) -> int:
-        """Memory of the rows that are kept, at most."""
-        return self.planner.tail.num_bytes
+        """Memory of the rows that are kept, at most, and of their anchors in pose."""
+        return self.planner.tail.num_bytes + (self._anchors.num_bytes if self._anchors else 0)
 
     def plan(self, first_latent: int, conditions: ChunkConditions, history_latents: int) -> Tensor:
         """The rows [1, F, M] of a chunk at `first_latent`, going back to it first; its rows of sound begin `history_latents` before it.
@@ -73,17 +77,26 @@ class LiveMotion:
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)
         return self.planner.rows(first_latent)
 
-    def posed(self, references: ReferenceLatents, rows_BFM: Tensor, history_BFCHW: Tensor) -> ReferenceLatents:
-        """The references with their anchor in the poses of rows, the first of them those of history, where the pack poses it."""
-        return self._poser.posed(references, rows_BFM, history_BFCHW) if self._poser else references
+    def posed(self, references: ReferenceLatents, first_latent: int, num_history: int) -> ReferenceLatents:
+        """The references with their anchor in the poses that are planned from a latent on, and of the history before it, where the
+        pack poses it."""
+        if self._anchors is None:
+            return references
+        return self._anchors.posed(references, first_latent, self.planner.rows(first_latent), num_history)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The plan, to be kept in a file."""
-        return self.planner.tensors()
+        """The plan and its anchors in pose, to be kept in a file."""
+        anchors = {} if self._anchors is None else self._anchors.tensors()
+        return {**self.planner.tensors(), **{f"{ANCHORS}{name}": tensor for name, tensor in anchors.items()}}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take on a plan from a file; `BadInputError` unless it fits."""
         self.planner.load(tensors)
+        if self._anchors is None:
+            return
+        self._anchors.load({name.removeprefix(ANCHORS): x for name, x in tensors.items() if name.startswith(ANCHORS)})
+        if self._anchors.length != self.planner.length:
+            raise BadInputError("the session's anchors do not fit its plan of motion; open a new session")
 
 
 def planned_pose(references: ReferenceLatents, rows_BFM: Tensor) -> PlannedPose | None:

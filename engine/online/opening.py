@@ -28,6 +28,7 @@ from engine.online.base_windows import BaseWindows
 from engine.online.conductor import Conductor, ConductorLayout
 from engine.online.generator import ChunkGenerator
 from engine.online.live import LiveConfig, checked_direction
+from engine.online.live_anchors import LiveAnchors
 from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
@@ -169,7 +170,7 @@ def _generator(
     noise = SeededNoise(config.seed, (channels, rows, columns), device)
     if pack.online is None:
         no_text_BSD = pack.text_encoder.encode([""]).to(device)
-        motion = _motion(pack, (pack.transformer,), config.seed, slack_latents)
+        motion = _motion(pack, (pack.transformer,), config.seed, portrait_BCHW, slack_latents)
         return BaseWindows(
             pack.transformer, pack.base, references, portrait_BCHW, noise, slack_latents, no_text_BSD, motion
         )
@@ -179,19 +180,24 @@ def _generator(
         CausalModel(model, settings, references, portrait_BCHW, slack_latents, dtype)
         for model in (pack.online.backbone, pack.online.refiner)
     )
-    motion = _motion(pack, (pack.online.backbone, pack.online.refiner), config.seed, slack_latents)
+    told = (pack.online.backbone, pack.online.refiner)
+    motion = _motion(pack, told, config.seed, portrait_BCHW, slack_latents)
     return CausalRollout(backbone, refiner, settings, noise, motion)
 
 
-def _motion(pack: LoadedPack, told: tuple[Transformer, ...], seed: int, slack_latents: int) -> LiveMotion | None:
+def _motion(
+    pack: LoadedPack, told: tuple[Transformer, ...], seed: int, portrait_BCHW: Tensor, slack_latents: int
+) -> LiveMotion | None:
     """A session's plan, made from the rows of sound that come for `told`; None where the pack has none or none of them is told."""
     if pack.motion is None or not any(model.config.motion_dim for model in told):
         return None
     windows = (told[0].config.speak_window, told[0].config.listen_window)
     noise = SeededNoise(seed, (pack.motion.row_width, 1, 1), pack.device)
     no_text_BSD = pack.text_encoder.encode([""]).to(pack.device)
-    planner = MotionPlanner(pack.motion, slack_latents + pack.base.history_latents)
-    return LiveMotion(planner, windows, noise, no_text_BSD, pack.poser())
+    num_kept = slack_latents + pack.base.history_latents
+    poser = pack.poser()
+    anchors = None if poser is None else LiveAnchors(poser, portrait_BCHW, num_kept)
+    return LiveMotion(MotionPlanner(pack.motion, num_kept), windows, noise, no_text_BSD, anchors)
 
 
 def _sound_reaches(

@@ -201,8 +201,7 @@ class CausalRollout:
         rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
         references = conditions.references or self.backbone.references
         self.backbone.truncate(first_latent)
-        rows_behind_BFM = self.motion.planner.rows(first_latent - 1)
-        posed_BFCHW = self.motion.posed(references, rows_behind_BFM, self.backbone.tail.last()).posed_BFCHW
+        posed_BFCHW = self.motion.posed(references, first_latent, num_history=1).posed_BFCHW
         self._planned.put(first_latent, rows_BFM, posed_BFCHW)
         self.pose = planned_pose(references, rows_BFM)
         return self._drafted(first_latent, self._told(conditions, rows_BFM, posed_BFCHW, self.motion))

@@ -26,19 +26,23 @@ class Poser:
         self._rest_TP = self._poses(rest_M)
         self._looks: list[tuple[Tensor, Tensor]] = []
 
-    def posed(self, references: ReferenceLatents, rows_BFM: Tensor, history_BFCHW: Tensor) -> ReferenceLatents:
-        """The references with their anchor in the pose of each row, the first of them those of history.
+    def posed(self, references: ReferenceLatents, rows_BFM: Tensor, behind_BFCHW: Tensor) -> ReferenceLatents:
+        """The references with their anchor in the pose of each row, behind the anchors in pose that history stayed near.
 
-        What stands before a film was not planned, so nobody knows its pose: it is an anchor of its own. `ValueError` where the
-        references come without the anchor's picture.
+        `ValueError` where the references come without the anchor's picture.
         """
         if references.anchor_pixels_BCHW is None:
             raise ValueError("references for a pack that poses its anchor need the anchor's picture")
         posed_BFCHW = self.latents(references.anchor_pixels_BCHW, rows_BFM)
-        history = slice(history_BFCHW.shape[1])
-        is_planned_BF111 = rows_BFM[:, history].any(dim=-1)[..., None, None, None]
-        posed_BFCHW[:, history] = torch.where(is_planned_BF111, posed_BFCHW[:, history], history_BFCHW)
-        return replace(references, posed_BFCHW=posed_BFCHW)
+        return replace(references, posed_BFCHW=torch.cat([behind_BFCHW, posed_BFCHW], dim=1))
+
+    def behind(self, picture_BCHW: Tensor, rows_BFM: Tensor, history_BFCHW: Tensor) -> Tensor:
+        """The anchors in pose of history that stayed near a picture, [B, F, C, h, w], by its rows [B, F, M].
+
+        What stands before a film was not planned, so nobody knows its pose: it is an anchor of its own.
+        """
+        is_planned_BF111 = rows_BFM.any(dim=-1)[..., None, None, None]
+        return torch.where(is_planned_BF111, self.latents(picture_BCHW, rows_BFM), history_BFCHW.float())
 
     @torch.no_grad()
     def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.base.job import FilmPiece, PerformJob
+from engine.base.job import FilmPiece, PerformJob, PromptSpan
 from engine.base.performer import Performer, perform
 from engine.base.window_store import WindowStore
 from engine.characters import Character, Reference, ReferenceKind
@@ -19,6 +20,7 @@ from engine.loaded_pack import LoadedPack, load_pack
 from engine.model.transformer import DitInputs, Transformer
 from engine.motion.planner import MotionPlanner
 from engine.pixels import as_pixels
+from engine.posing.poser import Poser
 from tests.engine.small_pack import small_character, striking_character, write_small_posing_pack
 
 NUM_FRAMES = 40
@@ -185,3 +187,48 @@ def test_pictures_come_with_the_references_of_packs_that_pose_and_are_the_anchor
         assert references.latents(text).anchor_pixels_BCHW is shown.anchor_pixels_BCHW, "so that it is looked at once"
     plain = DirectedReferences(replace(knowing, posing=None), two_faced(), 3)
     assert plain.latents("is happy").anchor_pixels_BCHW is None
+
+
+def test_history_is_posed_by_the_anchor_that_it_stayed_near(
+    pack: LoadedPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a direction calls for another anchor, and also where the window before is recalled and not made."""
+    knowing = replace(pack, text_encoder=WordOfJoy())  # type: ignore[arg-type]
+    happy = (PromptSpan(start_frame=12, end_frame=NUM_FRAMES, text="is happy"),)
+    directed = replace(job(character=two_faced()), prompts=happy)
+    calm = replace(directed, prompts=())
+    told = told_inputs(knowing, monkeypatch)
+    store = WindowStore(tmp_path / "kept")
+    whole = film(list(perform(knowing, directed)))
+    poser = knowing.poser()
+    assert poser is not None
+    windows = [inputs for inputs, next_one in zip(told, [*told[1:], None], strict=True) if _is_last(inputs, next_one)]
+    faces = [as_pixels(each.picture_HWC, pack.size_px) for each in two_faced().references]
+    changes = 0
+    for before, after in pairwise(windows):
+        num_history = int((after.timestep_BF[0] == 0).sum())
+        assert after.motion_BFM is not None and before.motion_BFM is not None
+        old, new = (
+            [bool(torch.allclose(posed_of(each)[:1, -1], of_face, atol=4e-2)) for of_face in _last(poser, faces, each)]
+            for each in (before, after)
+        )
+        behind = poser.latents(faces[old.index(True)], after.motion_BFM[:1, :num_history])
+        torch.testing.assert_close(posed_of(after)[:1, :num_history], behind, rtol=0, atol=4e-2)
+        changes += old != new
+    assert changes == 1
+    list(perform(knowing, calm, keep=store, reuse=store))
+    resumed = list(perform(knowing, directed, keep=store, reuse=store))
+    assert [resumed[0].is_reused, resumed[-1].is_reused] == [True, False]
+    assert np.array_equal(film(resumed), whole)
+
+
+def _is_last(inputs: DitInputs, following: DitInputs | None) -> bool:
+    """Whether the model is asked about another window next: guidance asks about one more than once."""
+    assert inputs.motion_BFM is not None
+    return following is None or not torch.equal(inputs.motion_BFM[:1], following.motion_BFM[:1])  # type: ignore[index]
+
+
+def _last(poser: Poser, faces: list[Tensor], window: DitInputs) -> list[Tensor]:
+    """Each face in the pose of a window's last row."""
+    assert window.motion_BFM is not None
+    return [poser.latents(face_BCHW, window.motion_BFM[:1])[:, -1] for face_BCHW in faces]

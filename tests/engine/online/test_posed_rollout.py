@@ -12,6 +12,7 @@ from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.motion.planner import MotionPlanner
 from engine.online.half_resolution import halved
+from engine.online.live_anchors import LiveAnchors
 from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
@@ -51,7 +52,8 @@ def live_motion(poser: Poser | None) -> LiveMotion:
     windows = (SHOWN.speak_window, SHOWN.listen_window)
     noise = SeededNoise(3, (POSED_ROW_WIDTH, 1, 1), torch.device("cpu"))
     planner = MotionPlanner(random_motion(row_width=POSED_ROW_WIDTH), SLACK)
-    return LiveMotion(planner, windows, noise, poser=poser)
+    anchors = None if poser is None else LiveAnchors(poser, pictures().latents_BRCHW[:, 0], SLACK + 1)
+    return LiveMotion(planner, windows, noise, anchors=anchors)
 
 
 def rollout(motion: LiveMotion | None = None, slack: int = SLACK) -> CausalRollout:
@@ -204,6 +206,24 @@ def test_another_anchor_is_posed_from_its_chunk_on(monkeypatch: pytest.MonkeyPat
     wanted_BFCHW = small_poser().latents(others.anchor_pixels_BCHW, run.motion.planner.rows(3))
     torch.testing.assert_close(seen[2], wanted_BFCHW, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(seen[2], in_pose(run, 3), atol=1e-2)
+
+
+def test_what_was_shown_keeps_the_anchor_that_it_stayed_near() -> None:
+    """Against another anchor its whole old face would count as detail, and stand in the new one as a ghost; after a way back too."""
+    run, others = posing_rollout(), pictures(seed=1)
+    make(run, (3,))
+    old_BFCHW = in_pose(run, 2)
+    told = replace(conditions(3, 3, LOOKS_BACK), references=others)
+    for _ in range(2):
+        with torch.no_grad():
+            run.refine(3, run.draft(3, told), told)
+        fetched = run._planned.fetch(3, 3)[1]
+        assert fetched is not None
+        torch.testing.assert_close(fetched[:, :1], old_BFCHW, rtol=1e-4, atol=1e-4)
+    make(run, (3,), start=6)
+    after = run._planned.fetch(6, 3)[1]
+    assert after is not None
+    torch.testing.assert_close(after[:, :1], fetched[:, -1:], rtol=0, atol=0)
 
 
 def test_a_coarser_refiner_is_shown_the_same_at_half_the_resolution(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,27 +103,24 @@ def test_references_get_their_anchor_in_pose_and_keep_all_else() -> None:
     references = ReferenceLatents.of_names(torch.randn(2, 6, 24, 24), [("global", ""), ("expression", "sad")], anchor=1)
     shown = replace(references, anchor_pixels_BCHW=random_picture())
     poser, rows_BFM = small_poser(), random_rows(2)
-    history_BFCHW = torch.randn(1, 1, 6, 24, 24)
-    posed = poser.posed(shown, rows_BFM, history_BFCHW)
+    behind_BFCHW = torch.randn(1, 1, 6, 24, 24)
+    posed = poser.posed(shown, rows_BFM, behind_BFCHW)
     assert shown.anchor_pixels_BCHW is not None and posed.posed_BFCHW is not None
-    assert torch.equal(posed.posed_BFCHW, poser.latents(shown.anchor_pixels_BCHW, rows_BFM))
+    assert torch.equal(posed.posed_BFCHW[:, :1], behind_BFCHW)
+    assert torch.equal(posed.posed_BFCHW[:, 1:], poser.latents(shown.anchor_pixels_BCHW, rows_BFM))
     assert posed.posed_BFCHW.dtype == torch.float32
     assert shown.posed_BFCHW is None, "shared references stay as they are"
     assert torch.equal(posed.latents_BRCHW, shown.latents_BRCHW)
     assert posed.anchor_B is not None and posed.anchor_B.tolist() == [1]
     with pytest.raises(ValueError, match="need the anchor's picture"):
-        poser.posed(references, rows_BFM, history_BFCHW)
+        poser.posed(references, rows_BFM, behind_BFCHW)
 
 
 def test_what_stands_before_a_film_is_an_anchor_of_its_own() -> None:
-    """Of history that nobody planned nobody knows the pose; of history that was planned it is known, and new latents are never taken."""
-    references = ReferenceLatents.of_names(torch.randn(1, 6, 24, 24), [("global", "")])
-    shown = replace(references, anchor_pixels_BCHW=random_picture())
-    poser, rows_BFM, history_BFCHW = small_poser(), random_rows(4), torch.randn(1, 2, 6, 24, 24)
-    rows_BFM[:, [0, 3]] = 0.0
-    assert shown.anchor_pixels_BCHW is not None
-    wanted_BFCHW = poser.latents(shown.anchor_pixels_BCHW, rows_BFM)
-    wanted_BFCHW[:, 0] = history_BFCHW[:, 0]
-    posed_BFCHW = poser.posed(shown, rows_BFM, history_BFCHW).posed_BFCHW
-    assert posed_BFCHW is not None
-    assert torch.equal(posed_BFCHW, wanted_BFCHW)
+    """Of history that nobody planned nobody knows the pose; of history that was planned it is known."""
+    poser, rows_BFM, history_BFCHW = small_poser(), random_rows(2), torch.randn(1, 2, 6, 24, 24)
+    rows_BFM[:, 0] = 0.0
+    picture_BCHW = random_picture()
+    behind_BFCHW = poser.behind(picture_BCHW, rows_BFM, history_BFCHW)
+    assert torch.equal(behind_BFCHW[:, 0], history_BFCHW[:, 0])
+    assert torch.equal(behind_BFCHW[:, 1:], poser.latents(picture_BCHW, rows_BFM)[:, 1:])
