@@ -222,7 +222,7 @@ def test_what_was_shown_keeps_the_anchor_that_it_stayed_near() -> None:
         torch.testing.assert_close(fetched[:, :1], old_BFCHW, rtol=1e-4, atol=1e-4)
     make(run, (3,), start=6)
     after = run._planned.fetch(6, 3)[1]
-    assert after is not None
+    assert after is not None and fetched is not None
     torch.testing.assert_close(after[:, :1], fetched[:, -1:], rtol=0, atol=0)
 
 
