@@ -43,7 +43,7 @@ def start(folder: Path, given: Path) -> "subprocess.Popen[str]":
 def test_five_minutes_end_with_a_pack_that_performs(tmp_path: Path) -> None:
     given = whole_parts(tmp_path / "given")
     with start(tmp_path, given) as process:
-        while process.poll() is None and not (tmp_path / "stages" / "04-base" / "before.json").exists():
+        while process.poll() is None and not (tmp_path / "stages" / "05-base" / "before.json").exists():
             time.sleep(0.5)
         process.kill()
     clips = (tmp_path / "stages" / "01-clips" / "record.json").stat().st_mtime_ns
