@@ -78,8 +78,10 @@ class LiveMotion:
         return self.planner.rows(first_latent)
 
     def posed(self, references: ReferenceLatents, first_latent: int, num_history: int) -> ReferenceLatents:
-        """The references with their anchor in the poses that are planned from a latent on, and of the history before it, where the
-        pack poses it."""
+        """The references with their anchor in the planned poses from a latent on, behind those of the history before it.
+
+        They stay as they are where the pack poses nothing.
+        """
         if self._anchors is None:
             return references
         return self._anchors.posed(references, first_latent, self.planner.rows(first_latent), num_history)
