@@ -64,6 +64,21 @@ def test_frames_and_voice_come_back(tmp_path: Path) -> None:
     assert np.corrcoef(heard_S[2000:22000], speak_S[2000:22000])[0, 1] > 0.99  # in step to the sample
 
 
+def test_the_same_frames_are_always_the_same_film(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    tiles_THWC = random.integers(30, 226, (12, 24, 24, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    frames_THWC = (tiles_THWC + random.integers(-20, 20, tiles_THWC.shape)).astype(np.uint8)
+    films = []
+    for size in random.integers(1_000, 3_000_000, 20):
+        random.bytes(size)  # what memory held before must not matter
+        with FilmWriter(tmp_path / "film.mp4", size_px=192) as film:
+            film.append(frames_THWC)
+            film.commit()
+        films.append(np.stack(list(read_film_frames(tmp_path / "film.mp4"))))
+    for other in films[1:]:
+        np.testing.assert_array_equal(other, films[0])
+
+
 def test_two_voices_stand_apart_and_never_clip() -> None:
     sound = FilmSound(
         speak_S=np.ones(2000, np.float32), listen_S=np.concatenate([np.zeros(1000), np.ones(1000)]).astype("f")
