@@ -89,17 +89,22 @@ def closing_figures(cuts: Sequence[Cut], opening_by_frame: Mapping[int, float]) 
 
 
 def join_figures(recording: Recording, pictures: Mapping[int, NDArray[np.uint8]]) -> dict[str, float | None]:
-    """How far the picture steps where the first chunk after a cut begins, as a multiple of what frames of that speech differ by."""
+    """How far the picture steps where the first chunk after a cut begins, as a multiple of what frames of that speech differ by.
+
+    Pictures that were shown again do not count: they differ by nothing.
+    """
     jobs = sorted(recording.jobs, key=lambda job: job.began_s)
+    repeated = {one.index for one in recording.shown if one.is_repeat}
+    new = pictures.keys() - repeated
     ratios = []
     for at_s in recording.changes_s:
         join = next((job.first_frame for job in jobs if job.began_s >= at_s), -1)
         before = [
             index
             for index in range(join - round(BEFORE_S * FRAME_RATE_HZ), join)
-            if {index - 1, index} <= pictures.keys()
+            if index in new and index - 1 in pictures
         ]
-        if {join - 1, join} <= pictures.keys() and before:
+        if join in new and join - 1 in pictures and before:
             usual = float(np.mean([_step(pictures, index) for index in before]))
             ratios.append(_step(pictures, join) / max(usual, 1e-6))
     return {"join_step_p50": _finite(percentile(ratios, 0.5)), "join_step_p95": _finite(percentile(ratios, 0.95))}

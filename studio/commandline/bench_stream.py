@@ -88,7 +88,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.reactions < 0:
         raise BadInputError(f"--reactions {options.reactions}: choose 0 or more moments")
     pack, voices = load_pack(options.pack, options.device), _voices()
-    pack = performing_live(pack, options.engine) if options.engine else pack
+    pack = performing_live(pack, options.engine)
     with tempfile.TemporaryDirectory(prefix="lpm-bench-") as name:
         folders = [Path(name) / str(number) for number in range(len(shape.minutes))]
         for folder in folders:

@@ -86,7 +86,7 @@ def add_engine_argument(parser: argparse.ArgumentParser | argparse._ArgumentGrou
     parser.add_argument(
         "--engine",
         choices=("base", "online"),
-        help="who performs: the base model in short windows, or the causal pair (default: the pair, where the pack has it)",
+        help="who performs: the base model in short windows, or the causal pair (default: the pair where an NVIDIA card computes, else the windows)",
     )
 
 
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     from studio.live_player import FilmThread, LiveScript, play
 
     pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
-    pack = performing_live(pack, options.engine) if options.engine else pack
+    pack = performing_live(pack, options.engine)
     config = LiveConfig(
         seed=options.seed,
         prompt=options.prompt,

@@ -23,7 +23,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_light_float32_session_with_short_chunks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", "stream", "--pack", "small-online", "--minutes", "0.02", "--real-time", "0", "--reactions", "0"]
-    words += ["--runs", "1", "--chunk", "2", "--float32", "--light"]
+    words += ["--runs", "1", "--chunk", "2", "--float32", "--light", "--engine", "online"]
     words += ["--json", str(tmp_path / "out.json"), "--curves", str(tmp_path / "out.jpg")]
     assert cli.main(words) == 0
     figures = json.loads((tmp_path / "out.json").read_text())
@@ -39,7 +39,8 @@ def test_a_light_float32_session_with_short_chunks(tmp_path: Path, capsys: pytes
 
 @pytest.mark.parametrize(("words", "told"), [(["--reactions", "-1"], "0 or more"), (["--chunk", "5"], "choose 3, 2")])
 def test_what_cannot_be_measured_is_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["bench", "stream", "--pack", "small-online", "--minutes", "0.02", *words]) == 1
+    asked = ["bench", "stream", "--pack", "small-online", "--engine", "online", "--minutes", "0.02", *words]
+    assert cli.main(asked) == 1
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1

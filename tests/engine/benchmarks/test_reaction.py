@@ -138,6 +138,12 @@ def test_a_jump_where_the_picture_goes_on_is_a_step_among_steps(pack: LoadedPack
     jumping = {index: picture + 9 * (index >= join) for index, picture in even.items()}
     assert join_figures(recording, jumping)["join_step_p95"] == pytest.approx(4.0)
     assert join_figures(recording, {})["join_step_p95"] is None
+    for index in range(join - 20, join - 10):  # shown again: nothing moves, and nothing is to be learned of steps
+        recording.shown.append(Shown(index=index, chunk=0, is_repeat=True, at_s=0.0, checksum=0))
+    halting = even | {index: even[join - 20] for index in range(join - 20, join - 10)}
+    halting[join - 10] = halting[join - 11] + np.uint8(3)
+    halting |= {index: halting[join - 10] + np.uint8(3 * (index - join + 10)) for index in range(join - 9, join + 20)}
+    assert join_figures(recording, halting)["join_step_p95"] == pytest.approx(1.0)
 
 
 def test_only_pictures_around_a_cut_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,22 @@ def test_gradients_reach_inputs_and_weights() -> None:
     torch.testing.assert_close(through, frozen.weight.sum(dim=0).expand(3, 8))
 
 
+def test_frozen_weights_are_rounded_once_to_what_autocast_makes_of_them() -> None:
+    layer, x = Linear(33, 17), torch.randn(2, 5, 33)
+    frozen = Linear(33, 17).requires_grad_(False)
+    frozen.load_state_dict(layer.state_dict())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        first = frozen(x)
+        torch.testing.assert_close(first, layer(x).detach(), atol=0, rtol=0)
+        kept = frozen._rounded
+        frozen(x)
+        assert kept is not None and frozen._rounded is kept and layer._rounded is None
+        with torch.no_grad():
+            frozen.weight.mul_(2)  # other weights are loaded
+        torch.testing.assert_close(frozen(x) - frozen.bias, 2 * (first - frozen.bias), atol=0.05, rtol=0.05)
+    assert list(frozen.state_dict()) == ["weight", "bias"]
+
+
 @pytest.mark.skipif(not HAS_WIDE_ONEDNN, reason="this processor has no AVX-512, or torch no oneDNN")
 def test_the_wide_product_is_used_and_counted() -> None:
     layer = Linear(8, 4)
