@@ -5,7 +5,7 @@ Called by the blocks and the head. It must not know attention.
 Tokens come in segments of P tokens that share one timestep (a latent frame, a reference), so a modulation is a table
 [B, segments, D] and never a tensor as long as the sequence. All arithmetic is float32; what goes into the matrix
 products is rounded once, to the precision of autocast where that is on. The backward passes are written out, because
-the automatic ones cast and copy the whole sequence several times more.
+the automatic ones cast and copy the whole sequence several times more. Where no gradient is wanted the forward is called by itself.
 """
 
 from dataclasses import dataclass
@@ -47,12 +47,16 @@ def split_modulation(table_BGMD: Tensor) -> tuple[Modulation, Modulation]:
 def modulated_norm(x_BLD: Tensor, shift_BGD: Tensor, scale_BGD: Tensor, eps: float) -> Tensor:
     """LayerNorm without weights, then `(1 + scale) * x + shift` with each segment's own vectors."""
     dtype = working_dtype(x_BLD)
+    if not torch.is_grad_enabled():
+        return _modulated(x_BLD, shift_BGD, scale_BGD, eps, dtype).out
     out: Tensor = _ModulatedNorm.apply(x_BLD, shift_BGD, scale_BGD, eps, dtype)  # type: ignore[no-untyped-call]
     return out
 
 
 def gated_residual(x_BLD: Tensor, branch_BLD: Tensor, gate_BGD: Tensor) -> Tensor:
     """`x + gate * branch` with each segment's own gate; x stays in its (float32) precision."""
+    if not torch.is_grad_enabled():
+        return _gated(x_BLD, branch_BLD, gate_BGD)
     out: Tensor = _GatedResidual.apply(x_BLD, branch_BLD, gate_BGD)  # type: ignore[no-untyped-call]
     return out
 
@@ -67,16 +71,39 @@ def _segments(x_BLD: Tensor, table_BGD: Tensor) -> Tensor:
     return rearrange(x_BLD, "b (g p) d -> b g p d", g=table_BGD.shape[1])
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Modulated:
+    """What comes out, and what its backward pass needs."""
+
+    out: Tensor
+    normed: Tensor
+    mean: Tensor
+    inverse_std: Tensor
+    factor_BG1D: Tensor
+
+
+def _modulated(x: Tensor, shift_BGD: Tensor, scale_BGD: Tensor, eps: float, dtype: torch.dtype) -> _Modulated:
+    normed, mean, inverse_std = torch.native_layer_norm(x, x.shape[-1:], None, None, eps)
+    factor_BG1D = (scale_BGD + 1).unsqueeze(2)
+    out_BGPD = torch.addcmul(shift_BGD.unsqueeze(2), _segments(normed, scale_BGD), factor_BG1D)
+    out = rearrange(out_BGPD, "b g p d -> b (g p) d").to(dtype)
+    return _Modulated(out=out, normed=normed, mean=mean, inverse_std=inverse_std, factor_BG1D=factor_BG1D)
+
+
+def _gated(x: Tensor, branch: Tensor, gate_BGD: Tensor) -> Tensor:
+    branch_BGPD = _segments(at_least_float32(branch), gate_BGD)
+    out_BGPD = torch.addcmul(_segments(x, gate_BGD), branch_BGPD, gate_BGD.unsqueeze(2))
+    return rearrange(out_BGPD, "b g p d -> b (g p) d")
+
+
 class _ModulatedNorm(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: FunctionCtx, x: Tensor, shift_BGD: Tensor, scale_BGD: Tensor, eps: float, dtype: torch.dtype
     ) -> Tensor:
-        normed, mean, inverse_std = torch.native_layer_norm(x, x.shape[-1:], None, None, eps)
-        factor_BG1D = (scale_BGD + 1).unsqueeze(2)
-        ctx.save_for_backward(x, normed, mean, inverse_std, factor_BG1D)
-        out_BGPD = torch.addcmul(shift_BGD.unsqueeze(2), _segments(normed, scale_BGD), factor_BG1D)
-        return rearrange(out_BGPD, "b g p d -> b (g p) d").to(dtype)
+        made = _modulated(x, shift_BGD, scale_BGD, eps, dtype)
+        ctx.save_for_backward(x, made.normed, made.mean, made.inverse_std, made.factor_BG1D)
+        return made.out
 
     @staticmethod
     @once_differentiable
@@ -95,9 +122,7 @@ class _GatedResidual(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, branch: Tensor, gate_BGD: Tensor) -> Tensor:
         ctx.save_for_backward(branch, gate_BGD)
-        branch_BGPD = _segments(at_least_float32(branch), gate_BGD)
-        out_BGPD = torch.addcmul(_segments(x, gate_BGD), branch_BGPD, gate_BGD.unsqueeze(2))
-        return rearrange(out_BGPD, "b g p d -> b (g p) d")
+        return _gated(x, branch, gate_BGD)
 
     @staticmethod
     @once_differentiable

@@ -4,6 +4,7 @@ Called by self- and cross-attention on queries and keys. It must not know heads.
 
 Torch composes this norm from many elementwise passes when the weight is float32 and the input bfloat16, and their
 automatic backward costs three times as much; written out, both passes stay in float32 between reading and writing.
+Where no gradient is wanted the forward is called by itself: what stands around it costs as much as a small norm.
 """
 
 import torch
@@ -26,6 +27,8 @@ class RMSNorm(nn.Module):
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """See `RMSNorm`."""
+    if not torch.is_grad_enabled():
+        return _normed(x, weight, eps)[0]
     out: Tensor = _RmsNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
     return out
 
@@ -35,14 +38,20 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
+def _normed(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """What comes out, and the inverse root of the mean square; nothing here that autocast would round (a dot product, say)."""
+    wide = at_least_float32(x)
+    inverse_rms = wide.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
+    normed: Tensor = (wide * inverse_rms).mul_(weight)
+    return normed.to(x.dtype), inverse_rms
+
+
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        wide = at_least_float32(x)
-        inverse_rms = (torch.linalg.vecdot(wide, wide).unsqueeze(-1) / x.shape[-1] + eps).rsqrt_()
+        normed, inverse_rms = _normed(x, weight, eps)
         ctx.save_for_backward(x, weight, inverse_rms)
-        normed: Tensor = (wide * inverse_rms).mul_(weight)
-        return normed.to(x.dtype)
+        return normed
 
     @staticmethod
     @once_differentiable

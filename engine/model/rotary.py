@@ -78,6 +78,8 @@ def window_rotation(like_XWNK: Tensor, theta: float) -> Rotation:
 
 def rotate(x_BLNK: Tensor, rotation: Rotation) -> Tensor:
     """Rotate each pair of each head by its token's angle."""
+    if not torch.is_grad_enabled():
+        return _rotated(x_BLNK, rotation.cos_BLNK, rotation.sin_BLNK)
     out: Tensor = _Rotate.apply(x_BLNK, rotation.cos_BLNK, rotation.sin_BLNK)  # type: ignore[no-untyped-call]
     return out
 
@@ -88,13 +90,17 @@ class _Rotate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, x_BLNK: Tensor, cos_BLNK: Tensor, sin_BLNK: Tensor) -> Tensor:
         ctx.save_for_backward(cos_BLNK, sin_BLNK)
-        return torch.addcmul(x_BLNK * cos_BLNK, _swapped(x_BLNK), sin_BLNK)
+        return _rotated(x_BLNK, cos_BLNK, sin_BLNK)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, out_grad: Tensor) -> tuple[Tensor, None, None]:
         cos_BLNK, sin_BLNK = ctx.saved_tensors  # type: ignore[attr-defined]
         return torch.addcmul(out_grad * cos_BLNK, _swapped(out_grad), sin_BLNK, value=-1), None, None
+
+
+def _rotated(x_BLNK: Tensor, cos_BLNK: Tensor, sin_BLNK: Tensor) -> Tensor:
+    return torch.addcmul(x_BLNK * cos_BLNK, _swapped(x_BLNK), sin_BLNK)
 
 
 def _swapped(x_BLNK: Tensor) -> Tensor:

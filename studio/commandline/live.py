@@ -86,7 +86,7 @@ def add_engine_argument(parser: argparse.ArgumentParser | argparse._ArgumentGrou
     parser.add_argument(
         "--engine",
         choices=("base", "online"),
-        help="who performs: the base model in short windows, or the causal pair (default: the pair where an NVIDIA card computes, else the windows)",
+        help="who performs: the base model in short windows, or the causal pair (default: the pair on an NVIDIA card, else the windows)",
     )
 
 

@@ -1,5 +1,6 @@
 """Every backward pass that is written out equals the automatic one of the plain formula (float64)."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,6 +48,30 @@ def test_rotation() -> None:
     x, angles_BLK = _leaf(2, 5, 3, 8), torch.randn(1, 5, 4, dtype=torch.float64)
     pairs = torch.complex(x[..., :4], x[..., 4:]) * torch.polar(torch.ones_like(angles_BLK), angles_BLK).unsqueeze(2)
     _assert_same(rotate(x, rotation_of(angles_BLK, torch.float64)), torch.cat([pairs.real, pairs.imag], dim=-1), (x,))
+
+
+@pytest.mark.parametrize("is_rounded", [False, True])
+def test_without_gradients_every_bit_is_the_same(is_rounded: bool) -> None:
+    dtype = torch.bfloat16 if is_rounded else torch.float32
+    x, weight, vector = torch.randn(2, SEGMENTS * 4, 12), torch.randn(12), torch.randn(2, SEGMENTS, 12)
+    rotation = rotation_of(torch.randn(1, 12, 2, dtype=torch.float64), dtype)
+    computations = (
+        lambda: rms_norm(x.to(dtype), weight, 1e-3),
+        lambda: modulated_norm(x, vector, vector, 1e-3),
+        lambda: gated_residual(x, x.to(dtype), vector),
+        lambda: rotate(x.to(dtype).unflatten(2, (3, 4)), rotation),
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_rounded):
+        wrapped = [compute() for compute in computations]
+        with torch.no_grad():
+            assert all(torch.equal(compute(), out) for compute, out in zip(computations, wrapped, strict=True))
+
+
+def test_autocast_does_not_round_within_a_norm() -> None:
+    x, weight = torch.randn(3, 256).bfloat16(), torch.randn(256)
+    plain = x.float() * torch.rsqrt(x.float().square().mean(dim=-1, keepdim=True) + 1e-6) * weight
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(rms_norm(x, weight, 1e-6), plain.bfloat16(), atol=0, rtol=0)
 
 
 def test_rotation_by_nothing_is_identity() -> None:

@@ -37,6 +37,13 @@ def test_trembling_goes_and_what_is_not_stiff_stays() -> None:
     assert smooth_TK[:, 0].diff(n=2).abs().mean() < 0.1 * noise_TK[:, 0].diff(n=2).abs().mean()
 
 
+def test_autocast_rounds_nothing() -> None:
+    rows_BFM = rows_of(torch.randn(16, WIDTH, generator=torch.Generator().manual_seed(0)))
+    exact_BFM = smoothed(rows_BFM[:, 1:], rows_BFM[:, 0], STIFFNESS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(smoothed(rows_BFM[:, 1:], rows_BFM[:, 0], STIFFNESS), exact_BFM)
+
+
 def test_a_nod_of_half_a_second_stays() -> None:
     time_T = torch.arange(24.0)
     nod_T = 0.5 - 0.5 * torch.cos(2 * math.pi * time_T / 12)
