@@ -105,7 +105,7 @@ MOTION_SETTINGS = MotionSettings(
     num_steps=4,
     history_keep=0.96,
     stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
-    guidance=GuidanceScales(text=1.75, speak=1.75, listen=1.75),  # of one strength: two forwards a step instead of four
+    guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 
 # The plain guess of a frame: the anchor in its pose, moved this far by what the last frame before it differed from its own; and how
