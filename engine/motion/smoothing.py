@@ -29,7 +29,8 @@ def smoothed(rows_BFM: Tensor, before_BM: Tensor, stiffness: Sequence[float]) ->
     differences_TS = _second_differences(planned_BKT.shape[-1]).to(rows_BFM)
     of_before_TS, of_new_TT = differences_TS[:, :NUM_BEFORE], differences_TS[:, NUM_BEFORE:]
     system_KTT = torch.eye(len(of_new_TT)).to(rows_BFM) + stiffness_K[:, None, None] * (of_new_TT.T @ of_new_TT)
-    with torch.autocast(rows_BFM.device.type, enabled=False):  # it rounds products, and a speed is a small difference of places
+    # Autocast rounds products, and a speed is a small difference of places.
+    with torch.autocast(rows_BFM.device.type, enabled=False):
         pull_BKT = before_BKT @ of_before_TS.T @ of_new_TT
         wanted_BKT = planned_BKT - stiffness_K[:, None] * pull_BKT
         new_BKT = torch.linalg.solve(system_KTT, wanted_BKT[..., None])[..., 0]

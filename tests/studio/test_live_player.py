@@ -84,7 +84,8 @@ def test_a_film_that_is_not_committed_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["live", "--character", "maya", "--pack", "small-online", "--split", "pipeline", "--chunk", "2"]
+    words = ["live", "--character", "maya", "--pack", "small-online", "--engine", "online", "--split", "pipeline"]
+    words += ["--chunk", "2"]
     words += ["--mic", str(home / "voice.wav"), "--speak", str(home / "voice.wav"), "--speak-at", "0.3"]
     words += ["--interrupt-at", "0.6", "--direct-at", "0.4", "happy,  smiles", "--direct-at", "0.5", ""]
     words += ["--seconds", "1", "-o", str(home / "out.mp4")]
@@ -122,7 +123,8 @@ def test_directions_come_at_their_times() -> None:
         (["-o", "out.mp4", "--mic", "no.wav"], "no.wav"),
         (["-o", "out.mp4", "--say", "hello", "--speak", "voice.wav"], "choose one"),
         (["-o", "out.mp4", "--say", " "], "nothing to say"),
-        (["-o", "out.mp4", "--chunk", "5", "--seconds", "1"], "choose 3, 2"),
+        (["-o", "out.mp4", "--chunk", "5", "--seconds", "1"], "choose 1 to 4"),
+        (["-o", "out.mp4", "--chunk", "5", "--seconds", "1", "--engine", "online"], "choose 3, 2"),
     ],
 )
 def test_what_cannot_be_played_is_told_in_one_line(
