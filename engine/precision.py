@@ -1,12 +1,14 @@
 """Which number format is fast on a device, and the context that computes in it.
 
-Called by whoever runs a model. bfloat16 pays on NVIDIA cards that have units for it (from compute capability 8.0 on) and on processors
-with bf16 instructions (AMX, or AVX-512 BF16); other devices compute in float32, and any does where the environment says
-LPM_NUMBER_FORMAT=float32. Never set by a model itself.
+Called by whoever runs a model. bfloat16 pays on NVIDIA cards that have units for it (from compute capability 8.0 on), on processors with
+AMX, and on AMD's with AVX-512 BF16. Intel's have AVX-512 BF16 too, but multiply no more numbers with it than with float32's, and the
+rounding comes on top: without AMX (many virtual machines hide it) a live session costs them half as much again in bfloat16. Other devices
+compute in float32, and any does where the environment says LPM_NUMBER_FORMAT=float32. Never set by a model itself.
 """
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Final
 
 import torch
@@ -22,10 +24,16 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    if "AVX512" not in capabilities and "AMX" not in capabilities:
+    return _processor_has_fast_bfloat16()
+
+
+@cache
+def _processor_has_fast_bfloat16() -> bool:
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    processor = torch.cpu.get_capabilities()
+    is_intel = "Intel" in str(processor.get("cpu_name", ""))
+    return bool(processor.get("amx_bf16")) or (not is_intel and bool(processor.get("avx512_bf16")))
 
 
 def fast_autocast(device: torch.device) -> AbstractContextManager[None]:

@@ -47,7 +47,7 @@ def write_figures(result: dict[str, Any], path: Path) -> None:
 def machine(device: torch.device) -> dict[str, Any]:
     """What the figures were taken on."""
     facts: dict[str, Any] = {
-        "processor": platform.processor() or platform.machine(),
+        "processor": torch.cpu.get_capabilities().get("cpu_name") or platform.machine(),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "has_fast_bfloat16": has_fast_bfloat16(device),

@@ -35,13 +35,7 @@ def _processor() -> Finding:
         model, flags = fields.get("model name", model), fields.get("flags", fields.get("Features", ""))
     features = [name for name in _FLAGS if name in flags.split()]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    is_fast = any(name in features for name in ("amx_bf16", "avx512_bf16", "bf16"))
-    speed = (
-        "fast bfloat16"
-        if is_fast
-        else "no bfloat16 units, so it computes in float32; perform live with lpm live --light"
-    )
-    return found("Processor", f"{model}, {cores} cores, {' '.join(features) or 'no special units'}: {speed}")
+    return found("Processor", f"{model}, {cores} cores, {' '.join(features) or 'no special units'}")
 
 
 def _memory() -> Finding:
