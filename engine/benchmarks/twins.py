@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.benchmarks.reaction import Recording, Shown
+from engine.online.chunk_steps import ChunkWork, SessionStages, chunk_steps
 from engine.online.conductor import ChunkJob
 from engine.online.figures import percentile
 from engine.online.live import LiveConfig, suggested_text
-from engine.online.session import SessionStages
 from engine.online.stages import ChunkTold
 from engine.online.states import LiveState
 from engine.precision import fast_autocast
@@ -98,11 +98,15 @@ def reactions_of(recording: Recording, stages: SessionStages, config: LiveConfig
 
 def _make(stages: SessionStages, job: ChunkJob, told: ChunkTold) -> NDArray[np.uint8]:
     """A chunk's pictures; each stage goes back to its first latent by itself."""
+    work = ChunkWork(job=replace(job, told=told))
+    pictures_THWC = []
     with torch.no_grad(), fast_autocast(stages.device):
-        conditions = stages.encoder.encode(told)
-        draft_BFCHW = stages.generator.draft(job.first_latent, conditions)
-        latents_BFCHW = stages.generator.refine(job.first_latent, draft_BFCHW, conditions)
-        return stages.decoder.decode(job.first_latent, latents_BFCHW, stages.generator.pose)
+        for _, step in chunk_steps(stages, told.num_latents):
+            work = step(work)
+            if work.pictures_THWC is not None:
+                pictures_THWC.append(work.pictures_THWC)
+                work.pictures_THWC = None
+    return np.concatenate(pictures_THWC)
 
 
 def _without(job: ChunkJob, kind: str, config: LiveConfig) -> ChunkTold:

@@ -23,7 +23,6 @@ from engine.model.transformer import DitInputs, Transformer
 from engine.online.conditions import ChunkConditions
 from engine.online.live_motion import LiveMotion, planned_pose
 from engine.online.noise import NoiseSource
-from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceLatents
 
 
@@ -51,7 +50,11 @@ class BaseWindows:
         )
         self.tail = LatentTail(first_BCHW, slack_latents + settings.history_latents)
         self.no_text_BSD, self.motion = no_text_BSD, motion
-        self.pose: PlannedPose | None = None
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether a plan of motion is made first."""
+        return self.motion is not None
 
     @property
     def history_latents(self) -> int:
@@ -63,18 +66,26 @@ class BaseWindows:
         """Memory of the latents that are kept, at most, and of the plan."""
         return self.tail.num_bytes + (self.motion.num_bytes if self.motion else 0)
 
+    def plan(self, first_latent: int, conditions: ChunkConditions) -> ChunkConditions:
+        """With the rows of the window's history and of the chunk, and the anchor in their poses."""
+        if self.motion is None:
+            return conditions
+        num_history, references = self.settings.history_latents, conditions.references or self.references
+        rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
+        return replace(
+            conditions,
+            motion_BFM=self.motion.planner.rows(first_latent - num_history),
+            posed_BFCHW=self.motion.posed(references, first_latent, num_history).posed_BFCHW,
+            pose=planned_pose(references, rows_BFM),
+        )
+
     @torch.no_grad()
-    def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
+    def draft(self, first_latent: int, told: ChunkConditions) -> Tensor:
         """A chunk's final latents [1, F, C, H, W] at `first_latent`, going back to it first."""
         self.tail.truncate(first_latent)
-        self.references = conditions.references or self.references
-        references, motion_BFM = self.references, None
+        self.references = told.references or self.references
+        references = replace(self.references, posed_BFCHW=told.posed_BFCHW)
         past_BFCHW = self.tail.last(self.settings.history_latents)
-        if self.motion is not None:
-            self.motion.plan(first_latent, conditions, self.history_latents)
-            motion_BFM = self.motion.planner.rows(first_latent - self.settings.history_latents)
-            references = self.motion.posed(references, first_latent, self.settings.history_latents)
-            self.pose = planned_pose(references, self.motion.planner.rows(first_latent))
         history_BFCHW = recalled(
             past_BFCHW,
             anchor_latents(references)[:, : self.settings.history_latents],
@@ -82,19 +93,19 @@ class BaseWindows:
             self.settings.history_keep,
             self.settings.history_error,
         )
-        noise_BFCHW = self.noise.draw(first_latent, conditions.num_latents, 0)
+        noise_BFCHW = self.noise.draw(first_latent, told.num_latents, 0)
         sampler = sampler_named(self.settings.solver, self.settings.num_steps, self.settings.shift)
 
         def velocity_at(new_BFCHW: Tensor, timestep: float) -> Tensor:
-            return self._guided(history_BFCHW, new_BFCHW, timestep, conditions, references, motion_BFM)
+            return self._guided(history_BFCHW, new_BFCHW, timestep, told, references)
 
         latents_BFCHW = sampler.run(noise_BFCHW, velocity_at)
         self.tail.append(latents_BFCHW)
         return latents_BFCHW
 
-    def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
+    def refine(self, first_latent: int, draft_BFCHW: Tensor, told: ChunkConditions) -> Tensor:
         """The draft: there is no second model."""
-        del first_latent, conditions
+        del first_latent, told
         return draft_BFCHW
 
     def _guided(
@@ -102,9 +113,8 @@ class BaseWindows:
         history_BFCHW: Tensor,
         new_BFCHW: Tensor,
         timestep: float,
-        conditions: ChunkConditions,
+        told: ChunkConditions,
         references: ReferenceLatents,
-        motion_BFM: Tensor | None,
     ) -> Tensor:
         config, settings = self.model.config, self.settings
         lead = self.history_latents - settings.history_latents  # latents told of before the window
@@ -114,15 +124,15 @@ class BaseWindows:
             latents_BFCHW=torch.cat([history_BFCHW, new_BFCHW], dim=1),
             timestep_BF=torch.cat([clean_BF, noisy_BF], dim=1),
             references=references,
-            text_BSD=conditions.text_BSD,
-            speak_BAD=conditions.speak_BAD,
-            listen_BAD=conditions.listen_BAD,
+            text_BSD=told.text_BSD,
+            speak_BAD=told.speak_BAD,
+            listen_BAD=told.listen_BAD,
             speak_start_row=-lead * config.speak_window.rows_per_latent - config.speak_window.rows_before,
             listen_start_row=-lead * config.listen_window.rows_per_latent - config.listen_window.rows_before,
-            motion_BFM=motion_BFM,
+            motion_BFM=told.motion_BFM,
         )
         low, high = settings.guidance_interval
-        wanted = GuidanceScales() if conditions.effort else settings.guidance
+        wanted = GuidanceScales() if told.effort else settings.guidance
         scales = GuidanceInterval(low=low, high=high).scales_at(timestep / TIMESTEP_SCALE, wanted)
         guided_BFCHW = guide(self._velocity, inputs, scales, settings.guidance_rescale, no_text_BSD=self.no_text_BSD)
         return guided_BFCHW[:, history_BFCHW.shape[1] :]
@@ -134,9 +144,15 @@ class BaseWindows:
         return self.precondition.velocity(output_BFCHW, inputs.latents_BFCHW, sigma_BF, references)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The latents of history and the plan of motion, to be kept in a file."""
-        plan = {} if self.motion is None else self.motion.tensors()
-        return {**self.tail.tensors(), **{f"motion.{name}": tensor for name, tensor in plan.items()}}
+        """The latents of history and the plan of motion, to be kept in a file.
+
+        What was planned and never drawn, or drawn by a plan that is no more, was withdrawn in between, and is left out.
+        """
+        if self.motion is None:
+            return self.tail.tensors()
+        self.motion.truncate(self.tail.length)
+        self.tail.truncate(self.motion.planner.length)
+        return {**self.tail.tensors(), **{f"motion.{name}": x for name, x in self.motion.tensors().items()}}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take on history from a file; `BadInputError` unless it fits and the plan is as long as the film."""

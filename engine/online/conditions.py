@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceLatents
 
 
@@ -13,10 +14,11 @@ class ChunkConditions:
 
     Rows of sound begin `rows_before` of the model's windows, and `ChunkGenerator.history_latents` latents, before the chunk.
     references: the pictures that are shown from this chunk on; None where the generator's own stay.
-    motion_BFM: how the character moves in the chunk, for models that are told (`engine.motion`); None where a generator plans it
-        by itself, or nobody tells.
-    posed_BFCHW: the anchor in the pose of the latent before the chunk and of each of its own, for models that are shown it
-        (`engine.posing`).
+    motion_BFM: how the character moves in the chunk, for models that are told (`engine.motion`), and in a window's history where
+        windows are drawn; None before `ChunkGenerator.plan`, or where nobody tells.
+    posed_BFCHW: the anchor in the pose of the latent before the chunk, or of a window's history, and of each of its own, for
+        models that are shown it (`engine.posing`).
+    pose: how the chunk is meant to look, for whoever retouches its pictures.
     effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
     """
 
@@ -27,4 +29,5 @@ class ChunkConditions:
     references: ReferenceLatents | None = None
     motion_BFM: Tensor | None = None
     posed_BFCHW: Tensor | None = None
+    pose: PlannedPose | None = None
     effort: int = 0

@@ -89,13 +89,19 @@ class Conductor:
         self.last_latent = -1  # the last whose time has come, shown or too late: what is behind it can be taken back
         self.is_paced = False
         self.portrait_HWC = portrait_HWC
-        self._repeats_since_chunk = 0
+        self._late_in_chunk = self._repeats_since_chunk = 0
+        self._is_answer_next = False  # whether the next chunk is waited for: what was made ahead of it was taken back
         self._first_under_pace = 0  # the first chunk that was begun under the present pace
 
     @property
     def work_frames(self) -> int:
         """Frames that play while a chunk is made; none where pulling waits for them."""
         return self.lookahead.work_frames if self.is_paced else 0
+
+    @property
+    def answer_frames(self) -> int:
+        """The same for a chunk that is waited for, with all other work laid down."""
+        return self.lookahead.answer_frames if self.is_paced else 0
 
     @property
     def ahead_frames(self) -> int:
@@ -122,7 +128,8 @@ class Conductor:
         """Freeze the conditions of the next chunk; what comes later waits for the one after (paper 5.3, boundary-aligned)."""
         layout = self.layout
         # Where playback has caught up, the chunk begins where it will be when the chunk is ready.
-        self.next_frame = max(self.next_frame, self.clock + self.work_frames)
+        work_frames = self.answer_frames if self._is_answer_next else self.work_frames
+        self.next_frame, self._is_answer_next = max(self.next_frame, self.clock + work_frames), False
         first_frame, end_frame = self.next_frame, self.next_frame + layout.chunk_frames
         if self.config.listen_lag_s is not None:
             most_samples = round(self.config.listen_lag_s * 24_000) + layout.chunk_frames * 1000
@@ -165,30 +172,40 @@ class Conductor:
         """A stale job has left the pipeline, which now has room for another."""
         self.in_flight -= 1
 
-    def finish_chunk(self, job: ChunkJob, frames_THWC: NDArray[np.uint8], costs: ChunkCosts, now_s: float) -> None:
-        """The pictures of a job are there; nothing of a stale one is kept."""
+    def add_pictures(
+        self, job: ChunkJob, latent: int, pictures_THWC: NDArray[np.uint8], alone_s: float, now_s: float
+    ) -> None:
+        """The pictures of a job's latent, counted from 0, are there, after work of `alone_s`; nothing of a stale one is kept."""
+        if self.is_stale(job):
+            return
+        first_frame, num_frames = job.first_frame + latent * self.layout.frames_per_latent, len(pictures_THWC)
+        num_late = min(max(self.clock - first_frame, 0), num_frames)
+        if num_late:
+            self.last_latent = job.first_latent + latent
+        for offset in range(num_late, num_frames):
+            self.ready.append(
+                ReadyFrame(
+                    index=first_frame + offset,
+                    latent=job.first_latent + latent,
+                    chunk=job.number,
+                    state=job.state,
+                    picture_HWC=pictures_THWC[offset],
+                )
+            )
+        self.figures.dropped_frames += num_late
+        self._late_in_chunk += num_late
+        if latent == 0:
+            self.lookahead.observe(now_s - job.began_s, alone_s)
+        if not self.activity.is_warm:
+            self.activity = after(self.activity, ChunkReady())
+
+    def finish_chunk(self, job: ChunkJob, costs: ChunkCosts, now_s: float) -> None:
+        """All pictures of a job are there, or it is stale."""
         self.in_flight -= 1
         if self.is_stale(job):
             return
-        num_late = min(max(self.clock - job.first_frame, 0), job.num_frames)
-        if num_late:
-            self.last_latent = job.first_latent + (num_late - 1) // self.layout.frames_per_latent
-        for offset in range(num_late, job.num_frames):
-            self.ready.append(
-                ReadyFrame(
-                    index=job.first_frame + offset,
-                    latent=job.first_latent + offset // self.layout.frames_per_latent,
-                    chunk=job.number,
-                    state=job.state,
-                    picture_HWC=frames_THWC[offset],
-                )
-            )
-        if not self.activity.is_warm:
-            self.activity = after(self.activity, ChunkReady())
-        self.figures.dropped_frames += num_late
-        self.lookahead.observe(now_s - job.began_s)
-        self._judge(job, costs, was_late=bool(num_late or self._repeats_since_chunk))
-        self._repeats_since_chunk = 0
+        self._judge(job, costs, was_late=bool(self._late_in_chunk or self._repeats_since_chunk))
+        self._late_in_chunk = self._repeats_since_chunk = 0
         report = ChunkReport(
             chunk=job.number,
             first_frame=job.first_frame,
@@ -233,6 +250,7 @@ class Conductor:
         num_withdrawn = self.next_frame - end_frame
         self.ready = deque(kept)
         self.epoch += 1
+        self._late_in_chunk, self._is_answer_next = 0, True
         self.next_latent, self.next_frame = last_latent + 1, end_frame
         self.speak.give_back(end_frame)
         self.listen.give_back(end_frame)

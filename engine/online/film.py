@@ -80,8 +80,7 @@ def _pieces(pack: LoadedPack, job: PerformJob, should_stop: Callable[[], bool]) 
             for feed in feeds:
                 feed.push_until(start_frame + AHEAD_FRAMES)
             session.set_prompt(job.prompt_at(start_frame))
-            end_frame = min(start_frame + session.chunk_frames, job.num_frames)
-            frames = [_next_frame(session) for _ in range(start_frame, end_frame)]
+            frames = [_next_frame(session) for _ in range(session.chunk_frames)][: job.num_frames - start_frame]
             yield FilmPiece(
                 start_frame=start_frame,
                 frames_THWC=np.stack([frame.picture_HWC for frame in frames]),

@@ -10,15 +10,18 @@ from typing import Protocol
 from torch import Tensor
 
 from engine.online.conditions import ChunkConditions
-from engine.posing.retoucher import PlannedPose
 
 
 class ChunkGenerator(Protocol):
-    """Two stages that may run in different threads; either goes back by itself to the latent that it is asked for."""
+    """Plan and draft, and the refiner's stage, which may run in another thread; each goes back by itself to the latent it is asked for."""
 
     @property
     def history_latents(self) -> int:
         """How many latents before a chunk its rows of sound begin: as far as its history, or a plan of motion, looks back."""
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether `plan` does anything."""
 
     @property
     def has_refiner(self) -> bool:
@@ -32,14 +35,13 @@ class ChunkGenerator(Protocol):
     def cache_bytes(self) -> int:
         """Memory of its history, however long the session is."""
 
-    @property
-    def pose(self) -> PlannedPose | None:
-        """How the chunk that was drafted last is meant to look; None where nothing is posed."""
+    def plan(self, first_latent: int, conditions: ChunkConditions) -> ChunkConditions:
+        """What the models are told of a chunk at `first_latent`: the conditions with how the character moves in it."""
 
-    def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
-        """The first stage: a chunk [1, F, C, H, W] at `first_latent`."""
+    def draft(self, first_latent: int, told: ChunkConditions) -> Tensor:
+        """The first stage of drawing: a chunk [1, F, C, H, W] at `first_latent`, by what `plan` came to."""
 
-    def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
+    def refine(self, first_latent: int, draft_BFCHW: Tensor, told: ChunkConditions) -> Tensor:
         """The second stage: the final latents [1, F, C, H, W]."""
 
     def tensors(self) -> dict[str, Tensor]:

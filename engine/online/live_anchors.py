@@ -41,6 +41,11 @@ class LiveAnchors:
         self._tail.append(posed.posed_BFCHW[:, num_history:])
         return posed
 
+    def truncate(self, length: int) -> None:
+        """Take back the anchors after the first `length` latents; nothing where there are not that many."""
+        if self.length > length:
+            self._tail.truncate(length)
+
     def tensors(self) -> dict[str, Tensor]:
         """The anchors, to be kept in a file."""
         return self._tail.tensors()

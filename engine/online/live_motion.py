@@ -3,13 +3,9 @@
 Called by the generators, which draw what is planned: at once, or later and in another thread. It must not know sessions.
 """
 
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from engine.errors import BadInputError
@@ -86,6 +82,12 @@ class LiveMotion:
             return references
         return self._anchors.posed(references, first_latent, self.planner.rows(first_latent), num_history)
 
+    def truncate(self, length: int) -> None:
+        """Take back what was planned after the first `length` latents; nothing where the plan is not that long."""
+        self.planner.truncate(length)
+        if self._anchors is not None:
+            self._anchors.truncate(length)
+
     def tensors(self) -> dict[str, Tensor]:
         """The plan and its anchors in pose, to be kept in a file."""
         anchors = {} if self._anchors is None else self._anchors.tensors()
@@ -105,52 +107,3 @@ def planned_pose(references: ReferenceLatents, rows_BFM: Tensor) -> PlannedPose 
     """How a chunk of these rows is meant to look, where the anchor has a picture."""
     picture_BCHW = references.anchor_pixels_BCHW
     return None if picture_BCHW is None else PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedLatent:
-    """What is planned of one latent: its row [B, M], and the anchor in its pose and in that of the latent before, [B, C, h, w]."""
-
-    row_BM: Tensor
-    posed_BCHW: Tensor | None = None
-    before_BCHW: Tensor | None = None
-
-
-class PlannedLatents:
-    """What is planned of chunks, for whoever draws by it later, perhaps in another thread.
-
-    What was planned of a latent last counts. A chunk that was withdrawn keeps a plan of some kind, since it may be under way yet;
-    nobody looks at what it comes to.
-    """
-
-    def __init__(self, slack_latents: int) -> None:
-        """`slack_latents` behind the latents that were fetched last stay known."""
-        self._slack_latents = slack_latents
-        self._latents: dict[int, PlannedLatent] = {}
-        self._lock = threading.Lock()
-
-    def put(self, first_latent: int, rows_BFM: Tensor, posed_BFCHW: Tensor | None = None) -> None:
-        """The plan of a chunk at `first_latent`, in place of others; its anchors in pose begin with that of the latent before it."""
-        planned = [PlannedLatent(row_BM=row_BM) for row_BM in rows_BFM.unbind(dim=1)]
-        if posed_BFCHW is not None:
-            pairs = pairwise(posed_BFCHW.unbind(dim=1))
-            planned = [
-                replace(each, before_BCHW=before, posed_BCHW=posed)
-                for each, (before, posed) in zip(planned, pairs, strict=True)
-            ]
-        with self._lock:
-            self._latents |= dict(enumerate(planned, start=first_latent))
-
-    def fetch(self, first_latent: int, num_latents: int) -> tuple[Tensor, Tensor | None]:
-        """The rows [B, F, M] of a chunk and its anchors in pose [B, 1 + F, C, h, w]; `ValueError` where none were put there."""
-        with self._lock:
-            oldest = first_latent - self._slack_latents
-            self._latents = {latent: each for latent, each in self._latents.items() if latent >= oldest}
-            try:
-                planned = [self._latents[latent] for latent in range(first_latent, first_latent + num_latents)]
-            except KeyError as missing:
-                raise ValueError(f"no motion is planned for latent {missing}; draft its chunk first") from None
-        rows_BFM = torch.stack([each.row_BM for each in planned], dim=1)
-        anchors = [planned[0].before_BCHW, *(each.posed_BCHW for each in planned)]
-        posed = [each for each in anchors if each is not None]
-        return rows_BFM, torch.stack(posed, dim=1) if posed else None

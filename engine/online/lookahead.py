@@ -6,8 +6,11 @@ Fed with the time that chunks took, asked before each chunk. Pure arithmetic: it
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from engine.shapes import FRAME_RATE_HZ
+
+_LAYING_DOWN_FRAMES: Final = 1  # what a worker is at when it is called upon takes so long, mostly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,7 @@ class Lookahead:
     def __init__(self, config: LookaheadConfig) -> None:
         self.config = config
         self._work_s: deque[float] = deque(maxlen=config.memory_chunks)
+        self._alone_s: deque[float] = deque(maxlen=config.memory_chunks)
 
     @property
     def work_frames(self) -> int:
@@ -42,11 +46,22 @@ class Lookahead:
         return math.ceil(slow_s * FRAME_RATE_HZ)
 
     @property
+    def answer_frames(self) -> int:
+        """Frames that play while a chunk is made and nothing else is, but for the step that was under way; 0 before the first.
+
+        As the quickest of the last chunks: the others waited for each other. Never more than `work_frames`.
+        """
+        if not self._alone_s:
+            return 0
+        return min(math.ceil(min(self._alone_s) * FRAME_RATE_HZ) + _LAYING_DOWN_FRAMES, self.work_frames)
+
+    @property
     def target_frames(self) -> int:
         """The next chunk begins when no more than so many frames are ahead of playback."""
         wanted = math.ceil(self.work_frames * self.config.safety) + self.config.margin_frames
         return min(max(wanted, self.config.least_frames), self.config.most_frames)
 
-    def observe(self, work_s: float) -> None:
-        """A chunk took this long from its beginning to its last picture."""
+    def observe(self, work_s: float, alone_s: float) -> None:
+        """A chunk took this long from its beginning to its first pictures, and this much work without waiting for others."""
         self._work_s.append(work_s)
+        self._alone_s.append(alone_s)

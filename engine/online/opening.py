@@ -25,6 +25,7 @@ from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.planner import MotionPlanner
 from engine.online.base_windows import BaseWindows
+from engine.online.chunk_steps import SessionStages
 from engine.online.conductor import Conductor, ConductorLayout
 from engine.online.generator import ChunkGenerator
 from engine.online.live import LiveConfig, checked_direction
@@ -32,7 +33,7 @@ from engine.online.live_anchors import LiveAnchors
 from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
-from engine.online.session import MOST_IN_FLIGHT, ChunkWatcher, LiveSession, SessionStages
+from engine.online.session import MOST_IN_FLIGHT, ChunkWatcher, LiveSession
 from engine.online.stages import ConditionEncoder, SoundReach, StreamingDecoder
 from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
@@ -91,7 +92,7 @@ def session_stages(
         portrait_BCHW = pack.codec.encode_still(as_pixels(portrait_HWC, pack.size_px).to(device)).float()
         generator = _generator(pack, config, references.latents(config.prompt), portrait_BCHW, slack_latents)
         retoucher = pack.retoucher(pack.poser())
-        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents, retoucher)
+        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents, retoucher, chunk_latents)
     model_config = pack.online.backbone.config if pack.online else pack.transformer.config
     history_frames = generator.history_latents * pack.codec.frames_per_latent
     reaches = _sound_reaches(pack, model_config, history_frames, chunk_latents + generator.history_latents)

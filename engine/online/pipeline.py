@@ -9,7 +9,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ Step = Callable[[Any], Any]
 
 PIPELINE_WORKERS: Final[Mapping[str, str]] = {
     "encode": "vae and encoders",
+    "plan": "generator",
     "generator": "generator",
     "refiner": "refiner",
     "vae": "vae and encoders",
@@ -47,35 +48,39 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineEvents:
-    """What the pipeline asks and tells; called from its workers."""
+    """What the pipeline asks and tells, from its workers: `stepped` after every step of a task but the last, which makes it `done`."""
 
     is_stale: Callable[[Task], bool]
+    stepped: Callable[[Task], None]
     done: Callable[[Task], None]
     dropped: Callable[[Task], None]
     failed: Callable[[Task, BaseException], None]
 
 
 class StageRunner:
-    """The steps of a chunk in order, each timed; what workers and a caller without workers have in common."""
+    """The steps of a chunk in order, each timed; what workers and a caller without workers have in common.
+
+    A step is known by its stage; a stage may have several steps, one after another.
+    """
 
     def __init__(
-        self, steps: Mapping[str, Step], workers: Mapping[str, str], device: torch.device, trace: Trace
+        self, steps: Sequence[tuple[str, Step]], workers: Mapping[str, str], device: torch.device, trace: Trace
     ) -> None:
-        self.names = list(steps)
+        self.names = [name for name, _ in steps]
         self.workers = [workers[name] for name in self.names]
-        self._steps, self._device, self._trace = steps, device, trace
+        self._steps, self._device, self._trace = [step for _, step in steps], device, trace
 
     def run_step(self, task: Task) -> None:
         """The task's next step, here and now."""
         name, worker = self.names[task.next_step], self.workers[task.next_step]
         began_s, cpu_began_s = time.perf_counter(), time.thread_time()
         with torch.no_grad(), fast_autocast(self._device):
-            task.payload = self._steps[name](task.payload)
+            task.payload = self._steps[task.next_step](task.payload)
         wait_for(self._device)  # the next stage may read it on a stream of its own
         ended_s = time.perf_counter()
         self._trace.add(Span(stage=name, worker=worker, chunk=task.number, began_s=began_s, ended_s=ended_s))
-        task.stages_s[name] = ended_s - began_s
-        task.cpu_s[name] = time.thread_time() - cpu_began_s
+        task.stages_s[name] = task.stages_s.get(name, 0.0) + ended_s - began_s
+        task.cpu_s[name] = task.cpu_s.get(name, 0.0) + time.thread_time() - cpu_began_s
         task.busy_s[worker] = task.busy_s.get(worker, 0.0) + ended_s - began_s
         task.next_step += 1
 
@@ -139,4 +144,6 @@ class Pipeline:
                 self._events.dropped(task)
                 return
             self._runner.run_step(task)
+            if not self._runner.is_done(task):
+                self._events.stepped(task)
         self._events.done(task)

@@ -30,10 +30,9 @@ from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import can_halve, doubled, halved, halved_noise, spread_over
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.live_motion import LiveMotion, PlannedLatents, planned_pose
+from engine.online.live_motion import LiveMotion, planned_pose
 from engine.online.noise import NoiseSource
 from engine.online.settings import OnlineSettings
-from engine.posing.retoucher import PlannedPose
 from engine.references import ReferenceKind, ReferenceLatents
 
 
@@ -176,12 +175,16 @@ class CausalRollout:
     ) -> None:
         """`motion` plans what both models are told; None where conditions say it (`ChunkConditions.motion_BFM`), or nothing does."""
         self.backbone, self.refiner, self.settings, self.noise = backbone, refiner, settings, noise
-        self.motion, self._planned = motion, PlannedLatents(refiner.slack_latents)
-        self.pose: PlannedPose | None = None
+        self.motion = motion
         patch_size = refiner.model.config.patch_size
         is_even = can_halve(refiner.tail.shape_CHW, patch_size)
         lighter = "refiner at half resolution" + (", plan without guidance" if motion else "")
         self.efforts = ("whole", lighter) if is_even else ("whole",)
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether a plan of motion is made first."""
+        return self.motion is not None
 
     @property
     def history_latents(self) -> int:
@@ -194,19 +197,24 @@ class CausalRollout:
         plan_bytes = self.motion.num_bytes if self.motion else 0
         return self.backbone.cache.num_bytes + self.refiner.cache.num_bytes + plan_bytes
 
-    def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
-        """The backbone's clean guess of a chunk, [B, F, C, H, W], from pure noise in as many steps as it has timesteps."""
+    def plan(self, first_latent: int, conditions: ChunkConditions) -> ChunkConditions:
+        """With the chunk's rows, the anchor in their poses, and of sound what is the models' and not the plan's, as in training."""
         if self.motion is None:
-            return self._drafted(first_latent, conditions)
+            return conditions
         rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
         references = conditions.references or self.backbone.references
-        self.backbone.truncate(first_latent)
-        posed_BFCHW = self.motion.posed(references, first_latent, num_history=1).posed_BFCHW
-        self._planned.put(first_latent, rows_BFM, posed_BFCHW)
-        self.pose = planned_pose(references, rows_BFM)
-        return self._drafted(first_latent, self._told(conditions, rows_BFM, posed_BFCHW, self.motion))
+        speak, listen = (self.history_latents * window.rows_per_latent for window in self.motion.windows)
+        return replace(
+            conditions,
+            speak_BAD=conditions.speak_BAD[:, speak:],
+            listen_BAD=conditions.listen_BAD[:, listen:],
+            motion_BFM=rows_BFM,
+            posed_BFCHW=self.motion.posed(references, first_latent, num_history=1).posed_BFCHW,
+            pose=planned_pose(references, rows_BFM),
+        )
 
-    def _drafted(self, first_latent: int, told: ChunkConditions) -> Tensor:
+    def draft(self, first_latent: int, told: ChunkConditions) -> Tensor:
+        """The backbone's clean guess of a chunk, [B, F, C, H, W], from pure noise in as many steps as it has timesteps."""
         return self.answers(first_latent, told)[-1]
 
     def answers(self, first_latent: int, told: ChunkConditions) -> list[Tensor]:
@@ -222,13 +230,10 @@ class CausalRollout:
         self.backbone.append(layers, clean_BFCHW)
         return answers
 
-    def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
+    def refine(self, first_latent: int, draft_BFCHW: Tensor, told: ChunkConditions) -> Tensor:
         """The refiner's final latents of a chunk from the backbone's draft, [B, F, C, H, W]."""
-        if self.motion is not None:
-            rows_BFM, posed_BFCHW = self._planned.fetch(first_latent, conditions.num_latents)
-            conditions = self._told(conditions, rows_BFM, posed_BFCHW, self.motion)
-        chunk = self.refiner.open(first_latent, conditions)
-        if conditions.effort:
+        chunk = self.refiner.open(first_latent, told)
+        if told.effort:
             return self._refine_coarsely(first_latent, draft_BFCHW, chunk)
         timestep, step = self.settings.refiner_timestep, len(self.settings.backbone_timesteps)
         noisy_BFCHW = self._renoised(draft_BFCHW, first_latent, step, timestep)
@@ -261,26 +266,19 @@ class CausalRollout:
         self.refiner.append(spread_over(layers, self.refiner.cache.layout.grid_HW), final_BFCHW)
         return final_BFCHW
 
-    def _told(
-        self, conditions: ChunkConditions, rows_BFM: Tensor, posed_BFCHW: Tensor | None, motion: LiveMotion
-    ) -> ChunkConditions:
-        """What a chunk's models are told, as in training: the rows that are planned, and of sound what is theirs and not the plan's."""
-        speak, listen = (self.history_latents * window.rows_per_latent for window in motion.windows)
-        return replace(
-            conditions,
-            speak_BAD=conditions.speak_BAD[:, speak:],
-            listen_BAD=conditions.listen_BAD[:, listen:],
-            motion_BFM=rows_BFM,
-            posed_BFCHW=posed_BFCHW,
-        )
-
     def _renoised(self, clean_BFCHW: Tensor, first_latent: int, step: int, timestep: float) -> Tensor:
         noise_BFCHW = self.noise.draw(first_latent, clean_BFCHW.shape[1], step)
         sigma_BF = torch.full(clean_BFCHW.shape[:2], timestep / TIMESTEP_SCALE, device=clean_BFCHW.device)
         return add_noise(clean_BFCHW, noise_BFCHW, sigma_BF)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Both histories and the plan of motion, to be kept in a file."""
+        """Both histories and the plan of motion, to be kept in a file.
+
+        What was planned and never drafted, or drafted by a plan that is no more, was withdrawn in between, and is left out.
+        """
+        if self.motion is not None:
+            self.motion.truncate(self.backbone.tail.length)
+            self.backbone.truncate(self.motion.planner.length)
         parts = {"backbone": self.backbone.tensors(), "refiner": self.refiner.tensors()}
         if self.motion is not None:
             parts["motion"] = self.motion.tensors()

@@ -16,8 +16,6 @@ conductor and the encoder, so either can be renewed without the other (paper 5.3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
@@ -25,20 +23,16 @@ from typing import Final, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from engine.errors import LpmError
 from engine.online.audio_window import SAMPLES_PER_FRAME, SoundTrack
-from engine.online.conditions import ChunkConditions
+from engine.online.chunk_steps import ChunkWork, SessionStages, chunk_steps
 from engine.online.conductor import ChunkJob, Conductor
 from engine.online.figures import percentile
-from engine.online.generator import ChunkGenerator
 from engine.online.live import ChunkCosts, ChunkReport, LiveFrame, SessionReport, checked_direction
-from engine.online.pipeline import ONE_WORKER, PIPELINE_WORKERS, Pipeline, PipelineEvents, StageRunner, Step, Task
-from engine.online.stages import ConditionEncoder, StreamingDecoder
+from engine.online.pipeline import ONE_WORKER, PIPELINE_WORKERS, Pipeline, PipelineEvents, StageRunner, Task
 from engine.online.states import LiveState
 from engine.online.trace import Trace
-from engine.posing.retoucher import PlannedPose
 from engine.shapes import SOUND_RATE_HZ
 
 MOST_IN_FLIGHT: Final = 3
@@ -46,28 +40,6 @@ MOST_IN_FLIGHT: Final = 3
 
 ChunkWatcher = Callable[[ChunkJob], None]
 """Is told of every chunk as it begins, with all that the chunk is told, withdrawn later or not; must be quick."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionStages:
-    """The models' side of a session."""
-
-    encoder: ConditionEncoder
-    generator: ChunkGenerator
-    decoder: StreamingDecoder
-    device: torch.device
-
-
-@dataclass(kw_only=True)
-class ChunkWork:
-    """A chunk in the pipeline. The draft is kept to its end: on a graphics card what a worker lets go of may be filled anew at once."""
-
-    job: ChunkJob
-    conditions: ChunkConditions | None = None
-    draft_BFCHW: Tensor | None = None
-    latents_BFCHW: Tensor | None = None
-    pose: PlannedPose | None = None
-    frames_THWC: NDArray[np.uint8] | None = None
 
 
 class LiveSession:
@@ -91,7 +63,8 @@ class LiveSession:
         self._failure: BaseException | None = None
         split = conductor.config.split
         workers = PIPELINE_WORKERS if split == "pipeline" else ONE_WORKER
-        self._runner = StageRunner(self._steps(), workers, stages.device, self.trace)
+        steps = chunk_steps(stages, conductor.layout.chunk_latents)
+        self._runner = StageRunner(steps, workers, stages.device, self.trace)
         self._caller_tasks: list[Task] = []
         self._on_chunk = on_chunk
         self._pipeline: Pipeline | None = None
@@ -101,6 +74,7 @@ class LiveSession:
             threads_each = 1 if split == "pipeline" else torch.get_num_threads()
             events = PipelineEvents(
                 is_stale=lambda task: self._conductor.is_stale(task.payload.job),
+                stepped=self._stepped,
                 done=self._done,
                 dropped=self._dropped,
                 failed=self._failed,
@@ -143,7 +117,7 @@ class LiveSession:
             self._conductor.prompt = direction
             self._conductor.figures.prompt_set(time.perf_counter())
             if withdraw:
-                self._conductor.withdraw(self._conductor.work_frames)
+                self._conductor.withdraw(self._conductor.answer_frames)
             self._changed.notify_all()
 
     def interrupt(self, withdraw: bool = True) -> int:
@@ -156,7 +130,7 @@ class LiveSession:
         with self._changed:
             self._check_open()
             is_cut = self._conductor.stop_speaking()
-            num_withdrawn = self._conductor.withdraw(self._conductor.work_frames) if withdraw and is_cut else 0
+            num_withdrawn = self._conductor.withdraw(self._conductor.answer_frames) if withdraw and is_cut else 0
             self._changed.notify_all()
             return num_withdrawn
 
@@ -343,13 +317,6 @@ class LiveSession:
         if track.push(packet_S, rate_hz) and has_its_turn:
             self._conductor.figures.sound_pushed(frame, time.perf_counter())
 
-    def _steps(self) -> dict[str, Step]:
-        stages = self._stages
-        steps: dict[str, Step] = {"encode": partial(_encode, stages), "generator": partial(_draft, stages)}
-        if stages.generator.has_refiner:
-            steps["refiner"] = partial(_refine, stages)
-        return steps | {"vae": partial(_decode, stages)}
-
     def _conduct(self) -> None:
         while True:
             with self._changed:
@@ -385,15 +352,27 @@ class LiveSession:
         if self._runner.is_done(task):
             del self._caller_tasks[0]
             self._done(task)
+        else:
+            self._stepped(task)
         return True
+
+    def _stepped(self, task: Task) -> None:
+        work: ChunkWork = task.payload
+        pictures_THWC, work.pictures_THWC = work.pictures_THWC, None
+        if pictures_THWC is None:
+            return
+        with self._changed:
+            alone_s = sum(task.stages_s.values())
+            self._conductor.add_pictures(work.job, work.num_decoded - 1, pictures_THWC, alone_s, time.perf_counter())
+            self._changed.notify_all()
 
     def _done(self, task: Task) -> None:
         with self._changed:
+            self._stepped(task)
             work: ChunkWork = task.payload
-            assert work.frames_THWC is not None
             busiest_s = max(task.busy_s.values())
             costs = ChunkCosts(stages_s=task.stages_s, cpu_stages_s=task.cpu_s, busiest_s=busiest_s)
-            self._conductor.finish_chunk(work.job, work.frames_THWC, costs, time.perf_counter())
+            self._conductor.finish_chunk(work.job, costs, time.perf_counter())
             self._changed.notify_all()
 
     def _dropped(self, task: Task) -> None:
@@ -414,27 +393,3 @@ class LiveSession:
             if isinstance(self._failure, LpmError):
                 raise self._failure
             raise RuntimeError(f"a stage of the session failed: {self._failure}") from self._failure
-
-
-def _encode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
-    work.conditions = stages.encoder.encode(work.job.told)
-    return work
-
-
-def _draft(stages: SessionStages, work: ChunkWork) -> ChunkWork:
-    assert work.conditions is not None
-    work.draft_BFCHW = work.latents_BFCHW = stages.generator.draft(work.job.first_latent, work.conditions)
-    work.pose = stages.generator.pose
-    return work
-
-
-def _refine(stages: SessionStages, work: ChunkWork) -> ChunkWork:
-    assert work.conditions is not None and work.draft_BFCHW is not None
-    work.latents_BFCHW = stages.generator.refine(work.job.first_latent, work.draft_BFCHW, work.conditions)
-    return work
-
-
-def _decode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
-    assert work.latents_BFCHW is not None
-    work.frames_THWC = stages.decoder.decode(work.job.first_latent, work.latents_BFCHW, work.pose)
-    return work

@@ -21,10 +21,11 @@ from engine.devices import wait_for
 from engine.errors import BadInputError
 from engine.media.whole_files import cannot_write
 from engine.online.audio_window import SAMPLES_PER_FRAME
+from engine.online.chunk_steps import SessionStages
 from engine.online.conductor import Conductor, ReadyFrame
 from engine.online.live import LiveConfig, checked_direction
 from engine.online.lookahead import LookaheadConfig
-from engine.online.session import LiveSession, SessionStages
+from engine.online.session import LiveSession
 from engine.online.states import HANGOVER_FRAMES, Activity, LiveState
 
 FORMAT_VERSION: Final = 1

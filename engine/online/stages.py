@@ -1,7 +1,7 @@
-"""The four steps of a chunk, each with its own state: encode what it is told, draft, refine, decode.
+"""Encoding what a chunk is told and decoding what came of it, each with its own state; what lies between is a generator's.
 
-Called one after another for each chunk by the pipeline, each always from the same thread. A step goes back by itself to the
-latent that a chunk begins at, so a withdrawn chunk needs no clearing up. They must not know sessions or clocks.
+Called for each chunk by its steps (`engine.online.chunk_steps`), each always from the same thread. A step goes back by itself to the
+latent that it is asked for, so a withdrawn chunk needs no clearing up. They must not know sessions or clocks.
 """
 
 import copy
@@ -98,13 +98,22 @@ class ConditionEncoder:
 
 
 class StreamingDecoder:
-    """Latents to pictures, with the codec's state carried on and copies of it at the last chunks' beginnings."""
+    """Latents to pictures, with the codec's state carried on and a copy of it every so often, to go back to."""
 
     def __init__(
-        self, codec: VideoCodec, first_BCHW: Tensor, slack_latents: int, retoucher: Retoucher | None = None
+        self,
+        codec: VideoCodec,
+        first_BCHW: Tensor,
+        slack_latents: int,
+        retoucher: Retoucher | None = None,
+        latents_a_copy: int = 1,
     ) -> None:
-        """`first_BCHW` is the portrait that stands before the session in the codec too; `retoucher` is None where the pack has none."""
+        """`first_BCHW` is the portrait that stands before the session in the codec too; `retoucher` is None where the pack has none.
+
+        `latents_a_copy`: at least so many latents lie between copies; with those of a chunk, chunks that are made anew find one.
+        """
         self.codec, self._slack_latents, self._first_BCHW = codec, slack_latents, first_BCHW
+        self._latents_a_copy = latents_a_copy
         self._retoucher = retoucher
         self.state: DecoderState = codec.initial_state()
         with torch.no_grad():
@@ -114,9 +123,10 @@ class StreamingDecoder:
 
     @torch.no_grad()
     def decode(self, first_latent: int, latents_BFCHW: Tensor, pose: PlannedPose | None = None) -> NDArray[np.uint8]:
-        """The pictures of a chunk, uint8 [T, H, W, 3], retouched by its `pose`; goes back to `first_latent` first."""
+        """The pictures of latents, uint8 [T, H, W, 3], retouched by their `pose`; goes back to `first_latent` first."""
         self._go_back(first_latent)
-        self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
+        if first_latent - self._checkpoints[-1][0] >= self._latents_a_copy:
+            self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
         while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
             del self._checkpoints[0]
         if self._retoucher is not None and pose is not None:

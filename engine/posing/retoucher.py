@@ -20,6 +20,10 @@ class PlannedPose:
     picture_BCHW: Tensor
     rows_BFM: Tensor
 
+    def at(self, latent: int) -> "PlannedPose":
+        """The pose of one of the latents, from 0."""
+        return PlannedPose(picture_BCHW=self.picture_BCHW, rows_BFM=self.rows_BFM[:, latent : latent + 1])
+
 
 class Retoucher:
     """Retouches for one film or session, in one thread: what decodes beside what draws needs a poser of its own."""

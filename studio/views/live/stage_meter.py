@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.theme.look import Look
 
-STAGES: Final = ("encode", "generator", "refiner", "vae")
+STAGES: Final = ("encode", "plan", "generator", "refiner", "vae")
 _ROW_PX: Final = 22
 _BAR_PX: Final = 6
 _NAME_PX: Final = 72
@@ -47,6 +47,7 @@ class StageMeter(QWidget):
     def _word(self, stage: str) -> str:
         words = {
             "encode": self.tr("Hear"),
+            "plan": self.tr("Plan"),
             "generator": self.tr("Generate"),
             "refiner": self.tr("Refine"),
             "vae": self.tr("Decode"),

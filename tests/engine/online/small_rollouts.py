@@ -39,7 +39,7 @@ def make(run: CausalRollout, chunks: tuple[int, ...], start: int = 0, loud: floa
     """Latents of chunks of these lengths from latent `start` on."""
     made = []
     for num_latents in chunks:
-        told = conditions(start, num_latents, run.history_latents, loud, effort)
+        told = run.plan(start, conditions(start, num_latents, run.history_latents, loud, effort))
         made.append(run.refine(start, run.draft(start, told), told))
         start += num_latents
     return torch.cat(made, dim=1)

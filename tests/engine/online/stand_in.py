@@ -14,12 +14,13 @@ from torch import Tensor
 from engine.latent_tail import LatentTail
 from engine.model.chunk import KeysValues, ReferenceContext
 from engine.model_config import DitConfig
+from engine.online.chunk_steps import SessionStages
 from engine.online.conditions import ChunkConditions
 from engine.online.conductor import Conductor, ConductorLayout
 from engine.online.kv_cache import CacheLayout, KvCache
 from engine.online.live import LiveConfig
 from engine.online.lookahead import LookaheadConfig
-from engine.online.session import MOST_IN_FLIGHT, LiveSession, SessionStages
+from engine.online.session import MOST_IN_FLIGHT, LiveSession
 from engine.online.settings import HistoryWindow
 from engine.online.stages import ChunkTold, SoundReach, StreamingDecoder
 from engine.online.stages import ConditionEncoder as RealEncoder
@@ -80,9 +81,8 @@ class StandInGenerator:
     """Latent n is [n, making]; two real caches hold [n, making, ...] as values and are checked before each chunk."""
 
     history_latents = 0
-    has_refiner = True
+    has_plan = has_refiner = True
     efforts = ("whole", "less")
-    pose = None
 
     def __init__(self, slack_latents: int) -> None:
         history = HistoryWindow(sink_latents=3, window_latents=2, slack_latents=slack_latents)
@@ -95,15 +95,18 @@ class StandInGenerator:
     def cache_bytes(self) -> int:
         return sum(cache.num_bytes for cache in self.caches)
 
-    def draft(self, first_latent: int, conditions: ChunkConditions) -> Tensor:
+    def plan(self, first_latent: int, conditions: ChunkConditions) -> ChunkConditions:
+        return conditions
+
+    def draft(self, first_latent: int, told: ChunkConditions) -> Tensor:
         self._makings += 1
-        numbers_F = first_latent + torch.arange(conditions.num_latents, dtype=torch.float32)
+        numbers_F = first_latent + torch.arange(told.num_latents, dtype=torch.float32)
         making_F = torch.full_like(numbers_F, float(self._makings))
         latents_BFCHW = torch.stack([numbers_F, making_F], dim=1)[None, :, :, None, None]
         self._pass(0, first_latent, latents_BFCHW)
         return latents_BFCHW
 
-    def refine(self, first_latent: int, draft_BFCHW: Tensor, conditions: ChunkConditions) -> Tensor:
+    def refine(self, first_latent: int, draft_BFCHW: Tensor, told: ChunkConditions) -> Tensor:
         self._pass(1, first_latent, draft_BFCHW)
         return draft_BFCHW
 
@@ -172,7 +175,7 @@ def stand_in_session(chunk_latents: int = 3, split: str = "caller", most_frames:
     stages = SessionStages(
         encoder=StandInEncoder(reach),
         generator=StandInGenerator(slack),
-        decoder=StreamingDecoder(StandInCodec(), PORTRAIT, slack),  # type: ignore[arg-type]
+        decoder=StreamingDecoder(StandInCodec(), PORTRAIT, slack, latents_a_copy=chunk_latents),  # type: ignore[arg-type]
         device=torch.device("cpu"),
     )
     portrait_HWC = np.full((1, 1, 3), 255, np.uint8)

@@ -99,7 +99,12 @@ def conditions(pack: LoadedPack, number: int, num_latents: int = 3, effort: int 
 
 def drafted(pack: LoadedPack, generator: BaseWindows, numbers: range) -> Tensor:
     """Chunks of three latents."""
-    return torch.cat([generator.draft(3 * number, conditions(pack, number)) for number in numbers], dim=1)
+    return torch.cat([drawn(generator, 3 * number, conditions(pack, number)) for number in numbers], dim=1)
+
+
+def drawn(generator: BaseWindows, first_latent: int, told: ChunkConditions) -> Tensor:
+    """A chunk planned and drafted."""
+    return generator.draft(first_latent, generator.plan(first_latent, told))
 
 
 def planned(generator: BaseWindows, num_rows: int) -> Tensor:
@@ -113,7 +118,7 @@ def test_chunks_made_again_are_the_same_from_any_latent_on(pack: LoadedPack) -> 
     generator = generator_of(pack)
     straight = drafted(pack, generator, range(5))
     rows = planned(generator, 6)
-    other = generator.draft(9, conditions(pack, 77))
+    other = drawn(generator, 9, conditions(pack, 77))
     assert not torch.equal(other, straight[:, 9:12])
     assert not torch.equal(planned(generator, 3), rows[:, :3])
     assert torch.equal(drafted(pack, generator, range(3, 5)), straight[:, 9:])
@@ -125,7 +130,7 @@ def test_going_back_into_the_middle_of_a_chunk_keeps_the_rows_before_it(pack: Lo
     generator = generator_of(pack)
     drafted(pack, generator, range(3))
     before = planned(generator, 4)
-    generator.draft(7, conditions(pack, 50, num_latents=2))
+    drawn(generator, 7, conditions(pack, 50, num_latents=2))
     assert generator.motion is not None
     assert generator.motion.planner.length == 9
     assert torch.equal(generator.motion.planner.rows(5)[:, :2], before[:, :2])
@@ -140,6 +145,18 @@ def test_a_plan_from_a_file_goes_on_the_same(pack: LoadedPack, num_chunks: int) 
     following = range(num_chunks, num_chunks + 2)
     assert torch.equal(drafted(pack, other, following), drafted(pack, generator, following))
     assert torch.equal(planned(other, 4), planned(generator, 4))
+
+
+@pytest.mark.parametrize("back_to", [6, 12])
+def test_a_session_kept_when_a_plan_was_withdrawn_before_it_was_drawn_goes_on_the_same(
+    pack: LoadedPack, back_to: int
+) -> None:
+    generator, other = generator_of(pack), generator_of(pack)
+    drafted(pack, generator, range(4))
+    generator.plan(back_to, conditions(pack, 50))
+    other.load({name: tensor.clone() for name, tensor in generator.tensors().items()})
+    following = range(back_to // 3, 6)
+    assert torch.equal(drafted(pack, other, following), drafted(pack, generator, following))
 
 
 def test_a_plan_that_does_not_fit_its_film_is_refused(pack: LoadedPack) -> None:
@@ -171,7 +188,7 @@ def test_the_lighter_setting_plans_without_guidance(pack: LoadedPack) -> None:
     rows = []
     for each, effort in ((pack, 0), (pack, 1), (plain, 0)):
         generator = generator_of(each)
-        generator.draft(0, conditions(each, 0, effort=effort))
+        drawn(generator, 0, conditions(each, 0, effort=effort))
         rows.append(planned(generator, 3))
     assert not torch.equal(rows[0], rows[1])
     assert torch.equal(rows[1], rows[2])

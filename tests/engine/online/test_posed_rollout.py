@@ -11,6 +11,7 @@ from engine.codec.folded_vae import FoldedVae
 from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.motion.planner import MotionPlanner
+from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import halved
 from engine.online.live_anchors import LiveAnchors
 from engine.online.live_motion import LiveMotion
@@ -162,20 +163,21 @@ def test_a_refiner_in_another_thread_is_shown_what_the_draft_was(slack: int, mon
     together, ahead = posing_rollout(), posing_rollout(slack)
     wanted_BFCHW = make(together, (3, 3, 3, 3))
     drafted, refined = (posed_told(model.model, monkeypatch) for model in (ahead.backbone, ahead.refiner))
-    starts, drafts, finals = (0, 3, 6, 9), dict[int, Tensor](), list[Tensor]()
+    starts, drafts, finals = (0, 3, 6, 9), dict[int, tuple[Tensor, ChunkConditions]](), list[Tensor]()
     ready = threading.Semaphore(0)
 
     def refine() -> None:
         for start in starts:
             ready.acquire()
             with torch.no_grad():
-                finals.append(ahead.refine(start, drafts[start], conditions(start, 3, LOOKS_BACK)))
+                finals.append(ahead.refine(start, *drafts[start]))
 
     thread = threading.Thread(target=refine)
     thread.start()
     with torch.no_grad():
         for start in starts:
-            drafts[start] = ahead.draft(start, conditions(start, 3, LOOKS_BACK))
+            told = ahead.plan(start, conditions(start, 3, LOOKS_BACK))
+            drafts[start] = ahead.draft(start, told), told
             if start >= 6:  # the refiner begins two chunks late
                 ready.release()
     for _ in starts[2:]:
@@ -199,8 +201,8 @@ def test_another_anchor_is_posed_from_its_chunk_on(monkeypatch: pytest.MonkeyPat
     run, others = posing_rollout(), pictures(seed=1)
     seen = posed_told(run.refiner.model, monkeypatch)
     make(run, (3,))
-    told = replace(conditions(3, 3, LOOKS_BACK), references=others)
     with torch.no_grad():
+        told = run.plan(3, replace(conditions(3, 3, LOOKS_BACK), references=others))
         run.refine(3, run.draft(3, told), told)
     assert run.motion is not None and others.anchor_pixels_BCHW is not None
     wanted_BFCHW = small_poser().latents(others.anchor_pixels_BCHW, run.motion.planner.rows(3))
@@ -213,17 +215,15 @@ def test_what_was_shown_keeps_the_anchor_that_it_stayed_near() -> None:
     run, others = posing_rollout(), pictures(seed=1)
     make(run, (3,))
     old_BFCHW = in_pose(run, 2)
-    told = replace(conditions(3, 3, LOOKS_BACK), references=others)
     for _ in range(2):
         with torch.no_grad():
+            told = run.plan(3, replace(conditions(3, 3, LOOKS_BACK), references=others))
             run.refine(3, run.draft(3, told), told)
-        fetched = run._planned.fetch(3, 3)[1]
-        assert fetched is not None
-        torch.testing.assert_close(fetched[:, :1], old_BFCHW, rtol=1e-4, atol=1e-4)
-    make(run, (3,), start=6)
-    after = run._planned.fetch(6, 3)[1]
-    assert after is not None and fetched is not None
-    torch.testing.assert_close(after[:, :1], fetched[:, -1:], rtol=0, atol=0)
+        assert told.posed_BFCHW is not None
+        torch.testing.assert_close(told.posed_BFCHW[:, :1], old_BFCHW, rtol=1e-4, atol=1e-4)
+    after = run.plan(6, conditions(6, 3, LOOKS_BACK))
+    assert after.posed_BFCHW is not None and told.posed_BFCHW is not None
+    torch.testing.assert_close(after.posed_BFCHW[:, :1], told.posed_BFCHW[:, -1:], rtol=0, atol=0)
 
 
 def test_a_coarser_refiner_is_shown_the_same_at_half_the_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,10 +237,8 @@ def test_a_coarser_refiner_is_shown_the_same_at_half_the_resolution(monkeypatch:
 
 def test_without_a_poser_nothing_is_posed() -> None:
     run = rollout(live_motion(None))
-    told = conditions(0, 3, LOOKS_BACK)
-    with torch.no_grad():
-        run.draft(0, told)
-    assert run._planned.fetch(0, 3)[1] is None
+    told = run.plan(0, conditions(0, 3, LOOKS_BACK))
+    assert told.motion_BFM is not None and told.posed_BFCHW is None
     assert not torch.equal(make(run, (3, 3)), make(posing_rollout(), (3, 3)))
 
 

@@ -327,7 +327,8 @@ def test_the_timeline_of_a_run_is_written_for_perfetto(pack: LoadedPack, tmp_pat
         session.trace.write(tmp_path / "trace.json")
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     names = {event["name"] for event in events if event["ph"] == "X"}
-    assert names == {"encode", "generator", "vae"} | ({"refiner"} if pack.online else set())
+    assert names - {"plan"} == {"encode", "generator", "vae"} | ({"refiner"} if pack.online else set())
+    assert ("plan" in names) == (pack.motion is not None)
     rows = {event["args"]["name"]: event["tid"] for event in events if event["ph"] == "M"}
     assert {"generator", "vae and encoders"} <= set(rows)
     assert all(event["dur"] >= 0 for event in events if event["ph"] == "X")

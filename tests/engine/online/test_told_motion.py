@@ -1,6 +1,5 @@
 """Backbone and refiner are told the motion that was planned with their chunk: the same rows, whoever asks first, and after any way back."""
 
-import threading
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,7 @@ from engine.errors import BadInputError
 from engine.model.chunk import ChunkInputs
 from engine.model.transformer import Transformer
 from engine.motion.planner import MotionPlanner
-from engine.online.live_motion import LiveMotion, PlannedLatents
+from engine.online.live_motion import LiveMotion
 from engine.online.noise import SeededNoise
 from engine.online.rollout import CausalModel, CausalRollout
 from engine.references import ReferenceLatents
@@ -96,7 +95,7 @@ def test_a_withdrawn_chunk_leaves_no_trace_in_the_plan() -> None:
     assert torch.equal(wild_BFM[:, :5], rows_BFM[:, :5])
     assert not torch.allclose(wild_BFM[:, 5:], rows_BFM[:, 5:10])
     with pytest.raises(ValueError, match="a plan of 11 rows cannot go on at latent 12"):
-        plain.draft(12, conditions(12, 3, LOOKS_BACK))
+        plain.plan(12, conditions(12, 3, LOOKS_BACK))
 
 
 @pytest.mark.parametrize("slack", [0, SLACK])
@@ -108,11 +107,9 @@ def test_the_refiner_is_told_its_own_chunk_however_far_ahead_the_plan_is(
     seen = told_rows(ahead.refiner.model, monkeypatch)
     starts = (0, 3, 6, 9)
     with torch.no_grad():
-        drafts = [ahead.draft(start, conditions(start, 3, LOOKS_BACK)) for start in starts]
-        finals = [
-            ahead.refine(start, draft, conditions(start, 3, LOOKS_BACK))
-            for start, draft in zip(starts, drafts, strict=True)
-        ]
+        tolds = [ahead.plan(start, conditions(start, 3, LOOKS_BACK)) for start in starts]
+        drafts = [ahead.draft(start, told) for start, told in zip(starts, tolds, strict=True)]
+        finals = [ahead.refine(start, draft, told) for start, draft, told in zip(starts, drafts, tolds, strict=True)]
     assert torch.equal(torch.cat(finals, dim=1), wanted_BFCHW)
     rows_BFM = together.motion.planner.rows(0)  # type: ignore[union-attr]
     told = [row_BFM for row_BFM in seen if row_BFM is not None]
@@ -126,59 +123,13 @@ def test_a_refiner_that_is_at_a_withdrawn_chunk_yet_neither_fails_nor_spoils_any
     wanted_BFCHW = make(plain, (3, 3), start=4)
     make(changed, (3, 3))
     with torch.no_grad():
-        stale_BFCHW = changed.draft(6, conditions(6, 3, LOOKS_BACK, loud=4.0))
-        draft_BFCHW = changed.draft(4, conditions(4, 3, LOOKS_BACK))  # withdrawn to the middle of the second chunk
-        changed.refine(6, stale_BFCHW, conditions(6, 3, LOOKS_BACK, loud=4.0))  # was under way
-        first_BFCHW = changed.refine(4, draft_BFCHW, conditions(4, 3, LOOKS_BACK))
+        stale = changed.plan(6, conditions(6, 3, LOOKS_BACK, loud=4.0))
+        stale_BFCHW = changed.draft(6, stale)
+        told = changed.plan(4, conditions(4, 3, LOOKS_BACK))  # withdrawn to the middle of the second chunk
+        draft_BFCHW = changed.draft(4, told)
+        changed.refine(6, stale_BFCHW, stale)  # was under way
+        first_BFCHW = changed.refine(4, draft_BFCHW, told)
     assert torch.equal(torch.cat([first_BFCHW, make(changed, (3,), start=7)], dim=1), wanted_BFCHW)
-
-
-def test_what_is_planned_of_chunks_waits_in_bounded_memory_for_another_thread() -> None:
-    waiting, fetched = PlannedLatents(slack_latents=4), []
-    drafted = threading.Semaphore(0)
-
-    def refine() -> None:
-        for chunk in range(200):
-            drafted.acquire()
-            rows_BFM, posed_BFCHW = waiting.fetch(2 * chunk, 2)
-            assert posed_BFCHW is not None
-            fetched.append((float(rows_BFM.sum()), posed_BFCHW[0, :, 0, 0, 0].tolist()))
-
-    thread = threading.Thread(target=refine)
-    thread.start()
-    for chunk in range(200):
-        posed_BFCHW = torch.arange(2.0 * chunk - 1, 2 * chunk + 2).view(1, 3, 1, 1, 1)
-        waiting.put(2 * chunk, torch.full((1, 2, 3), float(chunk)), posed_BFCHW)
-        drafted.release()
-    thread.join()
-    assert fetched == [(6.0 * chunk, [2.0 * chunk - 1, 2.0 * chunk, 2.0 * chunk + 1]) for chunk in range(200)]
-    assert len(waiting._latents) <= 6
-    with pytest.raises(ValueError, match="no motion is planned for latent 400; draft its chunk first"):
-        waiting.fetch(398, 3)
-
-
-def test_anchors_in_pose_are_put_and_fetched_with_their_rows_in_any_cut() -> None:
-    """A chunk's first anchor is that of the latent before it, also where a withdrawn chunk was planned otherwise."""
-
-    def anchors(*values: float) -> Tensor:
-        return torch.tensor(values).view(1, -1, 1, 1, 1)
-
-    waiting = PlannedLatents(slack_latents=12)
-    waiting.put(0, torch.zeros(1, 3, 2), anchors(-1, 0, 1, 2))
-    waiting.put(3, torch.zeros(1, 3, 2), anchors(2, 3, 4, 5))
-    waiting.put(4, torch.ones(1, 2, 2), anchors(30, 40, 50))
-    for first, count, wanted in (
-        (0, 3, (-1, 0, 1, 2)),
-        (3, 3, (2, 3, 40, 50)),
-        (4, 2, (30, 40, 50)),
-        (2, 2, (1, 2, 3)),
-    ):
-        rows_BFM, posed_BFCHW = waiting.fetch(first, count)
-        assert rows_BFM[0, :, 0].tolist() == [float(first + place >= 4) for place in range(count)]
-        assert posed_BFCHW is not None
-        assert torch.equal(posed_BFCHW, anchors(*wanted))
-    waiting.put(6, torch.ones(1, 2, 2))
-    assert waiting.fetch(6, 2)[1] is None, "nothing is posed"
 
 
 def test_a_lighter_chunk_is_planned_without_guidance_and_its_coarser_refiner_is_told_too(
@@ -190,7 +141,7 @@ def test_a_lighter_chunk_is_planned_without_guidance_and_its_coarser_refiner_is_
     make(whole, (3, 3))
     with torch.no_grad():
         for start, effort in ((0, 0), (3, 1)):
-            told = conditions(start, 3, LOOKS_BACK, effort=effort)
+            told = lighter.plan(start, conditions(start, 3, LOOKS_BACK, effort=effort))
             lighter.refine(start, lighter.draft(start, told), told)
     rows_BFM, lighter_BFM = (run.motion.planner.rows(0) for run in (whole, lighter))  # type: ignore[union-attr]
     assert torch.equal(rows_BFM[:, :3], lighter_BFM[:, :3])

@@ -50,8 +50,10 @@ class Machine:
             if self._under_way and self._under_way[0][0] <= next_tick_s:
                 now_s, number, busy_s = heapq.heappop(self._under_way)
                 costs = ChunkCosts(stages_s={"all": busy_s}, cpu_stages_s={"all": busy_s}, busiest_s=busy_s)
-                pictures = np.full((12, 1, 1, 3), number % 256, np.uint8)
-                self.conductor.finish_chunk(self.jobs[number], pictures, costs, now_s)
+                for latent in range(LAYOUT.chunk_latents):
+                    pictures = np.full((LAYOUT.frames_per_latent, 1, 1, 3), number % 256, np.uint8)
+                    self.conductor.add_pictures(self.jobs[number], latent, pictures, busy_s, now_s)
+                self.conductor.finish_chunk(self.jobs[number], costs, now_s)
             else:
                 now_s, next_tick_s = next_tick_s, next_tick_s + 1 / 24
                 self.shown.append(self.conductor.take_frame(now_s) or self.conductor.repeat_frame(now_s))
