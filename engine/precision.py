@@ -7,6 +7,7 @@ compute in float32, and any does where the environment says LPM_NUMBER_FORMAT=fl
 """
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Final
@@ -24,16 +25,18 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    return _processor_has_fast_bfloat16()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and multiplies_bfloat16_faster(_this_processor())
+
+
+def multiplies_bfloat16_faster(processor: Mapping[str, object]) -> bool:
+    """Whether a processor of these capabilities, as `torch.cpu.get_capabilities` tells them, has units that beat float32's."""
+    is_intel = "Intel" in str(processor.get("cpu_name", ""))
+    return bool(processor.get("amx_bf16")) or (bool(processor.get("avx512_bf16")) and not is_intel)
 
 
 @cache
-def _processor_has_fast_bfloat16() -> bool:
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return False
-    processor = torch.cpu.get_capabilities()
-    is_intel = "Intel" in str(processor.get("cpu_name", ""))
-    return bool(processor.get("amx_bf16")) or (not is_intel and bool(processor.get("avx512_bf16")))
+def _this_processor() -> Mapping[str, object]:
+    return dict(torch.cpu.get_capabilities())
 
 
 def fast_autocast(device: torch.device) -> AbstractContextManager[None]:
