@@ -1,7 +1,7 @@
 """Which number format is fast on a device, and the context that computes in it.
 
 Called by whoever runs a model. bfloat16 pays on NVIDIA cards that have units for it (from compute capability 8.0 on), on processors with
-AMX, and on AMD's with AVX-512 BF16. Intel's have AVX-512 BF16 too, but multiply no more numbers with it than with float32's, and the
+AMX, and on others with AVX-512 BF16 (AMD's). Intel's have that too, but multiply no more numbers with it than with float32's, and the
 rounding comes on top: without AMX (many virtual machines hide it) a live session costs them half as much again in bfloat16. Other devices
 compute in float32, and any does where the environment says LPM_NUMBER_FORMAT=float32. Never set by a model itself.
 """
@@ -25,7 +25,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and multiplies_bfloat16_faster(_this_processor())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and multiplies_bfloat16_faster(this_processor())
 
 
 def multiplies_bfloat16_faster(processor: Mapping[str, object]) -> bool:
@@ -35,8 +35,10 @@ def multiplies_bfloat16_faster(processor: Mapping[str, object]) -> bool:
 
 
 @cache
-def _this_processor() -> Mapping[str, object]:
-    return dict(torch.cpu.get_capabilities())
+def this_processor() -> Mapping[str, object]:
+    """What torch knows of the processor: its name and what it can do."""
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # an older torch tells nothing
+    return dict(tell())
 
 
 def fast_autocast(device: torch.device) -> AbstractContextManager[None]:

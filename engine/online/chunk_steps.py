@@ -1,7 +1,7 @@
 """The steps of a chunk, in order: encode, plan, draft, refine, and decode latent after latent (paper 5.2).
 
 Called by a session's pipeline, which asks between steps whether the chunk is still wanted, and by benchmarks that make a chunk anew.
-A latent's pictures can be shown while the next ones are decoded. They must not know sessions or clocks.
+A latent's pictures can be shown while the next ones are decoded. They must not know clocks, nor when a chunk begins.
 """
 
 from collections.abc import Callable

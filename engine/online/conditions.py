@@ -1,4 +1,4 @@
-"""What one chunk is told, frozen before its first step: later updates wait for the next chunk (paper 5.3)."""
+"""What one chunk is told: nothing that comes after its first step changes it, later updates wait for the next chunk (paper 5.3)."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ from engine.references import ReferenceLatents
 class ChunkConditions:
     """Conditions of `num_latents` new latents.
 
-    Rows of sound begin `rows_before` of the model's windows, and `ChunkGenerator.history_latents` latents, before the chunk.
+    Rows of sound begin `rows_before` of the model's windows, and `ChunkGenerator.history_latents` latents, before the chunk; where a
+    plan looked further back than the models that draw, it leaves only theirs.
     references: the pictures that are shown from this chunk on; None where the generator's own stay.
     motion_BFM: how the character moves in the chunk, for models that are told (`engine.motion`), and in a window's history where
         windows are drawn; None before `ChunkGenerator.plan`, or where nobody tells.

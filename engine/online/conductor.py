@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.online.audio_window import SoundTrack
 from engine.online.figures import SessionFigures
 from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame, suggested_text
-from engine.online.lookahead import Lookahead
+from engine.online.lookahead import Lookahead, WaitedFor
 from engine.online.pace import Pace
 from engine.online.stages import ChunkTold, SoundReach
 from engine.online.states import Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
@@ -78,7 +78,7 @@ class Conductor:
         self.is_paused = False
         self.activity = Activity()
         self.ready: deque[ReadyFrame] = deque()
-        self.in_flight = 0
+        self.in_flight = self.stale_in_flight = 0
         self.lookahead, self.pace, self.figures = Lookahead(config.lookahead), Pace(layout.efforts), SessionFigures()
         reaches = (layout.speak_reach, layout.listen_reach)
         kept_frames = layout.slack_latents * layout.frames_per_latent + layout.chunk_frames
@@ -90,17 +90,18 @@ class Conductor:
         self.is_paced = False
         self.portrait_HWC = portrait_HWC
         self._late_in_chunk = self._repeats_since_chunk = 0
-        self._is_answer_next = False  # whether the next chunk is waited for: what was made ahead of it was taken back
+        self._waited_for = WaitedFor(work_s=0.0, alone_s=0.0)
+        self._is_answering = False  # what was made ahead was taken back, and playback has no lead of its own again yet
         self._first_under_pace = 0  # the first chunk that was begun under the present pace
 
     @property
     def work_frames(self) -> int:
-        """Frames that play while a chunk is made; none where pulling waits for them."""
+        """Frames that play until a chunk's pictures come; none where pulling waits for them."""
         return self.lookahead.work_frames if self.is_paced else 0
 
     @property
     def answer_frames(self) -> int:
-        """The same for a chunk that is waited for, with all other work laid down."""
+        """The same for a chunk that is waited for, other work being laid down."""
         return self.lookahead.answer_frames if self.is_paced else 0
 
     @property
@@ -120,16 +121,18 @@ class Conductor:
         return min(self.ahead_frames, num_latents * self.layout.frames_per_latent)
 
     def wants_chunk(self, most_in_flight: int) -> bool:
-        """Whether the next chunk should begin now."""
+        """Whether the next chunk should begin now. Withdrawn ones are soon gone and do not count, unless they pile up."""
         most = self.config.lookahead.most_frames if self.pace.has_more_lookahead else self.lookahead.target_frames
-        return not self.is_paused and self.in_flight < most_in_flight and self.pictures_ahead <= most
+        has_room = self.in_flight - self.stale_in_flight < most_in_flight and self.in_flight < 2 * most_in_flight
+        return not self.is_paused and has_room and self.pictures_ahead <= most
 
     def begin_chunk(self, now_s: float) -> ChunkJob:
         """Freeze the conditions of the next chunk; what comes later waits for the one after (paper 5.3, boundary-aligned)."""
         layout = self.layout
         # Where playback has caught up, the chunk begins where it will be when the chunk is ready.
-        work_frames = self.answer_frames if self._is_answer_next else self.work_frames
-        self.next_frame, self._is_answer_next = max(self.next_frame, self.clock + work_frames), False
+        self._is_answering = self._is_answering and self.next_frame < self.clock + self.work_frames
+        work_frames = self.answer_frames if self._is_answering else self.work_frames
+        self.next_frame = max(self.next_frame, self.clock + work_frames)
         first_frame, end_frame = self.next_frame, self.next_frame + layout.chunk_frames
         if self.config.listen_lag_s is not None:
             most_samples = round(self.config.listen_lag_s * 24_000) + layout.chunk_frames * 1000
@@ -168,9 +171,11 @@ class Conductor:
         """Whether a job was withdrawn; its results are worth nothing."""
         return job.epoch != self.epoch
 
-    def drop_chunk(self) -> None:
-        """A stale job has left the pipeline, which now has room for another."""
+    def drop_chunk(self, job: ChunkJob) -> None:
+        """A job has left the pipeline, which now has room for another."""
         self.in_flight -= 1
+        if self.is_stale(job):
+            self.stale_in_flight -= 1
 
     def add_pictures(
         self, job: ChunkJob, latent: int, pictures_THWC: NDArray[np.uint8], alone_s: float, now_s: float
@@ -194,16 +199,21 @@ class Conductor:
             )
         self.figures.dropped_frames += num_late
         self._late_in_chunk += num_late
-        if latent == 0:
-            self.lookahead.observe(now_s - job.began_s, alone_s)
+        if num_late:
+            self._is_answering = False  # so quick it is not
+        # What playback has to wait for a chunk, its latent that comes latest by its own time.
+        played_s = latent * self.layout.frames_per_latent / FRAME_RATE_HZ
+        waited = WaitedFor(work_s=now_s - job.began_s - played_s, alone_s=alone_s - played_s)
+        self._waited_for = waited if latent == 0 else self._waited_for.or_longer(waited)
         if not self.activity.is_warm:
             self.activity = after(self.activity, ChunkReady())
 
     def finish_chunk(self, job: ChunkJob, costs: ChunkCosts, now_s: float) -> None:
         """All pictures of a job are there, or it is stale."""
-        self.in_flight -= 1
+        self.drop_chunk(job)
         if self.is_stale(job):
             return
+        self.lookahead.observe(self._waited_for)
         self._judge(job, costs, was_late=bool(self._late_in_chunk or self._repeats_since_chunk))
         self._late_in_chunk = self._repeats_since_chunk = 0
         report = ChunkReport(
@@ -250,7 +260,8 @@ class Conductor:
         num_withdrawn = self.next_frame - end_frame
         self.ready = deque(kept)
         self.epoch += 1
-        self._late_in_chunk, self._is_answer_next = 0, True
+        self.stale_in_flight = self.in_flight
+        self._late_in_chunk, self._repeats_since_chunk, self._is_answering = 0, 0, True
         self.next_latent, self.next_frame = last_latent + 1, end_frame
         self.speak.give_back(end_frame)
         self.listen.give_back(end_frame)

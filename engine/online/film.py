@@ -80,6 +80,7 @@ def _pieces(pack: LoadedPack, job: PerformJob, should_stop: Callable[[], bool]) 
             for feed in feeds:
                 feed.push_until(start_frame + AHEAD_FRAMES)
             session.set_prompt(job.prompt_at(start_frame))
+            # The last chunk too is made whole: it is reported with its last latent.
             frames = [_next_frame(session) for _ in range(session.chunk_frames)][: job.num_frames - start_frame]
             yield FilmPiece(
                 start_frame=start_frame,

@@ -1,4 +1,4 @@
-"""How far the session works ahead of playback (paper 5.3): as far as a chunk takes to make, a little more, and never a backlog.
+"""How far the session works ahead of playback (paper 5.3): as far as a chunk's pictures are waited for, a little more, and never a backlog.
 
 Fed with the time that chunks took, asked before each chunk. Pure arithmetic: it must not know clocks or threads.
 """
@@ -28,6 +28,21 @@ class LookaheadConfig:
             raise ValueError(f"lookahead between {self.least_frames} and {self.most_frames} frames is no range")
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitedFor:
+    """How long a chunk's pictures are waited for, each less the time that it is played after the first.
+
+    work_s: from the chunk's beginning. alone_s: of work on this chunk, without waiting for others.
+    """
+
+    work_s: float
+    alone_s: float
+
+    def or_longer(self, other: "WaitedFor") -> "WaitedFor":
+        """The longer of both, each."""
+        return WaitedFor(work_s=max(self.work_s, other.work_s), alone_s=max(self.alone_s, other.alone_s))
+
+
 class Lookahead:
     """When the next chunk should begin, in frames that are still to be shown."""
 
@@ -38,7 +53,7 @@ class Lookahead:
 
     @property
     def work_frames(self) -> int:
-        """Frames that play while a chunk is made, by the slowest but one of the last chunks; 0 before the first."""
+        """Frames that play until a chunk's pictures come, by the slowest but one of the last chunks; 0 before the first."""
         if not self._work_s:
             return 0
         ordered = sorted(self._work_s)
@@ -47,9 +62,9 @@ class Lookahead:
 
     @property
     def answer_frames(self) -> int:
-        """Frames that play while a chunk is made and nothing else is, but for the step that was under way; 0 before the first.
+        """Frames that play until the pictures of a chunk come that nothing else is made beside, but for the steps that were under way.
 
-        As the quickest of the last chunks: the others waited for each other. Never more than `work_frames`.
+        As for the quickest of the last chunks: the others were held up by each other. Never more than `work_frames`; 0 before the first.
         """
         if not self._alone_s:
             return 0
@@ -61,7 +76,7 @@ class Lookahead:
         wanted = math.ceil(self.work_frames * self.config.safety) + self.config.margin_frames
         return min(max(wanted, self.config.least_frames), self.config.most_frames)
 
-    def observe(self, work_s: float, alone_s: float) -> None:
-        """A chunk took this long from its beginning to its first pictures, and this much work without waiting for others."""
-        self._work_s.append(work_s)
-        self._alone_s.append(alone_s)
+    def observe(self, waited: WaitedFor) -> None:
+        """A chunk came."""
+        self._work_s.append(waited.work_s)
+        self._alone_s.append(waited.alone_s)

@@ -92,7 +92,9 @@ def session_stages(
         portrait_BCHW = pack.codec.encode_still(as_pixels(portrait_HWC, pack.size_px).to(device)).float()
         generator = _generator(pack, config, references.latents(config.prompt), portrait_BCHW, slack_latents)
         retoucher = pack.retoucher(pack.poser())
-        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents, retoucher, chunk_latents)
+        # What is decoded once more is not retouched again, and borders are smoothed against what was shown.
+        latents_a_copy = 1 if retoucher else chunk_latents
+        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents, retoucher, latents_a_copy)
     model_config = pack.online.backbone.config if pack.online else pack.transformer.config
     history_frames = generator.history_latents * pack.codec.frames_per_latent
     reaches = _sound_reaches(pack, model_config, history_frames, chunk_latents + generator.history_latents)

@@ -69,7 +69,6 @@ class CausalModel:
             model=config, grid_HW=grid_HW, history=settings.history(slack_latents), batch=first_BCHW.shape[0]
         )
         self.model, self.settings, self.references = model, settings, references
-        self.slack_latents = slack_latents
         self.precondition: Preconditioning = preconditioning_named(settings.preconditioning, settings.residual_std)
         self.cache = KvCache(layout, dtype or model.patch_embedding.weight.dtype, first_BCHW.device)
         self.tail = LatentTail(first_BCHW, slack_latents + 1)

@@ -79,7 +79,7 @@ class LiveSession:
                 dropped=self._dropped,
                 failed=self._failed,
             )
-            self._pipeline = Pipeline(self._runner, events, self._most_in_flight, threads_each)
+            self._pipeline = Pipeline(self._runner, events, 2 * self._most_in_flight, threads_each)
             self._thread = threading.Thread(target=self._conduct, name="live conductor", daemon=True)
             self._thread.start()
 
@@ -123,9 +123,9 @@ class LiveSession:
     def interrupt(self, withdraw: bool = True) -> int:
         """The character stops speaking: its sound at once, its mouth as soon as the next chunk can be made.
 
-        What was made ahead is taken back, but for the frames that play meanwhile, so that the picture neither freezes nor
-        jumps; without `withdraw` it plays to its end first. Returns how many frames were taken back: none where the character
-        has nothing left to say, since they would be made again as they are.
+        What was made ahead is taken back, but for the frames that play meanwhile, as far as they are ready, so that the picture
+        neither freezes nor jumps; without `withdraw` it plays to its end first. Returns how many frames were taken back: none
+        where the character has nothing left to say, since they would be made again as they are.
         """
         with self._changed:
             self._check_open()
@@ -278,7 +278,7 @@ class LiveSession:
                 raise ValueError(
                     'this session has threads that do the work; open it with split="caller" to do it yourself'
                 )
-            if len(self._caller_tasks) < self._most_in_flight and self._may_begin():
+            if self._may_begin():
                 self._caller_tasks.append(self._begin())
                 return True
             return self._advance_caller_task()
@@ -377,13 +377,13 @@ class LiveSession:
 
     def _dropped(self, task: Task) -> None:
         with self._changed:
-            self._conductor.drop_chunk()
+            self._conductor.drop_chunk(task.payload.job)
             self._changed.notify_all()
 
     def _failed(self, task: Task, error: BaseException) -> None:
         with self._changed:
             self._failure = error
-            self._conductor.in_flight -= 1
+            self._conductor.drop_chunk(task.payload.job)
             self._changed.notify_all()
 
     def _check_open(self) -> None:

@@ -110,9 +110,12 @@ class StreamingDecoder:
     ) -> None:
         """`first_BCHW` is the portrait that stands before the session in the codec too; `retoucher` is None where the pack has none.
 
-        `latents_a_copy`: at least so many latents lie between copies; with those of a chunk, chunks that are made anew find one.
+        `latents_a_copy`: so many latents lie between copies. What lies behind a copy is decoded once more on the way back, and not
+        retouched: with a retoucher there must be a copy at every latent.
         """
         self.codec, self._slack_latents, self._first_BCHW = codec, slack_latents, first_BCHW
+        if retoucher is not None and latents_a_copy != 1:
+            raise ValueError("what is retouched cannot be decoded once more; keep a copy at every latent")
         self._latents_a_copy = latents_a_copy
         self._retoucher = retoucher
         self.state: DecoderState = codec.initial_state()

@@ -141,3 +141,12 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
     assert np.abs(np.concatenate(chunks).astype(int) - whole_THWC).max() <= 1
     again_THWC = decoded(by, slice(first - cuts[-1], first), first - cuts[-1])
     assert np.array_equal(again_THWC, chunks[-1]), "going back changes nothing"
+    one_by_one = decoder()
+    singly = [decoded(one_by_one, slice(latent, latent + 1), latent) for latent in range(9)]
+    back = 9 - cuts[-1] + 1  # within a chunk: what is smoothed against is what was shown, retouched
+    assert all(
+        np.array_equal(decoded(one_by_one, slice(latent, latent + 1), latent), singly[latent])
+        for latent in range(back, 9)
+    )
+    with pytest.raises(ValueError, match="keep a copy at every latent"):
+        StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), 9, pack.retoucher(pack.poser()), latents_a_copy=3)

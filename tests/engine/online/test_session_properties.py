@@ -120,7 +120,9 @@ class Life:
 
     def check(self) -> None:
         conductor = self.session._conductor
-        assert conductor.in_flight == len(self.session._caller_tasks) <= MOST_IN_FLIGHT
+        assert conductor.in_flight == len(self.session._caller_tasks) <= 2 * MOST_IN_FLIGHT
+        stale = [task for task in self.session._caller_tasks if conductor.is_stale(task.payload.job)]
+        assert conductor.stale_in_flight == len(stale) and conductor.in_flight - len(stale) <= MOST_IN_FLIGHT
         assert len(conductor.ready) <= conductor.most_ahead_frames
         assert conductor.clock <= conductor.next_frame
         if not self.is_paced:

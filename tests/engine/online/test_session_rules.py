@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.online.figures import percentile
-from engine.online.lookahead import Lookahead, LookaheadConfig
+from engine.online.lookahead import Lookahead, LookaheadConfig, WaitedFor
 from engine.online.pace import FULL, MORE_LOOKAHEAD, REPEATS, Pace
 from engine.online.states import HANGOVER_FRAMES, Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
 
@@ -47,23 +47,23 @@ def test_lookahead_is_what_a_chunk_takes_and_a_little_more_within_its_bounds() -
     lookahead = Lookahead(LookaheadConfig(least_frames=2, most_frames=30, margin_frames=3, safety=1.25))
     assert (lookahead.work_frames, lookahead.target_frames) == (0, 3)
     for _ in range(10):
-        lookahead.observe(0.25, 0.2)
+        lookahead.observe(WaitedFor(work_s=0.25, alone_s=0.2))
     assert (lookahead.work_frames, lookahead.target_frames) == (6, 11)
-    lookahead.observe(3.0, 0.2)  # once is a hiccup
+    lookahead.observe(WaitedFor(work_s=3.0, alone_s=0.2))  # once is a hiccup
     assert lookahead.target_frames == 11
-    lookahead.observe(3.0, 0.2)  # twice is the machine
+    lookahead.observe(WaitedFor(work_s=3.0, alone_s=0.2))  # twice is the machine
     assert lookahead.target_frames == 30
     for _ in range(16):
-        lookahead.observe(0.01, 0.01)
+        lookahead.observe(WaitedFor(work_s=0.01, alone_s=0.01))
     assert lookahead.target_frames == 5
     assert lookahead.answer_frames == 1, "never more than is waited for anyway"
     for _ in range(4):
-        lookahead.observe(0.4, 0.3)
-        lookahead.observe(0.4, 0.2)
+        lookahead.observe(WaitedFor(work_s=0.4, alone_s=0.3))
+        lookahead.observe(WaitedFor(work_s=0.4, alone_s=0.2))
     assert (lookahead.work_frames, lookahead.answer_frames) == (10, 2)
     for _ in range(8):
-        lookahead.observe(0.4, 0.3)
-        lookahead.observe(0.4, 0.2)
+        lookahead.observe(WaitedFor(work_s=0.4, alone_s=0.3))
+        lookahead.observe(WaitedFor(work_s=0.4, alone_s=0.2))
     assert lookahead.answer_frames == 6, "as the quickest of the last chunks, and a frame to lay other work down"
     with pytest.raises(ValueError, match="no range"):
         LookaheadConfig(least_frames=5, most_frames=4)

@@ -151,6 +151,18 @@ def test_a_lighter_chunk_is_planned_without_guidance_and_its_coarser_refiner_is_
     assert all(torch.equal(row_BFM, lighter_BFM[:, 3:]) for row_BFM in coarse)
 
 
+@pytest.mark.parametrize("back_to", [6, 9])
+def test_a_rollout_kept_when_a_plan_was_withdrawn_before_it_was_drafted_goes_on_the_same(back_to: int) -> None:
+    straight, run, restored = rollout(live_motion()), rollout(live_motion()), rollout(live_motion())
+    for each in (straight, run):
+        make(each, (3, 3, 3))
+    run.plan(back_to, conditions(back_to, 3, LOOKS_BACK, loud=4.0))
+    restored.load({name: tensor.clone() for name, tensor in run.tensors().items()})
+    wanted_BFCHW = make(straight, (3, 3), start=back_to)
+    assert torch.equal(make(restored, (3, 3), start=back_to), wanted_BFCHW)
+    assert torch.equal(make(run, (3, 3), start=back_to), wanted_BFCHW)
+
+
 def test_a_rollout_from_a_file_goes_on_with_the_same_plan() -> None:
     run, restored, planless = rollout(live_motion()), rollout(live_motion()), rollout()
     make(run, (3, 3, 3, 3))

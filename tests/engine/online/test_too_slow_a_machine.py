@@ -11,6 +11,7 @@ import pytest
 
 from engine.online.conductor import ChunkJob, Conductor, ConductorLayout
 from engine.online.live import ChunkCosts, LiveConfig, LiveFrame
+from engine.online.lookahead import LookaheadConfig, WaitedFor
 from engine.online.pace import FULL, MORE_LOOKAHEAD, REPEATS
 from engine.online.session import MOST_IN_FLIGHT
 from engine.online.stages import SoundReach
@@ -32,31 +33,39 @@ class Machine:
     """A session's rules, workers that are busy for as long as they are told, and a player who takes a frame each 1/24 s."""
 
     stages_s: StagesS
+    withdraw_at_s: float = float("inf")
+    margin_frames: int = 3
     shown: list[LiveFrame] = field(default_factory=list)
     jobs: list[ChunkJob] = field(default_factory=list)
     most_ready: int = 0
 
     def __post_init__(self) -> None:
-        self.conductor = Conductor(LiveConfig(prompt="talks"), LAYOUT, PORTRAIT)
+        lookahead = LookaheadConfig(margin_frames=self.margin_frames)
+        self.conductor = Conductor(LiveConfig(prompt="talks", lookahead=lookahead), LAYOUT, PORTRAIT)
         self.conductor.is_paced = True
         self.conductor.speak.push(VOICE)
         self._free_s: dict[int, float] = defaultdict(float)
-        self._under_way: list[tuple[float, int, float]] = []
+        self._under_way: list[tuple[float, int, int, float]] = []
 
     def play(self, seconds: float) -> "Machine":
         self._begin(0.0)
         now_s = next_tick_s = self._under_way[0][0]
         while len(self.shown) < 24 * seconds:
             if self._under_way and self._under_way[0][0] <= next_tick_s:
-                now_s, number, busy_s = heapq.heappop(self._under_way)
+                now_s, number, latent, busy_s = heapq.heappop(self._under_way)
                 costs = ChunkCosts(stages_s={"all": busy_s}, cpu_stages_s={"all": busy_s}, busiest_s=busy_s)
-                for latent in range(LAYOUT.chunk_latents):
-                    pictures = np.full((LAYOUT.frames_per_latent, 1, 1, 3), number % 256, np.uint8)
-                    self.conductor.add_pictures(self.jobs[number], latent, pictures, busy_s, now_s)
-                self.conductor.finish_chunk(self.jobs[number], costs, now_s)
+                pictures = np.full((LAYOUT.frames_per_latent, 1, 1, 3), number % 256, np.uint8)
+                self.conductor.add_pictures(self.jobs[number], latent, pictures, busy_s, now_s)
+                if latent == LAYOUT.chunk_latents - 1:
+                    self.conductor.finish_chunk(self.jobs[number], costs, now_s)
             else:
                 now_s, next_tick_s = next_tick_s, next_tick_s + 1 / 24
                 self.shown.append(self.conductor.take_frame(now_s) or self.conductor.repeat_frame(now_s))
+                if now_s >= self.withdraw_at_s:
+                    self.withdraw_at_s = float("inf")
+                    self.waited_frames = (self.conductor.answer_frames, self.conductor.work_frames)
+                    self.withdrawn = (self.conductor.clock, self.conductor.num_chunks)
+                    self.conductor.withdraw(self.conductor.answer_frames)
             self.most_ready = max(self.most_ready, len(self.conductor.ready))
             self._begin(now_s)
         return self
@@ -68,7 +77,9 @@ class Machine:
             at_s, stages_s = now_s, self.stages_s(job.told.effort, now_s)
             for worker, busy_s in enumerate(stages_s):
                 at_s = self._free_s[worker] = max(at_s, self._free_s[worker]) + busy_s
-            heapq.heappush(self._under_way, (at_s, job.number, max(stages_s)))
+            for latent in range(LAYOUT.chunk_latents):  # decoded one after another
+                earlier_s = stages_s[-1] * (LAYOUT.chunk_latents - 1 - latent) / LAYOUT.chunk_latents
+                heapq.heappush(self._under_way, (at_s - earlier_s, job.number, latent, max(stages_s)))
 
     def share_of_repeats(self, last_s: int) -> float:
         return float(np.mean([frame.is_repeat for frame in self.shown[-24 * last_s :]]))
@@ -109,8 +120,9 @@ def test_one_that_keeps_up_with_less_work_does_less_work_and_says_no_more_than_t
     assert efforts == sorted(efforts)
 
 
-def test_one_that_cannot_keep_up_at_all_shows_nearly_all_that_it_can_make() -> None:
-    machine = Machine(stages_s=lambda effort, now_s: (0.75, 0.7, 0.4)).play(60)
+@pytest.mark.parametrize("stages_s", [(0.75, 0.7, 0.4), (0.2, 0.2, 0.75)])
+def test_one_that_cannot_keep_up_at_all_shows_nearly_all_that_it_can_make(stages_s: tuple[float, ...]) -> None:
+    machine = Machine(stages_s=lambda effort, now_s: stages_s).play(60)
     assert machine.paces == [MORE_LOOKAHEAD, EFFORTS[1], REPEATS]
     assert 1 - machine.share_of_repeats(30) > 0.9 * 0.5 / 0.75
     runs = [
@@ -137,3 +149,43 @@ def test_a_level_is_judged_by_the_chunks_that_were_begun_under_it() -> None:
     for earlier, later in itertools.pairwise(changes):
         begun = [job for job in machine.jobs if earlier < job.first_frame <= later]
         assert len(begun) >= MOST_IN_FLIGHT + 2
+
+
+@pytest.mark.parametrize("margin_frames", [3, 12])
+def test_an_answer_waits_for_no_queue_and_what_follows_it_leaves_no_hole(margin_frames: int) -> None:
+    """Chunks wait for each other here, more so the further ahead they are begun; an answer does not, nor does playback for the next."""
+    for at_s in np.arange(10.0, 11.0, 0.11):
+        machine = Machine(
+            stages_s=lambda effort, now_s: (0.3, 0.3, 0.1), withdraw_at_s=float(at_s), margin_frames=margin_frames
+        )
+        machine.play(20)
+        clock, number = machine.withdrawn
+        answer_frames, work_frames = machine.waited_frames
+        answer, following = machine.jobs[number : number + 2]
+        assert answer_frames < work_frames
+        assert 0 <= answer.first_frame - clock - answer_frames < LAYOUT.frames_per_latent, (
+            "a latent that is begun stays whole"
+        )
+        assert following.first_frame == answer.first_frame + answer.num_frames
+        assert machine.conductor.stale_in_flight == 0
+        assert machine.share_of_repeats(5) == 0.0
+
+
+def test_nothing_behind_an_answer_is_skipped_for_the_sake_of_queues_that_are_empty() -> None:
+    conductor = Machine(stages_s=lambda effort, now_s: (0.2, 0.2, 0.1)).play(5).conductor
+    for _ in range(16):
+        conductor.lookahead.observe(WaitedFor(work_s=1.4, alone_s=0.3))
+    assert conductor.work_frames > conductor.answer_frames + LAYOUT.chunk_frames
+    conductor.withdraw(conductor.answer_frames)
+    answer, following = conductor.begin_chunk(5.0), conductor.begin_chunk(5.0)
+    assert following.first_frame == answer.first_frame + answer.num_frames
+
+
+def test_a_machine_that_is_late_with_its_answer_is_waited_for_as_long_as_it_takes() -> None:
+    machine = Machine(
+        stages_s=lambda effort, now_s: (0.3, 0.3, 0.1) if now_s < 10 else (0.4, 0.4, 0.1), withdraw_at_s=10.0
+    )
+    machine.play(20)
+    assert machine.conductor.figures.dropped_frames > 0
+    assert not machine.conductor._is_answering
+    assert machine.share_of_repeats(5) == 0.0
