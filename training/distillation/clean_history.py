@@ -36,9 +36,9 @@ def under_clean_history(
 class CleanHistoryRollout(CausalRollout):
     """The rollout whose backbone remembers its clean result."""
 
-    def _drafted(self, first_latent: int, told: ChunkConditions) -> Tensor:
+    def draft(self, first_latent: int, told: ChunkConditions) -> Tensor:
         """The backbone's guess of a chunk, [B, F, C, H, W]; what it wrote of its last step is written again, clean."""
-        clean_BFCHW = super()._drafted(first_latent, told)
+        clean_BFCHW = super().draft(first_latent, told)
         chunk = self.backbone.open(first_latent, told)
         with torch.no_grad():
             _, layers = self.backbone.predict(chunk, clean_BFCHW.detach(), 0.0)

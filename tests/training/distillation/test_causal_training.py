@@ -85,7 +85,8 @@ def test_a_film_of_a_known_motion_is_the_live_film_of_that_plan_bit_for_bit(
                     listen_BAD=behind.listen_BAD,
                     motion_BFM=None,
                 )
-                chunks.append(live.refine(first, live.draft(first, conditions), conditions))
+                told = live.plan(first, conditions)
+                chunks.append(live.refine(first, live.draft(first, told), told))
         known = replace(film, motion_BFM=planner.rows(0))
         draft_BFCHW, trained_BFCHW = drafted_and_refined(backbone, refiner, known, chunk_latents)
         other_BFCHW = backbone_rollout(backbone, SETTINGS, film, batch_noise(film), chunk_latents)
