@@ -9,10 +9,11 @@ compute in float32, and any does where the environment says LPM_NUMBER_FORMAT=fl
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Final
 
 import torch
+
+from engine.processor import is_intel, processor_facts
 
 FORMAT_VARIABLE: Final = "LPM_NUMBER_FORMAT"
 
@@ -25,20 +26,12 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and multiplies_bfloat16_faster(this_processor())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and multiplies_bfloat16_faster(processor_facts())
 
 
 def multiplies_bfloat16_faster(processor: Mapping[str, object]) -> bool:
-    """Whether a processor of these capabilities, as `torch.cpu.get_capabilities` tells them, has units that beat float32's."""
-    is_intel = "Intel" in str(processor.get("cpu_name", ""))
-    return bool(processor.get("amx_bf16")) or (bool(processor.get("avx512_bf16")) and not is_intel)
-
-
-@cache
-def this_processor() -> Mapping[str, object]:
-    """What torch knows of the processor: its name and what it can do."""
-    tell = getattr(torch.cpu, "get_capabilities", dict)  # an older torch tells nothing
-    return dict(tell())
+    """Whether a processor of these capabilities, as `processor_facts` tells them, has units that beat float32's."""
+    return bool(processor.get("amx_bf16")) or (bool(processor.get("avx512_bf16")) and not is_intel(processor))
 
 
 def fast_autocast(device: torch.device) -> AbstractContextManager[None]:

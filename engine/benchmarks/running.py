@@ -13,7 +13,8 @@ from engine.benchmarks.timing import Timing
 from engine.benchmarks.transformer import EngineShape, measure_engine
 from engine.errors import BadInputError
 from engine.loaded_pack import load_pack
-from engine.precision import has_fast_bfloat16, this_processor
+from engine.precision import has_fast_bfloat16
+from engine.processor import processor_facts
 
 KINDS = ("engine", "vae")
 
@@ -47,7 +48,7 @@ def write_figures(result: dict[str, Any], path: Path) -> None:
 def machine(device: torch.device) -> dict[str, Any]:
     """What the figures were taken on."""
     facts: dict[str, Any] = {
-        "processor": this_processor().get("cpu_name") or platform.machine(),
+        "processor": processor_facts().get("cpu_name") or platform.machine(),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "has_fast_bfloat16": has_fast_bfloat16(device),

@@ -37,9 +37,14 @@ class LogMel(nn.Module):
         margin = (config.window_samples - config.hop_samples) // 2
         padded_BS = functional.pad(sound_BS.float(), (margin, config.window_samples - config.hop_samples - margin))
         frames_BMS = padded_BS.unfold(1, config.window_samples, config.hop_samples)
-        spectrum_BMK = torch.fft.rfft(frames_BMS * self.get_buffer("window_S")).abs().square()
+        spectrum_BMK = power(torch.fft.rfft(frames_BMS * self.get_buffer("window_S")))
         mels_BMN = spectrum_BMK @ self.get_buffer("filters_MK").T
         return ((torch.log(mels_BMN + 1e-5) + 5.0) / 4.0).transpose(1, 2)
+
+
+def power(spectrum: Tensor) -> Tensor:
+    """The squared magnitude of complex numbers, without the root that `abs` would draw first."""
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def mel_filters(config: LogMelConfig) -> Tensor:

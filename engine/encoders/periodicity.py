@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.encoders.log_mel import LogMelConfig
+from engine.encoders.log_mel import LogMelConfig, power
 
 QUIET_POWER: Final = 1e-6  # -60 dB of full scale: what is quieter counts as silent
 FOLD: Final = 3  # samples that are heard as one: pitch is far below what a third of the rate holds
@@ -94,10 +94,13 @@ class Periodicity(nn.Module):
         before_BLM = _trailing_mean(
             functional.pad(peaks_BLM, (config.recent_hops, 0))[..., : peaks_BLM.shape[2]], config.before_hops
         )
-        moved_BSML = functional.pad(recent_BLM, (0, 0, config.max_shift, config.max_shift)).unfold(
-            1, config.num_lags, 1
+        padded_BLM = functional.pad(recent_BLM, (0, 0, config.max_shift, config.max_shift))
+        shifts = range(
+            2 * config.max_shift + 1
+        )  # as one product of windows that overlap, torch would copy each of them first
+        products_BSM = torch.stack(
+            [(padded_BLM[:, shift : shift + config.num_lags] * before_BLM).sum(dim=1) for shift in shifts], dim=1
         )
-        products_BSM = torch.einsum("bsml,blm->bsm", moved_BSML, before_BLM)
         lengths_BM = recent_BLM.norm(dim=1) * before_BLM.norm(dim=1)
         likeness_BSM: Tensor = products_BSM / (lengths_BM[:, None] + 1e-3)
         return likeness_BSM
@@ -111,6 +114,6 @@ def _trailing_mean(x_BLM: Tensor, num_hops: int) -> Tensor:
 def _autocorrelation(frames_XS: Tensor) -> Tensor:
     """Of each row, at lags up to three fifths of its length."""
     length = frames_XS.shape[-1]
-    power_XK = torch.fft.rfft(frames_XS, 2 * length).abs().square()
+    power_XK = power(torch.fft.rfft(frames_XS, 2 * length))
     correlation_XS: Tensor = torch.fft.irfft(power_XK, 2 * length)[..., : 3 * length // 5]
     return correlation_XS

@@ -7,8 +7,9 @@ rows, as in a plan of motion, that is as much work as the product itself, so a f
 bit of a result differs.
 
 Torch gives float32 products to MKL, which keeps to AVX2 on processors that are not Intel's. oneDNN's take AVX-512 wherever it is:
-about twice as fast there (512 to 512, 2048 and back, 1536 rows), and its sums differ from MKL's by rounding alone. Gradients and
-autocast stay with torch: what is trained is trained in bfloat16, which torch gives to oneDNN itself.
+about twice as fast there (512 to 512, 2048 and back, 1536 rows), and its sums differ from MKL's by rounding alone. On Intel's own MKL is
+as fast with many rows and twice as fast with a dozen. Gradients and autocast stay with torch: what is trained is trained in bfloat16,
+which torch gives to oneDNN itself.
 """
 
 import math
@@ -20,11 +21,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import register_flop_formula
 
+from engine.processor import is_intel, processor_facts
+
 HAS_WIDE_ONEDNN: Final = (
     torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     and "AVX512" in torch.backends.cpu.get_cpu_capability()
+    and not is_intel(processor_facts())
 )
-"""Whether torch came with oneDNN and this processor has AVX-512."""
+"""Whether torch came with oneDNN, and this processor has AVX-512 that MKL does not use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,5 +92,5 @@ def _flops(x_shape: torch.Size, weight_shape: torch.Size, *_: object, **__: obje
     return 2 * math.prod(x_shape[:-1]) * math.prod(weight_shape)
 
 
-if HAS_WIDE_ONEDNN:
+if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
     register_flop_formula(torch.ops.mkldnn._linear_pointwise)(_flops)

@@ -25,7 +25,10 @@ from engine.shapes import FRAME_RATE_HZ
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkJob:
-    """A chunk being made. `epoch` is that of its beginning: an interruption makes all jobs of earlier epochs worthless."""
+    """A chunk being made. `epoch` is that of its beginning: an interruption makes all jobs of earlier epochs worthless.
+
+    is_answer: playback waits for it, since what was made ahead was taken back for its sake; all other work can wait.
+    """
 
     number: int
     epoch: int
@@ -35,6 +38,7 @@ class ChunkJob:
     told: ChunkTold
     state: LiveState
     began_s: float
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +95,9 @@ class Conductor:
         self.portrait_HWC = portrait_HWC
         self._late_in_chunk = self._repeats_since_chunk = 0
         self._waited_for = WaitedFor(work_s=0.0, alone_s=0.0)
-        self._is_answering = False  # what was made ahead was taken back, and playback has no lead of its own again yet
+        self._awaited: ChunkJob | None = None  # the answer whose first pictures are not there yet
+        self._is_answer_next = False  # what was made ahead was taken back
+        self._is_answering = False  # and playback has no lead of its own again yet
         self._first_under_pace = 0  # the first chunk that was begun under the present pace
 
     @property
@@ -121,10 +127,14 @@ class Conductor:
         return min(self.ahead_frames, num_latents * self.layout.frames_per_latent)
 
     def wants_chunk(self, most_in_flight: int) -> bool:
-        """Whether the next chunk should begin now. Withdrawn ones are soon gone and do not count, unless they pile up."""
+        """Whether the next chunk should begin now: while an answer is waited for, none does.
+
+        Withdrawn ones are soon gone and do not count, unless they pile up.
+        """
         most = self.config.lookahead.most_frames if self.pace.has_more_lookahead else self.lookahead.target_frames
         has_room = self.in_flight - self.stale_in_flight < most_in_flight and self.in_flight < 2 * most_in_flight
-        return not self.is_paused and has_room and self.pictures_ahead <= most
+        is_free = not self.is_paused and self._awaited is None
+        return is_free and has_room and self.pictures_ahead <= most
 
     def begin_chunk(self, now_s: float) -> ChunkJob:
         """Freeze the conditions of the next chunk; what comes later waits for the one after (paper 5.3, boundary-aligned)."""
@@ -159,7 +169,9 @@ class Conductor:
             ),
             state=self.activity.state,
             began_s=now_s,
+            is_answer=self._is_answer_next,
         )
+        self._awaited, self._is_answer_next = job if job.is_answer else None, False
         self.num_chunks += 1
         self.in_flight += 1
         self.next_latent += layout.chunk_latents
@@ -176,6 +188,8 @@ class Conductor:
         self.in_flight -= 1
         if self.is_stale(job):
             self.stale_in_flight -= 1
+        elif self._awaited is job:
+            self._awaited = None
 
     def add_pictures(
         self, job: ChunkJob, latent: int, pictures_THWC: NDArray[np.uint8], alone_s: float, now_s: float
@@ -183,6 +197,8 @@ class Conductor:
         """The pictures of a job's latent, counted from 0, are there, after work of `alone_s`; nothing of a stale one is kept."""
         if self.is_stale(job):
             return
+        if self._awaited is job:
+            self._awaited = None
         first_frame, num_frames = job.first_frame + latent * self.layout.frames_per_latent, len(pictures_THWC)
         num_late = min(max(self.clock - first_frame, 0), num_frames)
         if num_late:
@@ -213,7 +229,7 @@ class Conductor:
         self.drop_chunk(job)
         if self.is_stale(job):
             return
-        self.lookahead.observe(self._waited_for)
+        self.lookahead.observe(self._waited_for, job.is_answer)
         self._judge(job, costs, was_late=bool(self._late_in_chunk or self._repeats_since_chunk))
         self._late_in_chunk = self._repeats_since_chunk = 0
         report = ChunkReport(
@@ -261,7 +277,8 @@ class Conductor:
         self.ready = deque(kept)
         self.epoch += 1
         self.stale_in_flight = self.in_flight
-        self._late_in_chunk, self._repeats_since_chunk, self._is_answering = 0, 0, True
+        self._late_in_chunk = self._repeats_since_chunk = 0
+        self._awaited, self._is_answer_next, self._is_answering = None, True, True
         self.next_latent, self.next_frame = last_latent + 1, end_frame
         self.speak.give_back(end_frame)
         self.listen.give_back(end_frame)

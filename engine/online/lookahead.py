@@ -22,6 +22,7 @@ class LookaheadConfig:
     margin_frames: int = 3
     safety: float = 1.25
     memory_chunks: int = 16
+    memory_answers: int = 4
 
     def __post_init__(self) -> None:
         if not 0 <= self.least_frames <= self.most_frames:
@@ -50,6 +51,7 @@ class Lookahead:
         self.config = config
         self._work_s: deque[float] = deque(maxlen=config.memory_chunks)
         self._alone_s: deque[float] = deque(maxlen=config.memory_chunks)
+        self._answers_s: deque[float] = deque(maxlen=config.memory_answers)
 
     @property
     def work_frames(self) -> int:
@@ -62,13 +64,15 @@ class Lookahead:
 
     @property
     def answer_frames(self) -> int:
-        """Frames that play until the pictures of a chunk come that nothing else is made beside, but for the steps that were under way.
+        """Frames that play until the pictures of a chunk come that all other work gives way to, once it has ended its step.
 
-        As for the quickest of the last chunks: the others were held up by each other. Never more than `work_frames`; 0 before the first.
+        As for the last answers, or for the quickest of the last chunks: the others were held up by each other. Never more than
+        `work_frames`; 0 before the first chunk.
         """
         if not self._alone_s:
             return 0
-        return min(math.ceil(min(self._alone_s) * FRAME_RATE_HZ) + _LAYING_DOWN_FRAMES, self.work_frames)
+        alone_s = min([*self._alone_s, *self._answers_s])
+        return min(math.ceil(alone_s * FRAME_RATE_HZ) + _LAYING_DOWN_FRAMES, self.work_frames)
 
     @property
     def target_frames(self) -> int:
@@ -76,7 +80,10 @@ class Lookahead:
         wanted = math.ceil(self.work_frames * self.config.safety) + self.config.margin_frames
         return min(max(wanted, self.config.least_frames), self.config.most_frames)
 
-    def observe(self, waited: WaitedFor) -> None:
-        """A chunk came."""
-        self._work_s.append(waited.work_s)
-        self._alone_s.append(waited.alone_s)
+    def observe(self, waited: WaitedFor, is_answer: bool = False) -> None:
+        """A chunk came; an answer says how soon answers come, and nothing of chunks that share the machine."""
+        if is_answer:
+            self._answers_s.append(waited.alone_s)
+        else:
+            self._work_s.append(waited.work_s)
+            self._alone_s.append(waited.alone_s)

@@ -8,8 +8,8 @@ from engine.precision import (
     has_fast_bfloat16,
     multiplies_bfloat16_faster,
     number_format,
-    this_processor,
 )
+from engine.processor import processor_facts
 
 CPU = torch.device("cpu")
 
@@ -45,9 +45,9 @@ def test_this_machine_is_judged_by_what_torch_knows_of_it(monkeypatch: pytest.Mo
     can_at_all = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     for amx_bf16 in (True, False):
         told = {"cpu_name": "Intel Xeon", "amx_bf16": amx_bf16, "avx512_bf16": True}
-        monkeypatch.setattr("engine.precision.this_processor", lambda told=told: told)
+        monkeypatch.setattr("engine.precision.processor_facts", lambda told=told: told)
         assert has_fast_bfloat16(CPU) is (can_at_all and amx_bf16)
 
 
 def test_what_torch_knows_has_the_processors_name_and_its_units() -> None:
-    assert {"cpu_name", "avx512_bf16"} <= set(this_processor()) or "amx_bf16" not in this_processor()
+    assert {"cpu_name", "avx512_bf16"} <= set(processor_facts()) or "amx_bf16" not in processor_facts()
