@@ -20,6 +20,7 @@ from engine.encoders.protocol import AudioRows
 from engine.loaded_pack import LoadedPack
 from engine.media.samples import Samples, excerpt
 from engine.model_config import AudioWindow
+from engine.motion.muteness import mute_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +43,17 @@ class WindowTold:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowConditions:
-    """What one window is told, batch of one; the first rows of sound are so many rows from the window's first latent."""
+    """What one window is told, batch of one; the first rows of sound are so many rows from the window's first latent.
+
+    `is_mute_BT` says in which of its frames the character's own voice is mute (`engine.motion.muteness`).
+    """
 
     text_BSD: Tensor
     speak_BAD: Tensor
     listen_BAD: Tensor
     speak_start_row: int
     listen_start_row: int
+    is_mute_BT: Tensor
 
 
 class JobConditions:
@@ -86,6 +91,7 @@ class JobConditions:
             listen_BAD=listen_AD[None],
             speak_start_row=speak_start,
             listen_start_row=listen_start,
+            is_mute_BT=self._mute_frames(plan, told.speak)[None],
         )
 
     @cached_property
@@ -103,6 +109,10 @@ class JobConditions:
         return HeardSound(
             first_frame=first, sound_S=excerpt(track_S, first * SAMPLES_PER_FRAME, end * SAMPLES_PER_FRAME)
         )
+
+    def _mute_frames(self, plan: WindowPlan, voice: HeardSound) -> Tensor:
+        start, end = (self.clock.start_frame(latent) for latent in (plan.start, plan.start + plan.num_latents))
+        return mute_frames(voice.sound_S, voice.first_frame, start, end)
 
     def _rows(self, encoder: AudioRows, heard: HeardSound, plan: WindowPlan, window: AudioWindow) -> Tensor:
         """The rows [A, D] of one sound that a window's latents may hear."""

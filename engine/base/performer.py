@@ -188,6 +188,7 @@ class Performer:
             speak_start_row=conditions.speak_start_row + behind * config.speak_window.rows_per_latent,
             listen_start_row=conditions.listen_start_row + behind * config.listen_window.rows_per_latent,
             no_text_BSD=self.conditions.no_text_BSD,
+            is_mute_BT=conditions.is_mute_BT[:, -_new_latents(plan) * self.pack.codec.frames_per_latent :],
         )
         noise_BFM = self._noise(window, (1, _new_latents(plan), planner.motion.row_width), "motion")
         planner.plan(told, noise_BFM, self.job.guidance)

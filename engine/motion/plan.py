@@ -65,7 +65,8 @@ class MotionModel:
 class MotionTold:
     """What a plan is made from: rows of both sounds, the first of them so many rows from the first row of history.
 
-    `no_text_BSD` is what guidance tells the branch without text; None stands for zeros.
+    `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `is_mute_BT` says in which frames of the rows to
+    plan the own voice is mute (`engine.motion.muteness`); None where nobody knows.
     """
 
     text_BSD: Tensor
@@ -74,6 +75,7 @@ class MotionTold:
     speak_start_row: int = 0
     listen_start_row: int = 0
     no_text_BSD: Tensor | None = None
+    is_mute_BT: Tensor | None = None
 
 
 @torch.no_grad()

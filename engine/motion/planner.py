@@ -6,6 +6,7 @@ Called by the performer and by a live session's generator, each with a planner o
 from collections.abc import Mapping
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from engine.flow.guidance import GuidanceScales
@@ -44,7 +45,25 @@ class MotionPlanner:
             rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
             if self.length == 0:
                 rows_BFM = torch.cat([self._opening(rows_BFM[:, 0])[:, None], rows_BFM[:, 1:]], dim=1)
+        if told.is_mute_BT is not None and self.motion.settings.articulation:
+            rows_BFM = self._silenced(rows_BFM, told.is_mute_BT)
         self.take(rows_BFM)
+
+    def _silenced(self, rows_BFM: Tensor, is_mute_BT: Tensor) -> Tensor:
+        """Rows with what is articulated at rest in frames that are mute; `ValueError` where these are not the rows' frames."""
+        settings, width = self.motion.settings, len(self.motion.settings.stiffness)
+        rows_BFTK = rearrange(rows_BFM, "b f (t k) -> b f t k", k=width)
+        rest_B1TK = rearrange(self._rest_BM, "b (t k) -> b 1 t k", k=width)
+        batch, num_rows, num_frames = rows_BFTK.shape[:3]
+        if is_mute_BT.shape != (batch, num_rows * num_frames):
+            raise ValueError(f"{tuple(is_mute_BT.shape)} mute frames are told of {num_rows} rows of {num_frames}")
+        is_articulated_K = torch.zeros(width, dtype=torch.bool, device=rows_BFM.device)
+        is_articulated_K[list(settings.articulation)] = True
+        is_mute_BFT1 = rearrange(is_mute_BT.to(rows_BFM.device), "b (f t) -> b f t 1", f=num_rows)
+        silenced_BFM: Tensor = rearrange(
+            torch.where(is_mute_BFT1 & is_articulated_K, rest_B1TK, rows_BFTK), "b f t k -> b f (t k)"
+        )
+        return silenced_BFM
 
     def _opening(self, row_BM: Tensor) -> Tensor:
         """The first row of a film, which begins as its portrait and goes over into its plan frame by frame."""

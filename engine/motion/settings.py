@@ -13,7 +13,8 @@ class MotionSettings:
     each by itself: lids close no further than closed. `drawn_share` is how far from rest each number is drawn, of how far it is
     planned, for a base model that smears heads which turn as far as people do; empty is all of it. `history_keep` is how much of its
     distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else. `stiffness` is how much
-    each number of a frame resists a change of its speed (`engine.motion.smoothing`); empty is not at all.
+    each number of a frame resists a change of its speed (`engine.motion.smoothing`); empty is not at all. `articulation` are those
+    numbers of a frame that nothing but one's own voice moves: they rest where it is mute (`engine.motion.muteness`).
     """
 
     rest: tuple[float, ...]
@@ -25,6 +26,7 @@ class MotionSettings:
     most: tuple[float, ...] = ()
     history_keep: float = 1.0
     stiffness: tuple[float, ...] = ()
+    articulation: tuple[int, ...] = ()
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
@@ -45,13 +47,20 @@ class MotionSettings:
             raise ValueError("least holds numbers above those of most")
         if not all(0.0 <= share <= 1.0 for share in self.drawn_share):
             raise ValueError("drawn_share holds shares, each between 0 and 1")
+        self._check_frames()
+        if not 0.0 <= self.history_keep <= 1.0:
+            raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
+        if not (0 < self.shift < math.inf and 0 < self.limit < math.inf):
+            raise ValueError(f"shift ({self.shift}) and limit ({self.limit}) must be positive")
+
+    def _check_frames(self) -> None:
         if self.stiffness and (len(self.rest) % len(self.stiffness) or len(self.rest) < 2 * len(self.stiffness)):
             raise ValueError(
                 f"stiffness has {len(self.stiffness)} numbers, a row of {len(self.rest)} is not two or more such frames"
             )
         if not all(0.0 <= each < math.inf for each in self.stiffness):
             raise ValueError("stiffness holds numbers that are negative or none")
-        if not 0.0 <= self.history_keep <= 1.0:
-            raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
-        if not (0 < self.shift < math.inf and 0 < self.limit < math.inf):
-            raise ValueError(f"shift ({self.shift}) and limit ({self.limit}) must be positive")
+        if self.articulation and not 0 <= min(self.articulation) <= max(self.articulation) < len(self.stiffness):
+            raise ValueError(
+                f"articulation {self.articulation} must lie within the {len(self.stiffness)} numbers of a frame that stiffness tells"
+            )

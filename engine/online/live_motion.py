@@ -68,6 +68,7 @@ class LiveMotion:
             speak_start_row=behind * speak.rows_per_latent - speak.rows_before,
             listen_start_row=behind * listen.rows_per_latent - listen.rows_before,
             no_text_BSD=self.no_text_BSD,
+            is_mute_BT=conditions.is_mute_BT,
         )
         noise_BFM = self.noise.draw(first_latent, conditions.num_latents, MOTION_STEP)[..., 0, 0]
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)

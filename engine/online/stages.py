@@ -22,7 +22,8 @@ from engine.encoders.protocol import AudioRows, TextRows
 from engine.errors import BadInputError
 from engine.latent_tail import LatentTail
 from engine.model_config import DitConfig
-from engine.online.audio_window import encode_window
+from engine.motion.muteness import mute_frames
+from engine.online.audio_window import SAMPLES_PER_FRAME, encode_window
 from engine.online.conditions import ChunkConditions
 from engine.online.nested_tensors import flatten, restore
 from engine.posing.retoucher import PlannedPose, Retoucher
@@ -88,8 +89,15 @@ class ConditionEncoder:
             speak_BAD=rows[0],
             listen_BAD=rows[1],
             references=self.references.latents(told.text),
+            is_mute_BT=self._mute_frames(told)[None],
             effort=told.effort,
         )
+
+    def _mute_frames(self, told: ChunkTold) -> Tensor:
+        """In which frames of the chunk the character's own voice is mute, [T]."""
+        reach = self.reaches[0]
+        num_frames = len(told.speak_S) // SAMPLES_PER_FRAME - reach.before_frames - reach.after_frames
+        return mute_frames(told.speak_S, -reach.before_frames, 0, num_frames)
 
     def _encode_text(self, text: str) -> Tensor:
         if self._text is None or self._text[0] != text:

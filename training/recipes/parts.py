@@ -17,6 +17,7 @@ from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
 from engine.posing.pose_flow import PoseFlowConfig
 from engine.posing.retouch import RetouchConfig
+from training.actor.speaking import MOUTH
 from training.actor.state import STATE_CHANNELS, channel
 from training.data.motion_rows import ROW_WIDTH, rest_row, row_bounds
 from training.data.posed_pairs import BODY_CHANNELS, FACE_CHANNELS, NUM_CROSSED
@@ -105,6 +106,7 @@ MOTION_SETTINGS = MotionSettings(
     num_steps=4,
     history_keep=0.96,
     stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
+    articulation=tuple(channel(name) for name in MOUTH),
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 
