@@ -47,7 +47,9 @@ def test_frozen_weights_are_rounded_once_to_what_autocast_makes_of_them() -> Non
     assert list(frozen.state_dict()) == ["weight", "bias"]
 
 
-@pytest.mark.skipif(not HAS_WIDE_ONEDNN, reason="this processor has no AVX-512, or torch no oneDNN")
+@pytest.mark.skipif(
+    not HAS_WIDE_ONEDNN, reason="torch has no oneDNN, or this processor no AVX-512 that MKL leaves alone"
+)
 def test_the_wide_product_is_used_and_counted() -> None:
     layer = Linear(8, 4)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
