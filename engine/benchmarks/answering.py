@@ -49,10 +49,11 @@ def measure_reactions(
         with open_session(character, pack, config, on_chunk=recording.jobs.append) as session:
             record_changes(session, recording, voice_S, moments, seed=number)
             report = session.report()
+        stages, _ = session_stages(character, pack, config)  # with as many threads as the session was opened with
         threads_before = torch.get_num_threads()
         if config.split == "pipeline":
-            torch.set_num_threads(1)  # as its stages had, so that sums are rounded alike
-        reactions = reactions_of(recording, session_stages(character, pack, config)[0], config)
+            torch.set_num_threads(1)  # as its workers had, so that sums are rounded alike
+        reactions = reactions_of(recording, stages, config)
         torch.set_num_threads(threads_before)
         found[kind] = reactions.as_table() | {
             "repeated_frames": report.repeated_frames,
