@@ -50,14 +50,14 @@ from studio.views.render.render_controller import RenderController
 _log = logging.getLogger(__name__)
 SAMPLE_PROJECT: Final = "first-performance"
 WARM_UP_DELAY_MS: Final = 800
-LISTEN_LAG_S: Final = 0.25
 
 
 def open_live_session(setup: LiveSetup, pack: Any) -> Any:
-    """The engine's session for a setup. What is heard and waits longer than a quarter of a second is past."""
+    """The engine's session for a setup, which listens by a microphone."""
     import engine
+    from engine.online.live import MICROPHONE_LAG_S
 
-    config = engine.LiveConfig(seed=setup.seed, prompt=setup.prompt, listen_lag_s=LISTEN_LAG_S)
+    config = engine.LiveConfig(seed=setup.seed, prompt=setup.prompt, listen_lag_s=MICROPHONE_LAG_S)
     return engine.open_session(setup.character, engine.performing_live(pack), config)
 
 

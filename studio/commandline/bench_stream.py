@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from engine.benchmarks.mouth_closing import CutPictures
     from engine.benchmarks.reaction import Recording
 
-LISTEN_LAG_S: Final = 0.25
 _UNREAD: Final = "the pictures could not be read; lpm evaluate pictures says why"
 _PARTNER_TEXT: Final = (
     "So I went down to the harbour this morning, early, before anybody was up. The boats were all in, and the water was like glass. "
@@ -131,10 +130,12 @@ def _reactions(
 ) -> dict[str, Any]:
     """From change to changed frame and from cut to closed mouth, in real time with the chunk that answers soonest."""
     from engine.benchmarks.answering import WAYS_TO_CUT, low_latency, measure_reactions, play_interruptions
-    from engine.online.live import LiveConfig
+    from engine.online.live import MICROPHONE_LAG_S, LiveConfig
 
     chunk_latents = options.chunk or low_latency(pack)
-    config = LiveConfig(chunk_latents=chunk_latents, split=split, listen_lag_s=LISTEN_LAG_S, effort=int(options.light))
+    config = LiveConfig(
+        chunk_latents=chunk_latents, split=split, listen_lag_s=MICROPHONE_LAG_S, effort=int(options.light)
+    )
     found = {
         "chunk_frames": chunk_latents * pack.codec.frames_per_latent,
         **measure_reactions(pack, character, config, voices, options.reactions),

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from studio.live_player import PlayFigures
 
 MOST_SECONDS: Final = 3600.0
-LISTEN_LAG_S: Final = 0.25
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
     seconds = min(options.seconds or max(ends_s, default=DEFAULT_SECONDS), MOST_SECONDS)
 
     from engine import LiveConfig, open_session, performing_live
+    from engine.online.live import MICROPHONE_LAG_S
     from engine.online.split import choose_split
     from studio.live_player import FilmThread, LiveScript, play
 
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         prompt=options.prompt,
         chunk_latents=options.chunk,
-        listen_lag_s=LISTEN_LAG_S,
+        listen_lag_s=MICROPHONE_LAG_S,
         effort=int(options.light),
         most_waiting_s=max(seconds, 120.0),
     )
