@@ -95,9 +95,8 @@ class Periodicity(nn.Module):
             functional.pad(peaks_BLM, (config.recent_hops, 0))[..., : peaks_BLM.shape[2]], config.before_hops
         )
         padded_BLM = functional.pad(recent_BLM, (0, 0, config.max_shift, config.max_shift))
-        shifts = range(
-            2 * config.max_shift + 1
-        )  # as one product of windows that overlap, torch would copy each of them first
+        shifts = range(2 * config.max_shift + 1)
+        # As one product of windows that overlap, torch would copy each of them first.
         products_BSM = torch.stack(
             [(padded_BLM[:, shift : shift + config.num_lags] * before_BLM).sum(dim=1) for shift in shifts], dim=1
         )
