@@ -12,16 +12,13 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from engine.characters import EXPRESSIONS, Character, Reference, ReferenceKind
+from engine.called_expressions import called_expression, expression_nearness
+from engine.characters import Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.pixels import as_pixels
 from engine.references import ReferenceLatents
-
-LEAST_NEARNESS: Final = 0.8
-"""Cosine from which a direction calls for an expression: so near are 95 % of the captions that ask for one, and none of another's."""
 
 KIND_ORDER: Final = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
 
@@ -80,30 +77,18 @@ class DirectedReferences:
         expressions = [place for place in everywhere if self._ordered[place].kind is ReferenceKind.EXPRESSION]
         if not expressions or not text.strip() or not self._is_choice_wanted:
             return _Choice(places=tuple(everywhere)[: self._most])
-        nearness = self._nearness(text)
+        nearness = expression_nearness(self._pack.text_encoder, text)
         expressions.sort(key=lambda place: -nearness[self._ordered[place].subtype])
         others = [place for place in everywhere if place not in expressions]
         places = (others[0], *expressions, *others[1:])[: self._most]
-        called = max(nearness, key=nearness.__getitem__)
-        nearest = self._ordered[expressions[0]].subtype
-        is_called = nearness[called] >= LEAST_NEARNESS and called != "neutral"
-        has_anchor = is_called and nearest == called and expressions[0] in places
+        is_called = called_expression(nearness) == self._ordered[expressions[0]].subtype
+        has_anchor = is_called and expressions[0] in places
         return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
 
     @property
     def _is_choice_wanted(self) -> bool:
         """Whether a direction makes a difference: a large text encoder is not asked for nothing."""
         return len(self._ordered) > self._most or self._pack.base.preconditioning != "identity"
-
-    @torch.no_grad()
-    def _nearness(self, text: str) -> dict[str, float]:
-        """How near in meaning a direction is to the name of each expression there is, as the cosine of their mean rows."""
-        rows_BSD = self._pack.text_encoder.encode([text, *EXPRESSIONS]).float().cpu()
-        direction_D, *meanings_D = rows_BSD.mean(dim=1)
-        return {
-            name: float(functional.cosine_similarity(direction_D, meaning_D, dim=0))
-            for name, meaning_D in zip(EXPRESSIONS, meanings_D, strict=True)
-        }
 
     @torch.no_grad()
     def _encoded(self, place: int) -> Tensor:

@@ -21,6 +21,7 @@ from engine.loaded_pack import LoadedPack
 from engine.media.samples import Samples, excerpt
 from engine.model_config import AudioWindow
 from engine.motion.muteness import mute_frames
+from engine.turns import parts_for, told_in_turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,8 @@ class JobConditions:
     """Reads a job's sound and words window by window and encodes them when asked, so that memory does not grow."""
 
     def __init__(self, pack: LoadedPack, job: PerformJob) -> None:
-        self.pack, self.job = pack, job
+        self.pack = pack
+        self.directions = told_in_turn(job.directions, parts_for(pack))
         self.clock = FilmClock(pack.codec)
         self.speak_S, self.listen_S = job.track("speak"), job.track("listen")
         self.references = DirectedReferences(pack, job.character, pack.base.max_references)
@@ -69,7 +71,7 @@ class JobConditions:
     def told(self, plan: WindowPlan) -> WindowTold:
         """What a window is told; its text is the one that holds in most of what it makes anew."""
         made_from, made_to = (self.clock.start_frame(plan.start + place) for place in (plan.history, plan.num_latents))
-        text = self.job.prompt_for(made_from, made_to)
+        text = self.directions.over(made_from, made_to)
         return WindowTold(
             text=text,
             references=self.references.chosen(text),

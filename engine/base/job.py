@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,18 @@ class PromptSpan:
             raise BadInputError(
                 f"a prompt's span must begin at 0 or later and end after it begins, not {self.start_frame}..{self.end_frame}"
             )
+
+    def shared_by(self, texts: tuple[str, ...]) -> "tuple[PromptSpan, ...]":
+        """The span's frames shared evenly by directions in turn; where there are fewer frames than directions, by the first of them."""
+        texts = texts[: self.end_frame - self.start_frame]
+        edges = [
+            self.start_frame + (self.end_frame - self.start_frame) * place // len(texts)
+            for place in range(len(texts) + 1)
+        ]
+        return tuple(
+            PromptSpan(start_frame=start, end_frame=end, text=text)
+            for (start, end), text in zip(pairwise(edges), texts, strict=True)
+        )
 
 
 def prompts_in_turn(
@@ -109,18 +122,31 @@ class PerformJob:
         ]
         return sound_S if sound_S is None or not spans else Silenced(sound_S, spans)
 
-    def prompt_at(self, frame: int) -> str:
+    @property
+    def directions(self) -> "Directions":
+        """What is told when, in the words that were given."""
+        return Directions(spans=self.prompts, num_frames=self.num_frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directions:
+    """The directions of a film of `num_frames`."""
+
+    spans: tuple[PromptSpan, ...]
+    num_frames: int
+
+    def at(self, frame: int) -> str:
         """The direction that holds at a frame; the later one where spans overlap; empty where there is none."""
-        texts = [span.text for span in self.prompts if span.start_frame <= frame < span.end_frame]
+        texts = [span.text for span in self.spans if span.start_frame <= frame < span.end_frame]
         return texts[-1] if texts else ""
 
-    def prompt_for(self, start_frame: int, end_frame: int) -> str:
+    def over(self, start_frame: int, end_frame: int) -> str:
         """The direction that holds in most of the frames [start, end); the earlier one of two that share them evenly.
 
         Frames beyond the film count as its first or last one.
         """
         frames = np.clip(np.arange(start_frame, end_frame), 0, self.num_frames - 1)
-        texts = Counter(self.prompt_at(int(frame)) for frame in frames)
+        texts = Counter(self.at(int(frame)) for frame in frames)
         return texts.most_common(1)[0][0]
 
 

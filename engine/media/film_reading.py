@@ -42,14 +42,14 @@ class FilmFacts:
 
 def probe_film(path: Path) -> FilmFacts:
     """What this film holds; `BadInputError` in one line for a file that is no film or is beyond the limits."""
-    with _open_film(path) as (media, facts):
+    with open_film(path) as (media, facts):
         del media
         return facts
 
 
 def read_film_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Each frame as uint8 RGB [H, W, 3], in order; raises as `probe_film` does."""
-    with _open_film(path) as (media, facts):
+    with open_film(path) as (media, facts):
         for number, frame in enumerate(media.decode(video=0)):
             if max(frame.width, frame.height) > MAX_SIDE_PX or number > MAX_FILM_S * _MAX_FRAME_RATE_HZ:
                 raise BadInputError(f"{path}: the film is larger than its header says; export it again")
@@ -66,7 +66,8 @@ def _rgb(frame: av.VideoFrame, facts: FilmFacts) -> NDArray[np.uint8]:
 
 
 @contextlib.contextmanager
-def _open_film(path: Path) -> Iterator[tuple[av.container.InputContainer, FilmFacts]]:
+def open_film(path: Path) -> Iterator[tuple[av.container.InputContainer, FilmFacts]]:
+    """A film as PyAV has it, and its facts; raises as `probe_film` does, also for what goes wrong while it is open."""
     container = sniff(path, FILM_CONTAINERS, "a film")
     try:
         with open_untrusted(path, container) as media:

@@ -1,7 +1,7 @@
 """The sound track of a film, mixed while it is written: the character's voice and the partner's, as they are in the room.
 
-Called by `FilmWriter`. One voice alone stays in the middle; where both are there the character stands a little to the left and the
-partner a little to the right, so that a listener can tell them apart.
+Called by `FilmWriter`, and by whoever takes such a mix apart again. One voice alone stays in the middle; where both are there the character
+stands a little to the left and the partner a little to the right, so that a listener can tell them apart.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from engine.media.samples import Samples, excerpt
 _NEAR: Final = 0.95
 _FAR: Final = 0.6
 _KNEE: Final = 0.85  # above this the mix bends instead of clipping
+_MOST_BENT: Final = 0.999  # nearer to full scale nobody knows how loud it was
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,23 @@ class FilmSound:
         return _soft_limit(mix_CS)
 
 
+def character_voice(mix_CS: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the character says [S] out of such a mix; one channel is all one voice, and taken for the character's."""
+    if len(mix_CS) == 1:
+        voice_S: NDArray[np.float32] = mix_CS[0]
+    else:
+        left_S, right_S = _without_limit(mix_CS)
+        voice_S = (_NEAR * left_S - _FAR * right_S) / np.float32(_NEAR**2 - _FAR**2)
+    return voice_S
+
+
 def _soft_limit(mix_CS: NDArray[np.float32]) -> NDArray[np.float32]:
     over = np.maximum(np.abs(mix_CS) - _KNEE, 0.0) / (1.0 - _KNEE)
     bent = np.sign(mix_CS) * (_KNEE + (1.0 - _KNEE) * np.tanh(over))
     return np.where(over > 0, bent, mix_CS).astype(np.float32)
+
+
+def _without_limit(bent_CS: NDArray[np.float32]) -> NDArray[np.float32]:
+    bent = np.clip((np.abs(bent_CS) - _KNEE) / (1.0 - _KNEE), 0.0, _MOST_BENT)
+    mix_CS = np.sign(bent_CS) * (_KNEE + (1.0 - _KNEE) * np.arctanh(bent))
+    return np.where(bent > 0, mix_CS, bent_CS).astype(np.float32)

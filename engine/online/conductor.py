@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.online.audio_window import SoundTrack
+from engine.online.direction_in_force import DirectionInForce
 from engine.online.figures import SessionFigures
 from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame, suggested_text
 from engine.online.lookahead import Lookahead, WaitedFor
@@ -21,6 +22,7 @@ from engine.online.pace import Pace
 from engine.online.stages import ChunkTold, SoundReach
 from engine.online.states import Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
 from engine.shapes import FRAME_RATE_HZ
+from engine.turns import PartsOf, as_it_is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class ConductorLayout:
     listen_reach: SoundReach
     slack_latents: int
     efforts: tuple[str, ...]
+    parts_of: PartsOf = as_it_is
 
     @property
     def chunk_frames(self) -> int:
@@ -75,7 +78,7 @@ class Conductor:
     def __init__(self, config: LiveConfig, layout: ConductorLayout, portrait_HWC: NDArray[np.uint8]) -> None:
         """`portrait_HWC` is shown where nothing was ever ready."""
         self.config, self.layout = config, layout
-        self.prompt = config.prompt
+        self.direct(config.prompt)
         self.clock = 0
         self.epoch = 0
         self.next_latent = self.next_frame = self.num_chunks = 0
@@ -126,6 +129,10 @@ class Conductor:
         num_latents = self.next_latent - self.last_latent  # with the one that is being shown
         return min(self.ahead_frames, num_latents * self.layout.frames_per_latent)
 
+    def direct(self, text: str) -> None:
+        """A direction that acts from the next chunk on; empty is none."""
+        self.direction = DirectionInForce(text=text, parts=self.layout.parts_of(text))
+
     def wants_chunk(self, most_in_flight: int) -> bool:
         """Whether the next chunk should begin now: while an answer is waited for, none does.
 
@@ -162,7 +169,8 @@ class Conductor:
             num_frames=layout.chunk_frames,
             told=ChunkTold(
                 num_latents=layout.chunk_latents,
-                text=self.prompt or suggested_text(self.config, self.activity.state, first_frame),
+                text=self.direction.told_from(first_frame)
+                or suggested_text(self.config, self.activity.state, first_frame),
                 speak_S=_around(self.speak, first_frame, end_frame, layout.speak_reach),
                 listen_S=_around(self.listen, first_frame, end_frame, layout.listen_reach),
                 effort=self._effort(),

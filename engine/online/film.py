@@ -20,6 +20,7 @@ from engine.online.live import LiveConfig, LiveFrame, checked_direction
 from engine.online.opening import open_session
 from engine.online.session import LiveSession
 from engine.shapes import FRAME_RATE_HZ
+from engine.turns import parts_for, told_in_turn
 
 AHEAD_FRAMES: Final = 30 * FRAME_RATE_HZ
 """So much sound is pushed ahead of what is shown at least: far more than a chunk and what is heard behind it."""
@@ -66,6 +67,7 @@ def live_film(
 
 def _pieces(pack: LoadedPack, job: PerformJob, should_stop: Callable[[], bool]) -> Iterator[FilmPiece]:
     config = LiveConfig(seed=job.seed, split="caller", can_degrade=False)
+    directions = told_in_turn(job.directions, parts_for(pack))
     began_s = time.perf_counter()
     with open_session(job.character, pack, config, first_frame_HWC=job.first_frame_HWC) as session:
         opening_s = {"opening": time.perf_counter() - began_s}
@@ -79,7 +81,7 @@ def _pieces(pack: LoadedPack, job: PerformJob, should_stop: Callable[[], bool]) 
                 raise CancelledError("stopped")
             for feed in feeds:
                 feed.push_until(start_frame + AHEAD_FRAMES)
-            session.set_prompt(job.prompt_at(start_frame))
+            session.set_prompt(directions.at(start_frame))
             # The last chunk too is made whole: it is reported with its last latent.
             frames = [_next_frame(session) for _ in range(session.chunk_frames)][: job.num_frames - start_frame]
             yield FilmPiece(

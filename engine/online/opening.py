@@ -38,6 +38,7 @@ from engine.online.stages import ConditionEncoder, SoundReach, StreamingDecoder
 from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
+from engine.turns import parts_for
 
 
 def open_session(
@@ -85,12 +86,14 @@ def session_stages(
     chunk_frames = chunk_latents * pack.codec.frames_per_latent
     most_ahead_frames = config.lookahead.most_frames + chunk_frames
     slack_latents = -(-most_ahead_frames // pack.codec.frames_per_latent) + MOST_IN_FLIGHT * chunk_latents
+    parts_of = parts_for(pack)
     with torch.no_grad(), fast_autocast(device):
         most_references = pack.online.settings.max_references if pack.online else pack.base.max_references
         references = DirectedReferences(pack, character, most_references)
         portrait_HWC = character.global_picture_HWC if first_frame_HWC is None else first_frame_HWC
         portrait_BCHW = pack.codec.encode_still(as_pixels(portrait_HWC, pack.size_px).to(device)).float()
-        generator = _generator(pack, config, references.latents(config.prompt), portrait_BCHW, slack_latents)
+        opening_text = parts_of(config.prompt)[0]
+        generator = _generator(pack, config, references.latents(opening_text), portrait_BCHW, slack_latents)
         retoucher = pack.retoucher(pack.poser())
         # What is decoded once more is not retouched again, and borders are smoothed against what was shown.
         latents_a_copy = 1 if retoucher else chunk_latents
@@ -114,6 +117,7 @@ def session_stages(
         listen_reach=reaches[1],
         slack_latents=slack_latents,
         efforts=generator.efforts,
+        parts_of=parts_of,
     )
     wait_for(device)  # workers have streams of their own, which know nothing of what this thread began
     return SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device), layout

@@ -106,15 +106,18 @@ class LiveSession:
     def set_prompt(self, text: str, withdraw: bool = False) -> None:
         """A direction in words from the next chunk on; empty leaves the character to itself.
 
+        Of one that asks for several things in turn ("looks left, then nods") each holds for two and a half seconds, and the last
+        until another comes (`engine.turns`).
+
         With `withdraw` what was made ahead is taken back, so that the direction acts as soon as it can; nothing is where it is the
         direction that holds already.
         """
         direction = checked_direction(text)
         with self._changed:
             self._check_open()
-            if direction == self._conductor.prompt:
+            if direction == self._conductor.direction.text:
                 return
-            self._conductor.prompt = direction
+            self._conductor.direct(direction)
             self._conductor.figures.prompt_set(time.perf_counter())
             if withdraw:
                 self._conductor.withdraw(self._conductor.answer_frames)

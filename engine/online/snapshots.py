@@ -28,7 +28,7 @@ from engine.online.lookahead import LookaheadConfig
 from engine.online.session import LiveSession
 from engine.online.states import HANGOVER_FRAMES, Activity, LiveState
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 OUTLINE_NAME: Final = "session.json"
 TENSORS_NAME: Final = "session.safetensors"
 MANY: Final = ("weights", "settings", "pictures")  # what a session's identity names in the plural
@@ -52,7 +52,8 @@ def write_snapshot(folder: Path, conductor: Conductor, stages: SessionStages, id
         "identity": dict(identity),
         "config": _config_outline(conductor.config),
         "counters": {name: vars(conductor)[name] for name in _COUNTERS},
-        "prompt": conductor.prompt,
+        "prompt": conductor.direction.text,
+        "prompt_first_frame": conductor.direction.first_frame,
         "is_paused": conductor.is_paused,
         "activity": asdict(conductor.activity),
         "ready": [_frame_outline(frame) for frame in conductor.ready],
@@ -107,7 +108,9 @@ class Snapshot:
         activity = Activity(**outline["activity"])
         if not 0 <= min(activity.frames_since_speak, activity.frames_since_listen) <= HANGOVER_FRAMES:
             raise ValueError("activity")
-        conductor.activity, conductor.prompt = activity, checked_direction(str(outline["prompt"]))
+        conductor.activity = activity
+        conductor.direct(checked_direction(str(outline["prompt"])))
+        conductor.direction.first_frame = _first_frame_of(outline["prompt_first_frame"])
         conductor.is_paused = bool(outline["is_paused"])
         last = outline["last_shown"]
         frames = [*outline["ready"], *([last] if last else [])]
@@ -171,6 +174,12 @@ def _config_outline(config: LiveConfig) -> dict[str, Any]:
     plain = {name: value for name, value in vars(config).items() if name not in ("lookahead", "state_prompts", "split")}
     prompts = {str(state): list(texts) for state, texts in config.state_prompts.items()}
     return plain | {"lookahead": asdict(config.lookahead), "state_prompts": prompts}
+
+
+def _first_frame_of(given: Any) -> int | None:
+    if given is not None and (not isinstance(given, int) or given < 0):
+        raise ValueError("prompt_first_frame")
+    return given
 
 
 def _frame_outline(frame: ReadyFrame) -> dict[str, Any]:

@@ -30,14 +30,17 @@ class PoseFlowConfig:
     """The shape of a pose-flow network and what its poses are.
 
     body_columns, face_columns: which numbers of a frame's part of a motion row move the body, head and all, and which the face on it;
-    `frame_width` numbers a frame. Squares and products of the first `num_crossed` of each are terms too. `look_px` is the side at
-    which the picture is looked at; fields have half of it.
+    `frame_width` numbers a frame. Squares and products of the first `num_crossed` of each are terms too, and so are squares and cubes of
+    those face columns that are `curved`: what an iris leaves and what it goes to move differently, which no sum of straight moves tells.
+    `look_px` is the side at which the picture is looked at; fields have half of it, `field_scale` times.
     """
 
     frame_width: int
     body_columns: tuple[int, ...]
     face_columns: tuple[int, ...]
     num_crossed: int
+    curved_columns: tuple[int, ...] = ()
+    field_scale: int = 1
     look_px: int = 96
     widths: tuple[int, ...] = (32, 64, 96, 128)
 
@@ -48,6 +51,10 @@ class PoseFlowConfig:
                 raise ValueError(f"{name} {columns} must lie within the {self.frame_width} numbers of a frame")
             if not 0 <= self.num_crossed <= len(columns):
                 raise ValueError(f"num_crossed is {self.num_crossed}, there are {len(columns)} {name}")
+        if not set(self.curved_columns) <= set(self.face_columns):
+            raise ValueError(f"curved_columns {self.curved_columns} must be among the face_columns {self.face_columns}")
+        if self.field_scale < 1:
+            raise ValueError(f"field_scale is {self.field_scale}; it must be at least 1")
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths are {self.widths}; there must be at least one, and each at least 1")
         if self.look_px < 1 or self.look_px % 2 ** len(self.widths):
@@ -66,7 +73,12 @@ class PoseFlowConfig:
     @property
     def num_terms(self) -> int:
         """Terms of a pose, each with a field of its own."""
-        return len(self.pose_columns) + 2 * self.num_products
+        return len(self.pose_columns) + 2 * self.num_products + 2 * len(self.curved_columns)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether fields have more positions than what is looked at."""
+        return self.field_scale > 1
 
     @property
     def num_products(self) -> int:
@@ -87,10 +99,10 @@ class PoseFlow(nn.Module):
         self.grows = nn.ModuleList(Grow(narrow, wide, 2) for wide, narrow in pairwise(widths))
         self.tells = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.norm = PixelNorm(widths[0])
-        self.head = nn.Conv2d(widths[0], 2 * config.num_terms, 3, padding=1)
-        if not self.head.weight.is_meta:
-            nn.init.zeros_(self.head.weight)
-            nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.head = _silent_head(widths[0], 2 * config.num_terms)
+        self.fine_head = (
+            _silent_head(widths[0], 2 * config.num_terms * config.field_scale**2) if config.is_fine else None
+        )
 
     def forward(self, picture_BCHW: Tensor) -> Tensor:
         """The fields [B, N, 2, g, g] of pictures [B, 3, H, W] in [-1, 1], x before y, in halves of a picture's side."""
@@ -103,7 +115,12 @@ class PoseFlow(nn.Module):
         x_BCHW = self.tells[-1](levels.pop())
         for grow, tell in zip(reversed(self.grows), reversed(self.tells[:-1]), strict=True):
             x_BCHW = tell(grow(x_BCHW) + levels.pop())
-        fields_BCHW = smooth(self.head(functional.silu(self.norm(x_BCHW))).float())
+        x_BCHW = functional.silu(self.norm(x_BCHW))
+        fields_BCHW = smooth(self.head(x_BCHW).float())
+        if self.fine_head is not None:
+            scale = self.config.field_scale
+            fine_BCHW = smooth(functional.pixel_shuffle(self.fine_head(x_BCHW).float(), scale))
+            fields_BCHW = fine_BCHW + functional.interpolate(fields_BCHW, scale_factor=scale, mode="bilinear")
         fields_BNCHW: Tensor = rearrange(fields_BCHW, "b (n xy) h w -> b n xy h w", xy=2)
         return FIELD_UNIT * fields_BNCHW
 
@@ -111,8 +128,10 @@ class PoseFlow(nn.Module):
         """The terms [B, T, N] of poses that are told in spreads from rest; zero at rest."""
         units_BTP = pose_BTP / POSE_UNIT
         num_body = len(self.config.body_columns)
+        body_BTP, face_BTP = units_BTP[..., :num_body], units_BTP[..., num_body:]
+        curved_BTP = face_BTP[..., [self.config.face_columns.index(each) for each in self.config.curved_columns]]
         return torch.cat(
-            [self._with_products(part) for part in (units_BTP[..., :num_body], units_BTP[..., num_body:])], -1
+            [self._with_products(body_BTP), self._with_products(face_BTP), curved_BTP.square(), curved_BTP**3], dim=-1
         )
 
     def moved(
@@ -144,6 +163,15 @@ class PoseFlow(nn.Module):
         crossed = units_BTP[..., : self.config.num_crossed].unbind(dim=-1)
         products = [one * other for one, other in combinations_with_replacement(crossed, 2)]
         return torch.cat([units_BTP, *(product[..., None] for product in products)], dim=-1)
+
+
+def _silent_head(width: int, num_channels: int) -> nn.Conv2d:
+    """A layer that says nothing before it has learned."""
+    head = nn.Conv2d(width, num_channels, 3, padding=1)
+    if not head.weight.is_meta:
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+    return head
 
 
 def smooth(fields_BCHW: Tensor) -> Tensor:

@@ -4,7 +4,7 @@
 `direction_labels` gives them as numbers for an auxiliary classifier. Left and right are always the picture's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -117,6 +117,25 @@ def sample_spans(rng: np.random.Generator, num_frames: int, kind: ClipKind) -> t
     cuts = sorted(int(rng.integers(0, spare + 1)) for _ in range(num_spans - 1))
     edges = [0, *(cut + (i + 1) * SHORTEST_SPAN_FRAMES for i, cut in enumerate(cuts)), num_frames]
     return tuple(_span(rng, start, end, kind) for start, end in pairwise(edges))
+
+
+def each_by_itself(spans: tuple[DirectedSpan, ...]) -> tuple[DirectedSpan, ...]:
+    """The same moments, each under a caption of its own, as the engine tells them (`engine.turns`): a feeling that stays is told again."""
+    return tuple(
+        DirectedSpan(
+            start_frame=moment.start_frame,
+            end_frame=moment.end_frame,
+            moments=(replace(moment, is_expression_told=moment.is_expression_told or _stays(span, moment)),),
+        )
+        for span in spans
+        for moment in span.moments
+    )
+
+
+def _stays(span: DirectedSpan, moment: Direction) -> bool:
+    """Whether a moment's feeling is that which its span began with, and which was told there."""
+    first = span.moments[0]
+    return first.is_expression_told and moment.expression == first.expression
 
 
 def _span(rng: np.random.Generator, start: int, end: int, kind: ClipKind) -> DirectedSpan:

@@ -13,6 +13,7 @@ import torch
 from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
 from engine.loaded_pack import find_pack
+from engine.media.film_voice import read_film_voice
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
 from training.bench import long_form_cli, pictures_cli, reference_ablation_cli
@@ -48,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     quick.add_argument("--workers", type=int, default=2, help="single-threaded processes that share the work")
     speech = jobs.add_parser("speech", help="how closely the mouth of a film follows a recorded voice")
     speech.add_argument("film", type=Path, help="a film at 24 frames a second")
-    speech.add_argument("sound", type=Path, help="the voice it was made for")
+    speech.add_argument(
+        "sound", type=Path, nargs="?", help="the voice it was made for (default: what the character says in the film)"
+    )
     speech.add_argument("--wrong", type=Path, help="another voice (default: the same one, turned round in time)")
     speech.add_argument("--report", type=Path, help="where the JSON report goes")
     long_form_cli.add_arguments(jobs)
@@ -141,13 +144,14 @@ def run_speech_job(options: argparse.Namespace) -> None:
     """Checks one film against a voice."""
     torch.set_num_threads(1)
     regressor = load_regressor()
-    sound_S = read_sound(options.sound)
+    sound_S = read_film_voice(options.film) if options.sound is None else read_sound(options.sound)
     wrong_S = read_sound(options.wrong) if options.wrong is not None else None
     opening_T = read_opening(regressor, options.film)
     film = speech_figures(opening_T, sound_S, wrong_S)
     plain_gate = speech_figures(gate(level_db(sound_S, len(opening_T))), sound_S, wrong_S)
     if options.report is not None:
-        head = {"film_file": options.film.name, "sound_file": options.sound.name, "frames": len(opening_T)}
+        sound_name = "the film's own" if options.sound is None else options.sound.name
+        head = {"film_file": options.film.name, "sound_file": sound_name, "frames": len(opening_T)}
         write_report(options.report, {**head, "regressor_sha256": regressor.sha256, **speech_report(film, plain_gate)})
     show(speech_table(film, plain_gate))
 

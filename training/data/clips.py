@@ -162,10 +162,12 @@ def as_int16(sound_S: NDArray[np.float32]) -> Tensor:
     return torch.from_numpy(np.clip(sound_S * 32767.0, -32768, 32767).astype(np.int16))
 
 
-def caption_rows(performance: Performance, film_frames: int, frames_per_latent: int) -> tuple[Tensor, Tensor]:
-    """Bytes of up to `MAX_CAPTIONS` captions, and the index of the caption that each latent lies in, of a film behind the lead."""
-    spans = performance.captions[-MAX_CAPTIONS:]
-    text_NL = torch.zeros(MAX_CAPTIONS, CAPTION_BYTES, dtype=torch.uint8)
+def caption_rows(
+    performance: Performance, film_frames: int, frames_per_latent: int, most_captions: int = MAX_CAPTIONS
+) -> tuple[Tensor, Tensor]:
+    """Bytes of up to `most_captions` captions, and the index of the caption that each latent lies in, of a film behind the lead."""
+    spans = performance.captions[-most_captions:]
+    text_NL = torch.zeros(most_captions, CAPTION_BYTES, dtype=torch.uint8)
     for index, span in enumerate(spans):
         encoded = span.text.strip().lower().encode()[:CAPTION_BYTES]
         text_NL[index, : len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)

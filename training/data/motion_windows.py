@@ -6,6 +6,7 @@ first sample alone. Called by the motion model's task.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 from training.data.motion_rows import FRAMES_PER_ROW, motion_rows, rest_row
 from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures, some_dropped
 from training.parallel import World
+
+MOST_ROWS_LATE: Final = 4  # behind a change: by then a head has turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,9 @@ class MotionWindowConfig:
     full_history_share: float = 0.6
     new_choices: tuple[int, ...] = (3, 3, 3, 2, 6)
     rest_share: float = 0.5  # of pieces behind a single row: it is the row of rest, with which films begin
+    change_share: float = (
+        0.4  # of pieces: cut where another direction begins, since elsewhere it is enough to go on as before
+    )
     text_drop_share: float = 0.1
     speak_drop_share: float = 0.1
     listen_drop_share: float = 0.1
@@ -70,7 +76,7 @@ def _cut(features: ClipFeatures, config: MotionWindowConfig, number: int, histor
     rng = np.random.default_rng([number, 16])
     clip, length = int(rng.integers(features.num_clips)), history + new
     states_TK = features.clips["state_TK"][clip]
-    start = int(rng.integers(num_heard_rows(features) - length + 1))
+    start = _start(features, config, clip, history, length, rng)
     motion_FM = motion_rows(states_TK[start * FRAMES_PER_ROW : (start + length) * FRAMES_PER_ROW].float())
     if history == 1 and rng.random() < config.rest_share:
         motion_FM[0] = rest_row()
@@ -82,3 +88,15 @@ def _cut(features: ClipFeatures, config: MotionWindowConfig, number: int, histor
     }
     drops = (config.text_drop_share, config.speak_drop_share, config.listen_drop_share)
     return {"motion_FM": motion_FM, **some_dropped(told, drops, rng)}
+
+
+def _start(
+    features: ClipFeatures, config: MotionWindowConfig, clip: int, history: int, length: int, rng: np.random.Generator
+) -> int:
+    """The first row of a piece: anywhere, or so that the new rows are among the first under another direction."""
+    most = num_heard_rows(features) - length
+    changes: list[int] = (features.clips["text_of_latent_F"][clip].diff().nonzero()[:, 0] + 1).tolist()
+    if rng.random() >= config.change_share or not changes:
+        return int(rng.integers(most + 1))
+    first_new = changes[int(rng.integers(len(changes)))] + int(rng.integers(-1, MOST_ROWS_LATE + 1))
+    return min(max(first_new - history, 0), most)

@@ -1,8 +1,8 @@
 """Clips that are performed and heard but not drawn, behind the frozen encoders: what plans of motion are learned from.
 
 Drawing and encoding pictures is most of the cost of a clip, and a plan never sees one: for the price of a drawn clip there are a dozen
-performed ones, so words and the ways to carry them out are met far more often. Called by the plan of stages and by the recipe of the
-motion model.
+performed ones, so words and the ways to carry them out are met far more often. Each moment has a caption of its own here. Called by
+the plan of stages and by the recipe of the motion model.
 """
 
 import logging
@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.actor.directions import each_by_itself, sample_spans
 from training.actor.performance import perform_clip
 from training.data.clips import LEAD_FRAMES, as_int16, caption_rows, clip_kind
 from training.data.encoded import ClipEncoders, encode_clips, kept_rows
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 PERFORMED_FRAMES: Final = 144  # longer than drawn clips: time for one direction after another
 PERFORMED_SEEDS: Final = 500_000  # drawn clips count from zero, held-out ones from nine millions
 PERFORMED_PER_SHARD: Final = 64
+MOST_CAPTIONS: Final = 6  # three spans of two moments
 PERFORMED_ROWS: Final = "performed-*/*.rows"  # all that is kept beside clips
 
 
@@ -55,9 +57,11 @@ def build_performed(folder: Path, number: int, encoders: ClipEncoders) -> bool:
 
 def perform(seed: int) -> dict[str, Tensor]:
     """One performance as the tensors of a drawn clip that need no picture; its first `LEAD_FRAMES` are heard only."""
-    kind = clip_kind(np.random.default_rng([seed, 79]))
-    performance = perform_clip(seed, LEAD_FRAMES + PERFORMED_FRAMES, kind, voice_pool())
-    text_NL, text_of_latent_F = caption_rows(performance, PERFORMED_FRAMES, FRAMES_PER_ROW)
+    rng, num_frames = np.random.default_rng([seed, 79]), LEAD_FRAMES + PERFORMED_FRAMES
+    kind = clip_kind(rng)
+    told = each_by_itself(sample_spans(rng, num_frames, kind))
+    performance = perform_clip(seed, num_frames, kind, voice_pool(), told=told)
+    text_NL, text_of_latent_F = caption_rows(performance, PERFORMED_FRAMES, FRAMES_PER_ROW, MOST_CAPTIONS)
     return {
         "state_TK": torch.from_numpy(performance.state_TK[LEAD_FRAMES:]).half(),
         "speak_S": as_int16(performance.speak_S),

@@ -44,7 +44,7 @@ class PoseFlowTask:
 
     @property
     def adamw_names(self) -> tuple[str, ...]:
-        """The last layer, whose outputs are fields of very different sizes."""
+        """The last layers, whose outputs are fields of very different sizes."""
         return ("head",)
 
     def batches(

@@ -108,12 +108,12 @@ def test_directions_in_turn_hold_125_frames_each_and_the_last_to_the_end() -> No
 def test_the_direction_of_most_frames_holds() -> None:
     prompts = (PromptSpan(start_frame=0, end_frame=12, text="a"), PromptSpan(start_frame=12, end_frame=40, text="b"))
     told = replace(job(), prompts=prompts)
-    assert told.prompt_for(4, 16) == "a"
-    assert told.prompt_for(8, 20) == "b"
-    assert told.prompt_for(6, 18) == "a", "the earlier of two that share a window"
-    assert told.prompt_for(36, 48) == "", "nothing is said after the last"
-    assert told.prompt_for(-4, 2) == "a"
-    assert replace(told, num_frames=40).prompt_for(36, 60) == "b", "a window that reaches past the film hears its last"
+    assert told.directions.over(4, 16) == "a"
+    assert told.directions.over(8, 20) == "b"
+    assert told.directions.over(6, 18) == "a", "the earlier of two that share a window"
+    assert told.directions.over(36, 48) == "", "nothing is said after the last"
+    assert told.directions.over(-4, 2) == "a"
+    assert replace(told, num_frames=40).directions.over(36, 60) == "b", "a window that reaches past the film hears its last"
 
 
 def test_mutes_that_make_no_sense_are_refused() -> None:

@@ -13,7 +13,8 @@ import pytest
 from engine.errors import BadInputError
 from engine.media.film import FilmWriter
 from engine.media.film_reading import probe_film, read_film_frames
-from engine.media.film_sound import FilmSound
+from engine.media.film_sound import FilmSound, character_voice
+from engine.media.film_voice import read_film_voice
 from engine.media.sound import read_sound
 from tests.engine.media.hostile import hostile_sounds
 
@@ -88,6 +89,38 @@ def test_two_voices_stand_apart_and_never_clip() -> None:
     assert mix_CS[0, 500] > mix_CS[1, 500] > 0.5
     assert np.abs(mix_CS).max() <= 1.0
     assert not mix_CS[:, 2000:].any()
+
+
+def test_the_characters_voice_comes_back_out_of_the_mix() -> None:
+    random = np.random.default_rng(1)
+    speak_S, listen_S = random.uniform(-0.9, 0.9, (2, 3000)).astype(np.float32)  # loud enough for the mix to bend
+    mix_CS = FilmSound(speak_S=speak_S, listen_S=listen_S).cut(0, 3)
+    assert np.abs(mix_CS).max() > 0.95
+    np.testing.assert_allclose(character_voice(mix_CS), speak_S, atol=2e-3)
+    np.testing.assert_array_equal(character_voice(FilmSound(speak_S=speak_S).cut(0, 3)), speak_S)
+
+
+def test_the_characters_voice_comes_back_out_of_a_film(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    speak_S, listen_S = voice(24000), voice(24000, 500.0)
+    speak_S[12000:] = 0.0
+    with FilmWriter(path, size_px=SIZE_PX, sound=FilmSound(speak_S=speak_S, listen_S=listen_S)) as film:
+        film.append(moving_picture(24))
+        film.commit()
+    heard_S = read_film_voice(path)
+    assert 0 <= len(heard_S) - 24000 < 1024, "the last block of sound is whole"
+    assert np.corrcoef(heard_S[:23900], speak_S[:23900])[0, 1] > 0.99  # in step to the sample, and without the partner
+    assert np.abs(heard_S[13000:23000]).max() < 0.02
+
+
+def test_a_film_without_sound_has_no_voice(tmp_path: Path) -> None:
+    path = tmp_path / "mute.mp4"
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 24.0, (SIZE_PX, SIZE_PX))
+    for frame_HWC in moving_picture(4):
+        film.write(frame_HWC)
+    film.release()
+    with pytest.raises(BadInputError, match="no sound; give the voice"):
+        read_film_voice(path)
 
 
 def test_an_error_leaves_nothing_and_the_old_film_stays(tmp_path: Path) -> None:

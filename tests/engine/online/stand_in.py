@@ -24,6 +24,7 @@ from engine.online.session import MOST_IN_FLIGHT, LiveSession
 from engine.online.settings import HistoryWindow
 from engine.online.stages import ChunkTold, SoundReach, StreamingDecoder
 from engine.online.stages import ConditionEncoder as RealEncoder
+from engine.turns import PartsOf, as_it_is
 
 MODEL = DitConfig(
     dim=4,
@@ -158,7 +159,13 @@ class StandInEncoder(RealEncoder):
         )
 
 
-def stand_in_session(chunk_latents: int = 3, split: str = "caller", most_frames: int = 8, seed: int = 0) -> LiveSession:
+def stand_in_session(
+    chunk_latents: int = 3,
+    split: str = "caller",
+    most_frames: int = 8,
+    seed: int = 0,
+    parts_of: PartsOf = as_it_is,
+) -> LiveSession:
     """A session of the product around these stand-ins."""
     lookahead = LookaheadConfig(least_frames=1, most_frames=most_frames, margin_frames=1)
     config = LiveConfig(split=split, lookahead=lookahead, seed=seed, most_waiting_s=5.0)
@@ -171,6 +178,7 @@ def stand_in_session(chunk_latents: int = 3, split: str = "caller", most_frames:
         listen_reach=reach,
         slack_latents=slack,
         efforts=StandInGenerator.efforts,
+        parts_of=parts_of,
     )
     stages = SessionStages(
         encoder=StandInEncoder(reach),

@@ -248,6 +248,8 @@ def test_files_that_are_no_session_of_this_character_and_pack_are_refused_in_one
         {"speak": {"base": -5, "taken": 0}},
         {"listen": {"base": 0, "taken": 10**15}},
         {"prompt": "x" * 5000},
+        {"prompt_first_frame": "soon"},
+        {"prompt_first_frame": -7},
         {"activity": {"is_warm": True, "frames_since_speak": -9, "frames_since_listen": 0}},
         {"decoder": {"now": {"fields": {}}, "copies": []}},
         {"config": outline["config"] | {"seed": -1}},

@@ -59,6 +59,34 @@ def test_terms_are_poses_and_squares_and_products_within_body_and_face(
     assert not flow.terms(torch.zeros(2, 4, 5)).any()
 
 
+def test_curved_columns_add_their_squares_and_cubes_behind_all_other_terms() -> None:
+    config = replace(CONFIG, num_crossed=0, curved_columns=(4, 2))
+    flow = PoseFlow(config)
+    terms_BTN = flow.terms(POSE_UNIT * torch.tensor([[[2.0, 3.0, 5.0, 7.0, -11.0]]]))
+    assert terms_BTN[0, 0].tolist() == [2.0, 3.0, 5.0, 7.0, -11.0, 121.0, 49.0, -1331.0, 343.0]
+    assert config.num_terms == 9 and config.num_body_terms == 3
+    assert flow(random_picture()).shape[1] == 9
+    assert not flow.terms(torch.zeros(2, 4, 5)).any()
+
+
+def test_finer_fields_begin_as_the_coarse_ones_and_learn_what_lies_between_their_positions() -> None:
+    coarse, picture_BCHW = random_flow(), random_picture()
+    fine = PoseFlow(replace(CONFIG, field_scale=2))
+    new = {name: tensor for name, tensor in fine.state_dict().items() if name.startswith("fine_head")}
+    fine.load_state_dict(coarse.state_dict() | new)
+    fields_BNCHW = fine(picture_BCHW)
+    side = CONFIG.look_px
+    assert fields_BNCHW.shape == (1, CONFIG.num_terms, 2, side, side)
+    wanted_BCHW = functional.interpolate(coarse(picture_BCHW).flatten(1, 2), (side, side), mode="bilinear")
+    torch.testing.assert_close(fields_BNCHW.flatten(1, 2), wanted_BCHW)
+    checks_HW = torch.arange(side)[:, None].add(torch.arange(side)).div(2, rounding_mode="floor").remainder(2)
+    (fields_BNCHW * checks_HW).sum().backward()
+    assert fine.fine_head is not None
+    gradient = fine.fine_head.weight.grad
+    assert gradient is not None
+    assert (gradient.flatten(1).abs().sum(dim=1) > 0).all()
+
+
 # Two terms of the body, then two of the face.
 SHIFTING = PoseFlow(
     PoseFlowConfig(frame_width=4, body_columns=(0, 1), face_columns=(2, 3), num_crossed=0, look_px=16, widths=(4,))
@@ -165,6 +193,8 @@ def test_a_picture_of_any_size_is_looked_at_alike() -> None:
         ({"num_crossed": 4}, "num_crossed is 4, there are 3 body_columns"),
         ({"num_crossed": 3}, "num_crossed is 3, there are 2 face_columns"),
         ({"num_crossed": -1}, "num_crossed is -1"),
+        ({"curved_columns": (5,)}, r"curved_columns \(5,\) must be among the face_columns"),
+        ({"field_scale": 0}, "field_scale is 0"),
         ({"look_px": 18}, "look_px is 18; it must be a multiple of 4"),
         ({"look_px": 0}, "look_px is 0"),
         ({"widths": ()}, r"widths are \(\)"),

@@ -84,7 +84,7 @@ def test_a_conversation_has_both_voices_and_directions_all_through(maya: Charact
     assert np.abs(job.speak_S[0:240_000]).max() > 0.01 and np.abs(job.listen_S[0:240_000]).max() > 0.01
     assert np.array_equal(job.speak_S[0:240_000], again.speak_S[0:240_000])
     assert other.speak_S is not None and not np.array_equal(job.speak_S[0:240_000], other.speak_S[0:240_000])
-    assert job.prompt_at(0) and job.prompt_at(239)
+    assert job.directions.at(0) and job.directions.at(239)
     assert replace(job, num_frames=10).prompts == job.prompts
 
 

@@ -18,13 +18,13 @@ from training.data.motion_rows import (
     row_bounds,
     states_of,
 )
-from training.data.motion_windows import MotionWindowConfig, cut_pieces, motion_batches, num_heard_rows
+from training.data.motion_windows import MOST_ROWS_LATE, MotionWindowConfig, cut_pieces, motion_batches, num_heard_rows
 from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures, WindowConfig, WindowPlace, cut_window
 from training.parallel import World
 
 NUM_CLIPS, NUM_LATENTS, HEARD = 3, 24, 20
 ALONE = World(rank=0, size=1)
-KEPT = MotionWindowConfig(text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
+KEPT = MotionWindowConfig(change_share=0.0, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
 TOLD = ("text_SD", "speak_AD", "listen_AD")
 
 
@@ -128,6 +128,21 @@ def test_a_single_row_of_history_is_often_the_row_of_rest(features: ClipFeatures
     assert not (batch["motion_FM"][:, 1] == rest_row()).all(dim=1).any()
     longer = cut_pieces(features, KEPT, list(range(100)), 2, 3)
     assert not (longer["motion_FM"] == rest_row()).all(dim=2).any()
+
+
+@pytest.mark.parametrize("history", [1, 5, 8])
+def test_pieces_are_cut_where_another_direction_begins(features: ClipFeatures, history: int) -> None:
+    new, change = 3, 12
+    batch = cut_pieces(features, replace(KEPT, change_share=1.0, rest_share=0.0), list(range(100)), history, new)
+    first_new = {first_row(motion_FM) + history for motion_FM in batch["motion_FM"]}
+    assert first_new == set(range(change - 1, change + MOST_ROWS_LATE + 1))
+    assert (batch["text_SD"][:, 0, 0] == 2.0).all(), "what is told is the new direction"
+
+
+def test_where_nothing_changes_pieces_are_cut_anywhere(features: ClipFeatures) -> None:
+    features.clips["text_of_latent_F"] = torch.zeros(NUM_CLIPS, NUM_LATENTS, dtype=torch.long)
+    batch = cut_pieces(features, replace(KEPT, change_share=1.0), list(range(150)), 8, 3)
+    assert {first_row(motion_FM) for motion_FM in batch["motion_FM"]} == set(range(HEARD - 11 + 1))
 
 
 @pytest.mark.parametrize("name", TOLD)
