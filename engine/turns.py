@@ -1,19 +1,17 @@
 """Directions that ask for one thing after another ("looks left, then nods"), taken apart and told each in its turn.
 
 A plan of motion looks back over a second and knows no clock: told two things at once it cannot know that the first is over, and does a
-little of both. So whoever knows the frames tells it one at a time. A feeling ("angry, looks left, then nods") holds until another is
-called for, and is said again with each part. Called where directions meet frames, by a job's conditions and by a live session. It must
-not know pictures or sound.
+little of both. So whoever knows the frames tells it one at a time. Called where directions meet frames, by a job's conditions, by a live
+session and by the studio, which says so. It knows words and no pack (`engine.carried_feelings`).
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.base.job import Directions
-from engine.called_expressions import called_expression, expression_nearness
-from engine.loaded_pack import LoadedPack
+if TYPE_CHECKING:
+    from engine.base.job import Directions  # which brings torch along, and a window needs words alone
 
 PartsOf = Callable[[str], tuple[str, ...]]
 """A direction to the directions it is made of, in order; at least one."""
@@ -30,13 +28,6 @@ _FIRST: Final = re.compile(
     r"^(?:at\s+)?first(?:ly)?\b[,:]?\s*|^(?:\u9996\u5148|\u5148)[\uff0c,]?", re.IGNORECASE
 )  # shouxian, xian
 
-_UNMOVED: Final = re.compile(
-    r"\b(?:neutral(?:ly)?|relax(?:e[sd])?|composed|expressionless|unmoved|straight[- ]face[d]?|matter-of-fact|blank|"
-    r"no\s+(?:emotion|feeling)s?)\b",
-    re.IGNORECASE,
-)
-"""Words for showing no feeling: to the encoder they are what says nothing of feelings."""
-
 
 def parts_in_turn(text: str) -> tuple[str, ...]:
     """What a direction asks for in turn, in its own words; one that asks for nothing in turn as it is."""
@@ -50,32 +41,7 @@ def as_it_is(text: str) -> tuple[str, ...]:
     return (text,)
 
 
-def parts_for(pack: LoadedPack) -> PartsOf:
-    """How this pack is told what happens in turn: part by part where it plans motion."""
-    return as_it_is if pack.motion is None else _PartsWithFeeling(pack)
-
-
-def told_in_turn(directions: Directions, parts_of: PartsOf) -> Directions:
+def told_in_turn(directions: "Directions", parts_of: PartsOf) -> "Directions":
     """A film's directions taken apart: the parts of each share its frames evenly."""
     parts = tuple(part for span in directions.spans for part in span.shared_by(parts_of(span.text)))
     return replace(directions, spans=parts)
-
-
-class _PartsWithFeeling:
-    """`parts_in_turn`, with the last feeling called for in every part that says nothing of feelings."""
-
-    def __init__(self, pack: LoadedPack) -> None:
-        self._encoder = pack.text_encoder
-
-    def __call__(self, text: str) -> tuple[str, ...]:
-        parts = parts_in_turn(text)
-        if len(parts) == 1:
-            return parts
-        told: list[str] = []
-        feeling: str | None = None
-        for part in parts:
-            called = called_expression(expression_nearness(self._encoder, part))
-            goes_on = called is None and feeling is not None and not _UNMOVED.search(part)
-            told.append(f"{feeling}, {part}" if goes_on else part)
-            feeling = feeling if goes_on else called
-        return tuple(told)

@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.base.continuation import WindowPlan
 from engine.base.film_clock import FilmClock
 from engine.base.job import SAMPLES_PER_FRAME, PerformJob
+from engine.carried_feelings import parts_for
 from engine.characters import Reference
 from engine.directed_references import DirectedReferences
 from engine.encoders.protocol import AudioRows
@@ -21,7 +22,7 @@ from engine.loaded_pack import LoadedPack
 from engine.media.samples import Samples, excerpt
 from engine.model_config import AudioWindow
 from engine.motion.muteness import mute_frames
-from engine.turns import parts_for, told_in_turn
+from engine.turns import told_in_turn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.job import SAMPLES_PER_FRAME, FilmPiece, PerformJob
+from engine.carried_feelings import parts_for
 from engine.errors import BadInputError, CancelledError
 from engine.loaded_pack import LoadedPack
 from engine.media.samples import Samples, excerpt
@@ -20,7 +21,7 @@ from engine.online.live import LiveConfig, LiveFrame, checked_direction
 from engine.online.opening import open_session
 from engine.online.session import LiveSession
 from engine.shapes import FRAME_RATE_HZ
-from engine.turns import parts_for, told_in_turn
+from engine.turns import told_in_turn
 
 AHEAD_FRAMES: Final = 30 * FRAME_RATE_HZ
 """So much sound is pushed ahead of what is shown at least: far more than a chunk and what is heard behind it."""

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.carried_feelings import parts_for
 from engine.characters import Character
 from engine.devices import wait_for
 from engine.directed_references import DirectedReferences
@@ -38,7 +39,6 @@ from engine.online.stages import ConditionEncoder, SoundReach, StreamingDecoder
 from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
-from engine.turns import parts_for
 
 
 def open_session(

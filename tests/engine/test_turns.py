@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from engine.base.job import Directions, PromptSpan
+from engine.carried_feelings import parts_for
 from engine.loaded_pack import LoadedPack, load_pack
-from engine.turns import as_it_is, parts_for, parts_in_turn, told_in_turn
+from engine.turns import as_it_is, parts_in_turn, told_in_turn
 from training.actor.captions import caption
 from training.actor.directions import sample_spans
 

@@ -225,6 +225,16 @@ def test_directions_are_made_split_and_deleted_by_keys(qtbot: QtBot, studio: Stu
     assert spans(studio) == [(0, 48), (72, 120)]
 
 
+def test_a_direction_says_what_it_asks_for_in_turn(qtbot: QtBot, studio: Studio) -> None:
+    studio.player.seek(50)
+    studio.window.actions_by_name["add_prompt"].trigger()
+    page = studio.window.properties.prompt
+    qtbot.keyClicks(page.words, "smiles")
+    assert "One after another" not in page._note.text()
+    qtbot.keyClicks(page.words, ", then nods")
+    assert "One after another, 0.5 s each: smiles; nods." in page._note.text()
+
+
 def test_a_sound_is_moved_and_trimmed(qtbot: QtBot, studio: Studio) -> None:
     track = studio.window.timeline.listen
     target = track.viewport()

@@ -36,6 +36,7 @@ FACE_CHANNELS: Final = (
     "brow_right",
 )
 NUM_CROSSED: Final = 3
+CURVED_CHANNELS: Final = ("gaze_x", "gaze_y")  # an iris goes where white was, and leaves white behind
 POSE_CHANNELS: Final = BODY_CHANNELS + FACE_CHANNELS
 FARTHEST: Final = {
     "yaw": 0.55,

@@ -20,7 +20,7 @@ from engine.posing.retouch import RetouchConfig
 from training.actor.speaking import MOUTH
 from training.actor.state import STATE_CHANNELS, channel
 from training.data.motion_rows import ROW_WIDTH, rest_row, row_bounds
-from training.data.posed_pairs import BODY_CHANNELS, FACE_CHANNELS, NUM_CROSSED
+from training.data.posed_pairs import BODY_CHANNELS, CURVED_CHANNELS, FACE_CHANNELS, NUM_CROSSED
 
 SIZE_PX = 192
 CODEC_FILE = "codec.safetensors"
@@ -90,6 +90,8 @@ POSING = PoseFlowConfig(
     body_columns=tuple(channel(name) for name in BODY_CHANNELS),
     face_columns=tuple(channel(name) for name in FACE_CHANNELS),
     num_crossed=NUM_CROSSED,
+    curved_columns=tuple(channel(name) for name in CURVED_CHANNELS),
+    field_scale=2,
 )
 # How much each number of a plan resists a change of its speed: heads and shoulders have mass, lips and lids hardly any. With these,
 # planned heads, gazes and brows change from frame to frame as performances do, and nod as often as they did.

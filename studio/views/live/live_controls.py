@@ -70,7 +70,7 @@ class LiveControls(QWidget):
         self.headphones.setToolTip(
             self.tr("Without them the microphone rests while the character speaks, so that it does not hear itself.")
         )
-        self.direction.setPlaceholderText(self.tr("e.g. smiles, nods"))
+        self.direction.setPlaceholderText(self.tr("e.g. smiles, then nods"))
         self.direction.setMaxLength(_MOST_DIRECTION)
         self.direction.editingFinished.connect(lambda: self.directed.emit(self.direction.text().strip()))
         self.microphone.activated.connect(self._microphone_picked)

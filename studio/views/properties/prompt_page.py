@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from engine.turns import parts_in_turn
 from studio.commands.prompt_edits import delete_prompt, set_prompt_text, trim_prompt
 from studio.project.document import MAX_PROMPT_CHARACTERS
 from studio.project.timecode import CHUNK_FRAMES, seconds_text
@@ -32,7 +33,9 @@ class PromptPage(QWidget):
         self._session = session
         self._shown_id = ""
         self.words = QPlainTextEdit()
-        self.words.setPlaceholderText(self.tr("What should the character do? For example: smiles warmly and nods"))
+        self.words.setPlaceholderText(
+            self.tr("What should the character do? For example: smiles warmly, then looks left")
+        )
         self.words.setAccessibleName(self.tr("Words of the direction"))
         self.words.setTabChangesFocus(True)
         self.words.setFixedHeight(80)
@@ -96,11 +99,15 @@ class PromptPage(QWidget):
         self.start.set_frame(prompt.start_frame)
         self.end.set_frame(prompt.end_frame)
         chunks = prompt.num_frames / CHUNK_FRAMES
-        self._note.setText(
-            self.tr("{length}, {chunks:g} chunks. A direction takes effect at the next chunk boundary.").format(
-                length=seconds_text(prompt.num_frames), chunks=round(chunks, 2)
-            )
+        note_text = self.tr("{length}, {chunks:g} chunks. A direction takes effect at the next chunk boundary.").format(
+            length=seconds_text(prompt.num_frames), chunks=round(chunks, 2)
         )
+        parts = parts_in_turn(prompt.text)
+        if len(parts) > 1:
+            note_text += " " + self.tr("One after another, {length} each: {parts}.").format(
+                length=seconds_text(prompt.num_frames // len(parts)), parts="; ".join(parts)
+            )
+        self._note.setText(note_text)
 
     def edit(self) -> None:
         """Put the cursor into the words."""

@@ -113,7 +113,9 @@ def test_the_direction_of_most_frames_holds() -> None:
     assert told.directions.over(6, 18) == "a", "the earlier of two that share a window"
     assert told.directions.over(36, 48) == "", "nothing is said after the last"
     assert told.directions.over(-4, 2) == "a"
-    assert replace(told, num_frames=40).directions.over(36, 60) == "b", "a window that reaches past the film hears its last"
+    assert replace(told, num_frames=40).directions.over(36, 60) == "b", (
+        "a window that reaches past the film hears its last"
+    )
 
 
 def test_mutes_that_make_no_sense_are_refused() -> None:

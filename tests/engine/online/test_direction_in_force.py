@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from engine.carried_feelings import parts_for
 from engine.loaded_pack import load_pack
 from engine.online.direction_in_force import PART_FRAMES, DirectionInForce
 from engine.online.opening import open_session, restore_session
-from engine.turns import parts_for, parts_in_turn
+from engine.turns import parts_in_turn
 from tests.engine.online.small_online_pack import write_small_told_pack
 from tests.engine.online.small_sessions import CONFIG
 from tests.engine.online.stand_in import stand_in_session

@@ -1,0 +1,44 @@
+"""How a pack is told what a direction asks for in turn: part by part, with the feeling that each part goes on with.
+
+A feeling ("angry, looks left, then nods") holds until another is called for, so it is said again with each part that says none. Called by
+whoever performs, offline or live.
+"""
+
+import re
+from typing import Final
+
+from engine.called_expressions import called_expression, expression_nearness
+from engine.loaded_pack import LoadedPack
+from engine.turns import PartsOf, as_it_is, parts_in_turn
+
+_UNMOVED: Final = re.compile(
+    r"\b(?:neutral(?:ly)?|relax(?:e[sd])?|composed|expressionless|unmoved|straight[- ]face[d]?|matter-of-fact|blank|"
+    r"no\s+(?:emotion|feeling)s?)\b",
+    re.IGNORECASE,
+)
+"""Words for showing no feeling: to the encoder they are what says nothing of feelings."""
+
+
+def parts_for(pack: LoadedPack) -> PartsOf:
+    """How this pack is told what happens in turn: part by part where it plans motion."""
+    return as_it_is if pack.motion is None else _PartsWithFeeling(pack)
+
+
+class _PartsWithFeeling:
+    """`parts_in_turn`, with the last feeling called for in every part that says nothing of feelings."""
+
+    def __init__(self, pack: LoadedPack) -> None:
+        self._encoder = pack.text_encoder
+
+    def __call__(self, text: str) -> tuple[str, ...]:
+        parts = parts_in_turn(text)
+        if len(parts) == 1:
+            return parts
+        told: list[str] = []
+        feeling: str | None = None
+        for part in parts:
+            called = called_expression(expression_nearness(self._encoder, part))
+            goes_on = called is None and feeling is not None and not _UNMOVED.search(part)
+            told.append(f"{feeling}, {part}" if goes_on else part)
+            feeling = feeling if goes_on else called
+        return tuple(told)
