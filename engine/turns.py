@@ -25,7 +25,7 @@ _AND_THEN: Final = re.compile(
     re.IGNORECASE,
 )
 _FIRST: Final = re.compile(
-    r"^(?:at\s+)?first(?:ly)?\b[,:]?\s*|^(?:\u9996\u5148|\u5148)[\uff0c,]?", re.IGNORECASE
+    r"^(?:at\s+)?first(?:ly)?\b[,:]?\s*|^(?:\u9996\u5148|\u5148(?!\u751f))[\uff0c,]?", re.IGNORECASE
 )  # shouxian, xian
 
 

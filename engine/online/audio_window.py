@@ -17,6 +17,7 @@ from engine.model_config import AudioWindow
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
 
 SAMPLES_PER_FRAME = SOUND_RATE_HZ // FRAME_RATE_HZ
+_MOMENT_SAMPLES = SOUND_RATE_HZ // 100
 _RATES_HZ = (2_000, 768_000)
 
 
@@ -99,6 +100,18 @@ class SoundTrack:
         place = self._taken - self._base
         self._sound_S = np.concatenate([self._sound_S[:place], self._sound_S[place + surplus :]])
         return surplus
+
+    def drop_quiet_waiting(self, most_samples: int, level: float) -> int:
+        """Forget the oldest of what waits beyond `most_samples`, as long as it is below a level (root mean square of a hundredth second).
+
+        How many samples were forgotten. Nobody misses them, and what comes behind them is heard so much sooner.
+        """
+        surplus_S = self._sound_S[self._taken - self._base :][: max(self.waiting_samples - most_samples, 0)]
+        num_moments = len(surplus_S) // _MOMENT_SAMPLES
+        moments_TS = surplus_S[: num_moments * _MOMENT_SAMPLES].reshape(num_moments, _MOMENT_SAMPLES)
+        is_loud_T = np.sqrt(np.square(moments_TS).mean(axis=1)) >= level
+        num_quiet = int(is_loud_T.argmax()) if is_loud_T.any() else num_moments
+        return self.drop_oldest_waiting(self.waiting_samples - num_quiet * _MOMENT_SAMPLES)
 
     def between(self, first_frame: int, end_frame: int) -> NDArray[np.float32]:
         """The sound of these frames, silence where there is none."""

@@ -20,7 +20,7 @@ from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame, s
 from engine.online.lookahead import Lookahead, WaitedFor
 from engine.online.pace import Pace
 from engine.online.stages import ChunkTold, SoundReach
-from engine.online.states import Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
+from engine.online.states import VOICE_LEVEL, Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
 from engine.shapes import FRAME_RATE_HZ
 from engine.turns import PartsOf, as_it_is
 
@@ -152,8 +152,9 @@ class Conductor:
         self.next_frame = max(self.next_frame, self.clock + work_frames)
         first_frame, end_frame = self.next_frame, self.next_frame + layout.chunk_frames
         if self.config.listen_lag_s is not None:
-            most_samples = round(self.config.listen_lag_s * 24_000) + layout.chunk_frames * 1000
-            self.figures.skipped_listen_samples += self.listen.drop_oldest_waiting(most_samples)
+            chunk_samples, lag_samples = layout.chunk_frames * 1000, round(self.config.listen_lag_s * 24_000)
+            self.listen.drop_quiet_waiting(chunk_samples, VOICE_LEVEL)
+            self.figures.skipped_listen_samples += self.listen.drop_oldest_waiting(chunk_samples + lag_samples)
         self.speak.take(end_frame, self.clock)
         self.listen.take(end_frame, self.clock)
         if self.num_chunks:

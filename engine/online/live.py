@@ -33,7 +33,7 @@ STATE_PROMPTS: Final[Mapping[LiveState, tuple[str, ...]]] = MappingProxyType(
 """What a character without a direction does; of several, each holds for `idle_prompt_s` and they come in an order of chance."""
 
 MICROPHONE_LAG_S: Final = 0.1
-"""`LiveConfig.listen_lag_s` for who listens by a microphone. What waits is heard that much later for ever, until it is skipped."""
+"""`LiveConfig.listen_lag_s` for who listens by a microphone. What waits is heard that much later until it is skipped, quiet at once."""
 
 _MOST_PROMPT_LETTERS: Final = 2000
 

@@ -22,6 +22,7 @@ from engine.codec.folded_vae import Grow, PixelNorm, ResidualBlock, Shrink
 
 Resampling = Literal["bilinear", "bicubic"]
 POSE_UNIT = 2.0  # spreads of a channel that make a term one
+MOST_FIELD_SCALE = 8
 FIELD_UNIT = 0.1  # of half a picture's side, for each one of the network's output
 
 
@@ -53,8 +54,8 @@ class PoseFlowConfig:
                 raise ValueError(f"num_crossed is {self.num_crossed}, there are {len(columns)} {name}")
         if not set(self.curved_columns) <= set(self.face_columns):
             raise ValueError(f"curved_columns {self.curved_columns} must be among the face_columns {self.face_columns}")
-        if self.field_scale < 1:
-            raise ValueError(f"field_scale is {self.field_scale}; it must be at least 1")
+        if not 1 <= self.field_scale <= MOST_FIELD_SCALE:
+            raise ValueError(f"field_scale is {self.field_scale}; it must be from 1 to {MOST_FIELD_SCALE}")
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths are {self.widths}; there must be at least one, and each at least 1")
         if self.look_px < 1 or self.look_px % 2 ** len(self.widths):

@@ -22,6 +22,7 @@ from training.actor.directions import sample_spans
         ("smiles, followed by: a frown", ("smiles", "a frown")),
         ("glances down before turning away", ("glances down", "turning away")),
         ("Leans back. After that raises the chin", ("Leans back", "raises the chin")),
+        ("\u5148\u751f\u70b9\u5934\uff0c\u63a5\u7740\u5fae\u7b11", ("\u5148\u751f\u70b9\u5934", "\u5fae\u7b11")),
         ("\u5148\u770b\u5de6\u8fb9\uff0c\u7136\u540e\u70b9\u5934", ("\u770b\u5de6\u8fb9", "\u70b9\u5934")),
     ],
 )

@@ -129,6 +129,20 @@ def test_heard_sound_that_waits_too_long_is_skipped_from_its_beginning() -> None
     assert np.array_equal(track.between(0, 10), SOUND[20_000:30_000])
 
 
+def test_of_what_waits_the_quiet_is_skipped_up_to_the_first_voice() -> None:
+    quiet_S, voice_S = np.full(5_000, 1e-3, np.float32), np.full(10_000, 0.1, np.float32)
+    track = SoundTrack(kept_frames=10)
+    track.push(np.concatenate([quiet_S, voice_S]))
+    assert track.drop_quiet_waiting(14_000, 0.01) == 960, "no more than what waits too long, in hundredths of a second"
+    assert track.drop_quiet_waiting(4_000, 0.01) == 3_840, "and nothing of a voice"
+    assert track.drop_quiet_waiting(4_000, 0.01) == 0
+    assert np.array_equal(track.between(0, 10), np.concatenate([quiet_S[:200], voice_S[:9_800]]))
+    silent = SoundTrack(kept_frames=10)
+    silent.push(quiet_S)
+    assert silent.drop_quiet_waiting(0, 0.01) == 4_800
+    assert SoundTrack(kept_frames=10).drop_quiet_waiting(0, 0.01) == 0
+
+
 def test_a_track_that_is_full_refuses_and_keeps_what_it_has() -> None:
     track = SoundTrack(kept_frames=10, most_waiting_s=1.0)
     track.push(SOUND[:20_000])

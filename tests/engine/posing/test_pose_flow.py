@@ -195,6 +195,7 @@ def test_a_picture_of_any_size_is_looked_at_alike() -> None:
         ({"num_crossed": -1}, "num_crossed is -1"),
         ({"curved_columns": (5,)}, r"curved_columns \(5,\) must be among the face_columns"),
         ({"field_scale": 0}, "field_scale is 0"),
+        ({"field_scale": 10**6}, "must be from 1 to 8"),
         ({"look_px": 18}, "look_px is 18; it must be a multiple of 4"),
         ({"look_px": 0}, "look_px is 0"),
         ({"widths": ()}, r"widths are \(\)"),
