@@ -14,7 +14,7 @@ REPEATS = "frames are repeated"
 
 _TOO_SLOW = 0.95
 _COMFORTABLE = 0.6  # so that the dearer chunks are not too dear
-_STEADY = 0.85  # no chunk is dearer for answering soon; it only has to be in time without a stock of frames
+_STEADY = 0.85  # on average: no chunk is dearer for answering soon, and one that takes long is what lookahead is for
 _CHUNKS_TO_JUDGE = 3
 _CHUNKS_TO_TRUST = 24
 _CHUNKS_IN_TIME = 12
@@ -56,12 +56,15 @@ class Pace:
             self._change(self.level + 1, frame)
         elif self.name == REPEATS and self._chunks_in_time >= _CHUNKS_IN_TIME:
             self._change(self.level - 1, frame)  # no chunk costs more for it: what is said is what is seen
-        elif self.level and self._chunks_in_time >= _CHUNKS_TO_TRUST and max(self._load) < self._most_load_to_go_back:
+        elif self.level and self._chunks_in_time >= _CHUNKS_TO_TRUST and self._has_room:
             self._change(self.level - 1, frame)
 
     @property
-    def _most_load_to_go_back(self) -> float:
-        return _STEADY if self.name == MORE_LOOKAHEAD else _COMFORTABLE
+    def _has_room(self) -> bool:
+        """Whether what was given up last can be had again, by the chunks under the present level."""
+        if self.name == MORE_LOOKAHEAD:
+            return sum(self._load) / len(self._load) < _STEADY
+        return max(self._load) < _COMFORTABLE
 
     def _change(self, level: int, frame: int) -> None:
         self.level = level

@@ -148,7 +148,8 @@ def test_what_was_given_up_comes_back(slow_until_s: float) -> None:
 
 def test_who_stalled_once_answers_soon_again_though_he_is_busy() -> None:
     """Working further ahead costs no chunk anything: it takes a steady machine to give it up, not an idle one."""
-    machine = Machine(stages_s=lambda effort, now_s: (0.37, 0.3, 0.1) if not 5 < now_s < 8 else (0.6, 0.3, 0.1))
+    hiccups = itertools.cycle([0.37] * 7 + [0.48])
+    machine = Machine(stages_s=lambda effort, now_s: (next(hiccups) if not 5 < now_s < 8 else 0.6, 0.3, 0.1))
     machine.play(60)
     assert machine.paces == [MORE_LOOKAHEAD, FULL]
     assert machine.share_of_repeats(40) == 0.0
