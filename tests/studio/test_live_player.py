@@ -41,7 +41,7 @@ def test_every_frame_is_shown_once_and_sound_comes_in_at_its_time() -> None:
     with stand_in_session(2, split="pipeline", most_frames=6) as session:
         figures = play(session, script, frames.append, lambda done, total: None)
         assert session.report().shown_frames == 14
-        assert session._conductor.prompt == "nods"
+        assert session._conductor.direction.text == "nods"
         assert session._conductor.listen.end_frame > 0
     assert [frame.index for frame in frames] == list(range(14))
     assert len(figures.late_s) == 13
@@ -59,10 +59,10 @@ def test_what_is_due_comes_in_also_from_a_thread_that_is_late() -> None:
     script = LiveScript(seconds=1.0, prompt_at_s=((0.5, "nods"), (600.0, "too late")))
     with stand_in_session(2) as session:
         _push(session, script, began_s, ended, broken)
-        assert session._conductor.prompt == "nods"
+        assert session._conductor.direction.text == "nods"
         broken.set()
         _push(session, LiveScript(seconds=1.0, prompt_at_s=((0.5, "never"),)), began_s, ended, broken)
-        assert session._conductor.prompt == "nods"
+        assert session._conductor.direction.text == "nods"
 
 
 def test_a_film_that_is_not_committed_leaves_nothing(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_the_conversation_is_the_same_each_minute_and_leaves_its_pictures(tmp_pa
         prompts = {}
         for frame in range(MINUTE_FRAMES):
             push_what_is_due(session, voices, frame)
-            prompts[frame] = session._conductor.prompt
+            prompts[frame] = session._conductor.direction.text
             session.pull()
         assert {prompts[frame] for frame in range(MINUTE_FRAMES) if is_probe(frame)} == {PROBE_PROMPT}
         assert prompts[0] == ""
