@@ -30,8 +30,11 @@ STORED_DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
     "float32": torch.float32,
-    "int8": torch.int8,  # with a scale for each output channel, see `engine.int8_weights`
+    "int8": torch.int8,  # with a scale for each block of an output channel, see `engine.int8_weights`
+    "int8_but_decoder": torch.int8,  # what int8 takes from a decoder is seen as grain; of an encoder nobody can tell
 }
+KEPT_PARTS: Mapping[str, tuple[str, ...]] = {"int8_but_decoder": ("decoder.",)}
+"""Weights that stay bfloat16 where the others are int8, by the beginning of their names."""
 
 Config = TypeVar("Config")
 
@@ -175,12 +178,24 @@ def fill_from_file(path: Path, module: nn.Module) -> None:
         ) from error
 
 
-def save_weights(path: Path, module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-    """Writes a module's tensors as safetensors, floats as `dtype`; statistics (buffers) keep float32."""
+def save_as(path: Path, module: nn.Module, stored: str) -> None:
+    """Writes a module's tensors as a manifest's `dtype` says that they are stored."""
+    save_weights(path, module, STORED_DTYPES[stored], KEPT_PARTS.get(stored, ()))
+
+
+def save_weights(path: Path, module: nn.Module, dtype: torch.dtype = torch.float32, kept: tuple[str, ...] = ()) -> None:
+    """Writes a module's tensors as safetensors, floats as `dtype`; statistics (buffers) keep float32.
+
+    `kept` are the beginnings of names that stay bfloat16 where the others are int8.
+    """
     buffers = {name for name, _ in module.named_buffers()}
     given = module.state_dict()
     weights = {name: tensor for name, tensor in given.items() if name not in buffers and tensor.is_floating_point()}
-    stored = packed(weights) if dtype == torch.int8 else {name: x.to(dtype) for name, x in weights.items()}
+    if dtype == torch.int8:
+        stored = packed({name: x for name, x in weights.items() if not name.startswith(kept)})
+        stored |= {name: x.to(torch.bfloat16) for name, x in weights.items() if name.startswith(kept)}
+    else:
+        stored = {name: x.to(dtype) for name, x in weights.items()}
     rest = {name: tensor for name, tensor in given.items() if name not in weights}
     tensors = {name: tensor.contiguous().clone() for name, tensor in (stored | rest).items()}
     path.parent.mkdir(parents=True, exist_ok=True)

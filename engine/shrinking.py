@@ -16,17 +16,17 @@ from engine.encoders.umt5_tokenizer import TOKENIZER_NAME
 from engine.errors import BadInputError
 from engine.int8_weights import error_db, unpacked
 from engine.packs import (
-    STORED_DTYPES,
     ComponentEntry,
     Manifest,
     file_sha256,
     load_weights,
     read_manifest,
-    save_weights,
+    save_as,
     write_pack,
 )
 
 INT8: Final = "int8"
+SHRUNK_AS: Final = {"folded_vae": "int8_but_decoder"}  # by kind, where it is not int8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,8 @@ class ShrunkComponent:
 
 def shrink_pack(folder: Path, output: Path, roles: Collection[str] | None = None) -> list[ShrunkComponent]:
     """Writes the pack of `folder` into a new folder, the components of `roles` (all by default) as int8, the others as they are.
+
+    A small codec's decoder stays bfloat16 (`engine.packs.KEPT_PARTS`).
 
     `BadInputError` where the new folder exists or the pack has no such role, `BadPackError` for a pack that is not whole.
     """
@@ -68,18 +70,19 @@ def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> 
         before, after = folder / entry.file, partial / f"{entry.role}.safetensors"
         network = build_component(entry, str(folder))
         load_weights(folder, entry, network)  # checks the hash and every shape
-        is_shrunk = entry.role in roles and entry.dtype != INT8
+        shrunk_as = SHRUNK_AS.get(entry.kind, INT8)
+        is_shrunk = entry.role in roles and entry.dtype not in (INT8, shrunk_as)
         if is_shrunk:
-            save_weights(after, network, STORED_DTYPES[INT8])
+            save_as(after, network, shrunk_as)
         else:
             shutil.copyfile(before, after)
-        entries.append(_entry(entry, after, INT8 if is_shrunk else entry.dtype))
+        entries.append(_entry(entry, after, shrunk_as if is_shrunk else entry.dtype))
         found.append(
             ShrunkComponent(
                 role=entry.role,
                 bytes_before=before.stat().st_size,
                 bytes_after=after.stat().st_size,
-                error_db=error_db(unpacked(load_file(before))) if is_shrunk else float("inf"),
+                error_db=error_db(unpacked(load_file(before)), unpacked(load_file(after))),
             )
         )
     if (folder / TOKENIZER_NAME).is_file():

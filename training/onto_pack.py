@@ -4,19 +4,23 @@ For what was begun from a whole pack, of whatever size (fine-tuning, votes). Cal
 """
 
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.component_kinds import build_component
 from engine.encoders.umt5_tokenizer import TOKENIZER_NAME
 from engine.errors import BadInputError
-from engine.packs import STORED_DTYPES, Manifest, file_sha256, fill_from_file, read_manifest, save_weights, write_pack
+from engine.packs import Manifest, file_sha256, fill_from_file, read_manifest, save_as, write_pack
 
 
-def pack_onto(pack: Path, runs: list[Path], output: Path, name: str, version: str) -> Manifest:
+def pack_onto(
+    pack: Path, runs: list[Path], output: Path, name: str, version: str, reshaped: Mapping[str, object] | None = None
+) -> Manifest:
     """Writes the pack; a component comes from the first run that has one of its role (`base.safetensors`).
 
-    `BadInputError` where the folder is there already, or no run has anything that the pack could take.
+    `reshaped` are the configs, by role, of what was trained in another shape than the pack has it in. `BadInputError` where the folder is
+    there already, or no run has anything that the pack could take.
     """
     if output.exists():
         raise BadInputError(f"{output}: this is there already; give the name of a new folder")
@@ -35,13 +39,17 @@ def pack_onto(pack: Path, runs: list[Path], output: Path, name: str, version: st
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     entries = []
+    parted = {entry.file for entry in manifest.components if entry.role in trained}
     for entry in manifest.components:
-        path = partial / f"{entry.role}.safetensors"  # of its own, where the pack has one network in two roles
+        # One network may have two roles, and stays one unless it was trained in one of them.
+        path = partial / (f"{entry.role}.safetensors" if entry.file in parted else entry.file)
         if entry.role in trained:
+            if reshaped and entry.role in reshaped:
+                entry = replace(entry, config=asdict(reshaped[entry.role]))  # type: ignore[call-overload]
             network = build_component(entry, str(pack))
             fill_from_file(trained[entry.role], network)
-            save_weights(path, network, STORED_DTYPES[entry.dtype])
-        else:
+            save_as(path, network, entry.dtype)
+        elif not path.exists():
             shutil.copyfile(pack / entry.file, path)
         entries.append(replace(entry, file=path.name, sha256=file_sha256(path)))
     if (pack / TOKENIZER_NAME).is_file():

@@ -16,14 +16,14 @@ from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
-from engine.packs import STORED_DTYPES, ComponentEntry, Manifest, file_sha256, fill_from_file, save_weights, write_pack
+from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, save_as, write_pack
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
 from training.onto_pack import pack_onto
 from training.recipes import parts
 
 STORED_DTYPE = "int8"
-STORED_DTYPE_OF = {"codec": "bfloat16"}  # what int8 takes from a decoder is seen as grain
+STORED_DTYPE_OF = {"codec": "int8_but_decoder"}
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -38,6 +38,8 @@ BASE_SETTINGS = BaseSettings(
     max_references=2,
     guidance=GuidanceScales(),  # the plan of motion is guided; what it leaves to draw is one picture
 )
+# The networks that small packs alone have; what is `--reshaped` is as the recipes make it now.
+SHAPES = {"motion": parts.MOTION, "posing": parts.POSING, "retouch": parts.RETOUCH}
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
 ONLINE_SETTINGS = OnlineSettings(
@@ -62,6 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the pack's folder")
     parser.add_argument("--onto", type=Path, help="a pack that lends all else, settings too (after fine-tuning, say)")
+    parser.add_argument(
+        "--reshaped",
+        nargs="+",
+        default=[],
+        choices=sorted(SHAPES),
+        metavar="ROLE",
+        help=f"with --onto: what was trained in the recipes' shape, where the pack has it in another ({', '.join(SHAPES)})",
+    )
     parser.add_argument("--name", default="lpm-tiny")
     parser.add_argument("--version", default="0.1.0")
 
@@ -71,7 +81,8 @@ def run(options: argparse.Namespace) -> None:
     if options.onto is None:
         manifest = build_pack(options.folders, options.output, options.name, options.version)
     else:
-        manifest = pack_onto(options.onto, options.folders, options.output, options.name, options.version)
+        reshaped = {role: SHAPES[role] for role in options.reshaped}
+        manifest = pack_onto(options.onto, options.folders, options.output, options.name, options.version, reshaped)
     sys.stdout.write(f"{options.output} holds {manifest.name} {manifest.version}\n")
 
 
@@ -108,7 +119,7 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
     for role, (kind, file_name, module, config) in modules.items():
         fill_from_file(first_with(folders, file_name), module)
         stored = STORED_DTYPE_OF.get(role, STORED_DTYPE)
-        save_weights(output / file_name, module, STORED_DTYPES[stored])
+        save_as(output / file_name, module, stored)
         sha256 = file_sha256(output / file_name)
         same = next((entry.file for entry in entries if entry.sha256 == sha256), None)
         if same is not None:  # one network may be backbone and refiner

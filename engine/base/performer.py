@@ -68,6 +68,22 @@ class FilmTail:
     text: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class DrawnWindow:
+    """A window's latents [F, C, h, w]; those of the film from number `first_final` up to `plan.final_end` will not change any more."""
+
+    plan: WindowPlan
+    first_final: int
+    latents_FCHW: Tensor
+    text: str
+    is_reused: bool
+
+    @property
+    def final_FCHW(self) -> Tensor:
+        """The latents that will not change any more."""
+        return self.latents_FCHW[self.first_final - self.plan.start : self.plan.final_end - self.plan.start]
+
+
 class Performer:
     """One job being performed: its conditions, the tail of its latents and the state of its decoder."""
 
@@ -98,9 +114,27 @@ class Performer:
     @torch.no_grad()
     def pieces(self) -> Iterator[FilmPiece]:
         """The film, piece by piece."""
+        for window in self.windows():
+            final_FCHW = window.final_FCHW
+            frames_THWC = self._decode(final_FCHW, self._pose_of(window))
+            start_frame = self.clock.start_frame(window.first_final)
+            joins = (self.clock.start_frame(latent) for latent in window.plan.join_latents)
+            yield FilmPiece(
+                start_frame=start_frame,
+                frames_THWC=frames_THWC[: self.job.num_frames - start_frame],
+                num_frames=self.job.num_frames,
+                stages_s=self._taken(),
+                join_frames=tuple(frame for frame in joins if frame < self.job.num_frames),
+                is_reused=window.is_reused,
+            )
+            self._mark_s = time.perf_counter()
+
+    @torch.no_grad()
+    def windows(self) -> Iterator[DrawnWindow]:
+        """The film's latents, window by window."""
         with fast_autocast(self.device):
             tail = FilmTail(latents_FCHW=self._first_frame_latent(), start=-1)
-        final_end = 0
+        first_final = 0
         fingerprint = film_fingerprint(self.pack, self.settings, self.job, number_format(self.device))
         self._count("references")
         for window, plan in enumerate(plan_windows(self.clock.num_latents(self.job.num_frames), self.settings)):
@@ -114,21 +148,15 @@ class Performer:
             if found_FCHW is None:
                 self._keep(fingerprint, plan, window_FCHW)
             self._count("keep")
-            final_FCHW = window_FCHW[final_end - plan.start : plan.final_end - plan.start]
-            frames_THWC = self._decode(final_FCHW, self._pose(told.text, final_end, len(final_FCHW)))
-            start_frame = self.clock.start_frame(final_end)
-            joins = (self.clock.start_frame(latent) for latent in plan.join_latents)
-            yield FilmPiece(
-                start_frame=start_frame,
-                frames_THWC=frames_THWC[: self.job.num_frames - start_frame],
-                num_frames=self.job.num_frames,
-                stages_s=self._taken(),
-                join_frames=tuple(frame for frame in joins if frame < self.job.num_frames),
+            yield DrawnWindow(
+                plan=plan,
+                first_final=first_final,
+                latents_FCHW=window_FCHW,
+                text=told.text,
                 is_reused=found_FCHW is not None,
             )
-            self._mark_s = time.perf_counter()
             tail = FilmTail(latents_FCHW=window_FCHW, start=plan.start, text=told.text)
-            final_end = plan.final_end
+            first_final = plan.final_end
 
     def _recall(self, fingerprint: str, plan: WindowPlan, shape_CHW: torch.Size) -> Tensor | None:
         """A window's latents [F, C, h, w] where they were made before; with them its part of the motion plan is there too."""
@@ -291,14 +319,14 @@ class Performer:
         output_BFCHW = self.pack.transformer(replace(inputs, latents_BFCHW=seen_BFCHW))
         return self.precondition.velocity(output_BFCHW, inputs.latents_BFCHW, sigma_BF, references)
 
-    def _pose(self, text: str, first_latent: int, num_latents: int) -> PlannedPose | None:
-        """How the pictures of these latents are meant to look, where the pack retouches them."""
+    def _pose_of(self, window: DrawnWindow) -> PlannedPose | None:
+        """How the final pictures of a window are meant to look, where the pack retouches them."""
         if self.retoucher is None or self.planner is None:
             return None
         with fast_autocast(self.device):  # a recalled window may be the first to ask for these references
-            picture_BCHW = self.conditions.references.latents(text).anchor_pixels_BCHW
+            picture_BCHW = self.conditions.references.latents(window.text).anchor_pixels_BCHW
         assert picture_BCHW is not None, "a pack that poses its anchor has its picture"
-        rows_BFM = self.planner.rows(first_latent)[:, :num_latents]
+        rows_BFM = self.planner.rows(window.first_final)[:, : len(window.final_FCHW)]
         return PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
 
     def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:

@@ -229,6 +229,12 @@ class FoldedVae(nn.Module):
         """The state before the first chunk of a film."""
         return FoldedDecoderState()
 
+    def state_behind(self, latent_BCHW: Tensor) -> FoldedDecoderState:
+        """The state behind a normalised latent whose pictures nobody asks for, so that borders with them are not smoothed."""
+        return FoldedDecoderState(
+            previous_BCHW=latent_BCHW * self._per_channel("latent_std") + self._per_channel("latent_mean")
+        )
+
     def decode_chunk(self, latents_BFCHW: Tensor, state: DecoderState, finish: Finish | None = None) -> Tensor:
         """The next normalised latents to pixels [B, 4 F, 3, H, W]; the first latent of a film stands before itself."""
         assert isinstance(state, FoldedDecoderState)

@@ -61,6 +61,10 @@ def load_retouch(
     if posing is None:
         raise BadPackError(f"{where} needs a posed anchor, and {ROLE} is missing; fetch the pack again")
     config = retouch.config
+    if config.frame_width != posing.config.frame_width:
+        raise BadPackError(
+            f"{where} reads {config.frame_width} numbers a frame, {ROLE} {posing.config.frame_width}; fetch the pack again"
+        )
     if config.frames_per_latent != frames_per_latent or size_px % config.cell_px:
         raise BadPackError(
             f"{where} is for {config.frames_per_latent} frames a latent and cells of {config.cell_px} px, the pack has "

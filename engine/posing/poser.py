@@ -23,7 +23,7 @@ class Poser:
     def __init__(self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor) -> None:
         """`rest_M` is the motion row of a character at rest, as its pictures show it."""
         self._flow, self._codec = flow, codec
-        self._rest_TP = self._poses(rest_M)
+        self._rest_M = rest_M
         self._looks: list[tuple[Tensor, Tensor]] = []
 
     def posed(self, references: ReferenceLatents, rows_BFM: Tensor, behind_BFCHW: Tensor) -> ReferenceLatents:
@@ -60,10 +60,12 @@ class Poser:
 
     def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:
         """Each frame's pose, [B, T, P], in spreads from rest."""
-        is_told_BF11 = rows_BFM.any(dim=-1)[..., None, None]
-        from_rest_BFTP = (self._poses(rows_BFM) - self._rest_TP) * is_told_BF11
-        poses_BTP: Tensor = rearrange(from_rest_BFTP, "b f t p -> b (f t) p")
+        poses_BTP: Tensor = rearrange(self._poses(self.from_rest(rows_BFM)), "b f t p -> b (f t) p")
         return poses_BTP
+
+    def from_rest(self, rows_BFM: Tensor) -> Tensor:
+        """Rows as their difference from rest, [B, F, M] in spreads; zeros where nothing is told."""
+        return (rows_BFM - self._rest_M) * rows_BFM.any(dim=-1, keepdim=True)
 
     def _poses(self, rows: Tensor) -> Tensor:
         """The numbers of rows [..., M] that are poses, [..., T, P]."""

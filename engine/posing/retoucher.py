@@ -34,5 +34,6 @@ class Retoucher:
     @torch.no_grad()
     def retouched(self, decoded_BTCHW: Tensor, pose: PlannedPose) -> Tensor:
         """Decoded pictures [B, T, 3, H, W] with what the moved anchor has and they have lost."""
-        retouched_BTCHW: Tensor = self._network(decoded_BTCHW, self._poser.pictures(pose.picture_BCHW, pose.rows_BFM))
+        moved_BTCHW = self._poser.pictures(pose.picture_BCHW, pose.rows_BFM)
+        retouched_BTCHW: Tensor = self._network(decoded_BTCHW, moved_BTCHW, self._poser.from_rest(pose.rows_BFM))
         return retouched_BTCHW

@@ -81,7 +81,14 @@ POSED_MOTION = replace(MOTION, in_channels=POSED_ROW_WIDTH, out_channels=POSED_R
 POSED_MOTION_SETTINGS = replace(
     MOTION_SETTINGS, rest=(-0.5, 0.2, 0.5) * CODEC.frames_per_latent, drawn_share=(1.0, 0.5, 0.9) * 4
 )
-RETOUCH = RetouchConfig(frames_per_latent=CODEC.frames_per_latent, cell_px=4, width=8, num_blocks=1)
+RETOUCH = RetouchConfig(
+    frame_width=POSING.frame_width,
+    frames_per_latent=CODEC.frames_per_latent,
+    cell_px=4,
+    width=8,
+    num_blocks=1,
+    told_width=6,
+)
 
 
 def write_small_pack(folder: Path) -> Path:

@@ -5,56 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
+from safetensors import safe_open
 
 from engine import PerformJob, load_pack, perform
-from engine.codec.folded_vae import FoldedVae
-from engine.encoders.audio import AudioEncoder
-from engine.encoders.text import TextEncoder
 from engine.errors import BadInputError
 from engine.model.transformer import Transformer
 from engine.packs import read_manifest, save_weights
-from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
 from tests.engine.small_pack import striking_character
+from tests.training.small_parts import write_small_parts
 from training.onto_pack import pack_onto
 from training.packing import BACKBONE_FILE, REFINER_FILE, build_pack
 from training.recipes import parts
-
-SMALL = {"dim": 24, "ffn_dim": 32, "num_layers": 1, "num_heads": 2}
 
 
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The parts of the smallest models of the recipes' kinds, random everywhere."""
-    monkeypatch.setattr(parts, "SIZE_PX", 48)
-    sides, shapes = ("encoder", "decoder"), {"widths": (8, 8, 8), "blocks": (1, 1, 1)}
-    thin = {f"{side}_{name}": shape for side in sides for name, shape in shapes.items()}
-    monkeypatch.setattr(parts, "CODEC", replace(parts.CODEC, **thin))
-    monkeypatch.setattr(parts, "BASE", replace(parts.BASE, **SMALL))
-    monkeypatch.setattr(parts, "MOTION", replace(parts.MOTION, **SMALL))
-    monkeypatch.setattr(parts, "POSING", replace(parts.POSING, look_px=16, widths=(4, 6)))
-    monkeypatch.setattr(parts, "RETOUCH", replace(parts.RETOUCH, width=8, num_blocks=1))
-    folder = tmp_path / "trained"
-    torch.manual_seed(0)
-    modules: dict[str, nn.Module] = {
-        parts.CODEC_FILE: FoldedVae(parts.CODEC),
-        parts.BASE_FILE: Transformer(parts.BASE),
-        parts.SPEAK_FILE: AudioEncoder(parts.SPEAK_ENCODER),
-        parts.LISTEN_FILE: AudioEncoder(parts.LISTEN_ENCODER),
-        parts.TEXT_FILE: TextEncoder(parts.TEXT_ENCODER),
-        parts.MOTION_FILE: Transformer(parts.MOTION),
-        parts.POSING_FILE: PoseFlow(parts.POSING),
-        parts.RETOUCH_FILE: Retouch(parts.RETOUCH),
-        BACKBONE_FILE: Transformer(parts.BASE),
-        REFINER_FILE: Transformer(parts.BASE),
-    }
-    for name, module in modules.items():
-        for parameter in module.parameters():
-            parameter.data.add_(0.05 * torch.randn_like(parameter))
-        save_weights(folder / name, module)
-    return folder
+    return write_small_parts(tmp_path / "trained", monkeypatch)
 
 
 def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: Path) -> None:
@@ -62,7 +30,11 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     written = read_manifest(tmp_path / "pack")
     assert (written.name, written.version) == ("small", "7")
     assert [entry.sha256 for entry in written.components] == [entry.sha256 for entry in manifest.components]
-    assert {entry.role: entry.dtype for entry in manifest.components if entry.dtype != "int8"} == {"codec": "bfloat16"}
+    stored = {entry.role: entry.dtype for entry in manifest.components if entry.dtype != "int8"}
+    assert stored == {"codec": "int8_but_decoder"}
+    with safe_open(tmp_path / "pack" / parts.CODEC_FILE, framework="pt") as codec:
+        kinds = {(name.split(".")[0], codec.get_slice(name).get_dtype()) for name in codec.keys() if "weight" in name}  # noqa: SIM118
+    assert ("encoder", "I8") in kinds and ("decoder", "I8") not in kinds
     assert manifest.component("refiner").file != manifest.component("backbone").file
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.online is not None and pack.motion is not None
@@ -95,6 +67,10 @@ def test_one_network_that_is_backbone_and_refiner_is_stored_and_held_once(traine
     assert parted.component("refiner").file != parted.component("backbone").file
     online = load_pack(tmp_path / "parted").online
     assert online is not None and online.backbone is not online.refiner
+    save_weights(tmp_path / "other" / parts.RETOUCH_FILE, Retouch(parts.RETOUCH))
+    together = pack_onto(tmp_path / "pack", [tmp_path / "other"], tmp_path / "together", "small", "9")
+    assert together.component("refiner").file == together.component("backbone").file == BACKBONE_FILE
+    assert not (tmp_path / "together" / REFINER_FILE).exists()
 
 
 def test_without_a_pose_flow_there_is_no_pack(trained: Path, tmp_path: Path) -> None:
@@ -111,3 +87,16 @@ def test_without_a_retouching_network_there_is_a_pack_that_leaves_pictures_as_th
     build_pack([trained], tmp_path / "pack", "small", "7")
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.retouch is None
+
+
+def test_a_part_that_was_trained_in_another_shape_brings_it(trained: Path, tmp_path: Path) -> None:
+    build_pack([trained], tmp_path / "pack", "small", "7")
+    wider, run = replace(parts.RETOUCH, width=12), tmp_path / "run"
+    save_weights(run / parts.RETOUCH_FILE, Retouch(wider))
+    with pytest.raises(BadInputError, match="does not fit Retouch"):
+        pack_onto(tmp_path / "pack", [run], tmp_path / "unfit", "small", "8")
+    pack_onto(tmp_path / "pack", [run], tmp_path / "grown", "small", "8", {"retouch": wider, "posing": parts.POSING})
+    grown, before = load_pack(tmp_path / "grown"), load_pack(tmp_path / "pack")
+    assert grown.retouch is not None and grown.retouch.config == wider
+    assert grown.posing is not None and before.posing is not None
+    assert grown.posing.config == before.posing.config, "what was not trained keeps its own"

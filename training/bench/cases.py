@@ -6,18 +6,16 @@ the case needs (one expression told all through; a nod called for), so nothing o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.characters import Character, Reference, ReferenceKind
+from engine.characters import Character
 from training.actor.captions import CaptionSpan
 from training.actor.identity import Identity, sample_identity
 from training.actor.listening import NOD_PEAK_FRAMES
 from training.actor.performance import Performance, perform_clip
-from training.actor.references import draw_references
 from training.actor.state import EXPRESSIONS
 from training.actor.voices import VoicePool
 
@@ -102,18 +100,3 @@ def request_of(case: Case, character: Character) -> FilmRequest:
         num_frames=case.num_frames,
         seed=case.actor,
     )
-
-
-def character_of(identity: Identity, size_px: int) -> Character:
-    """A held-out actor as a character with all of its references."""
-    drawn = draw_references(identity, size_px)
-    return Character(
-        name=f"actor {identity.seed}",
-        description="a held-out actor of the benchmark",
-        references=tuple(_reference(name, picture_HWC) for name, picture_HWC in drawn.items()),
-    )
-
-
-def _reference(name: str, picture_HWC: NDArray[np.uint8]) -> Reference:
-    kind, _, subtype = name.partition("_")
-    return Reference(kind=ReferenceKind(kind), subtype=subtype, picture_HWC=picture_HWC, path=Path(f"{name}.png"))

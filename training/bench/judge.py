@@ -12,11 +12,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from training.actor.as_character import character_of
 from training.actor.draw import draw_film
 from training.actor.identity import Identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.voices import VoicePool
-from training.bench.cases import Case, CaseKind, FilmRequest, character_of, make_case, request_of
+from training.bench.cases import Case, CaseKind, FilmRequest, make_case, request_of
 from training.bench.closures import Closure, closures_of
 from training.bench.direction_cases import DirectionCase, ToldDirection, direction_request, make_direction_case
 from training.bench.measures import boxed_squared_error, sharpness, squared_error

@@ -1,6 +1,6 @@
 """Numbered samples for retouching: two latents' worth of film of a random character, and the picture that it would stay near.
 
-Called by the retouching network's task, in worker processes.
+Called where cuts for retouching are made (`training.data.retouch_cuts`).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.actor.draw import draw_film, draw_frame
-from training.actor.identity import sample_identity
+from training.actor.identity import Identity, sample_identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
@@ -39,13 +39,18 @@ class PosedFilmSamples:
         identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
         state_TK = random_film_state(rng, self.num_frames)
         shown = _shown(state_TK) if rng.random() < self.own_expression_share else "neutral"
-        boxes_T = [(mouth_box(identity, state_K), eye_box(identity, state_K)) for state_K in state_TK]
         return {
             "anchor_HWC": torch.from_numpy(draw_frame(identity, expression_state(shown), self.size_px)),
             "pixels_THWC": torch.from_numpy(draw_film(identity, state_TK, self.size_px)),
-            "focus_THW": torch.from_numpy(np.stack([boxes_mask(boxes, self.size_px) for boxes in boxes_T])),
+            "focus_THW": focus_of(identity, state_TK, self.size_px),
             "state_TK": torch.from_numpy(state_TK),
         }
+
+
+def focus_of(identity: Identity, state_TK: NDArray[np.float32], size_px: int) -> Tensor:
+    """Where mouth and eyes are in each frame, bool [T, H, W]."""
+    boxes_T = [(mouth_box(identity, state_K), eye_box(identity, state_K)) for state_K in state_TK]
+    return torch.from_numpy(np.stack([boxes_mask(boxes, size_px) for boxes in boxes_T]))
 
 
 def _shown(state_TK: NDArray[np.float32]) -> str:

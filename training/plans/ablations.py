@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from training.data.building import make_clips
-from training.plans.older_parts import with_embeddings
+from training.plans.older_parts import with_new_layers
 from training.plans.plan import MadeStage, Measure, Plan, Recipe, TrainedStage
 from training.plans.records import StageRecord
 from training.plans.tiny import COMPONENTS, DISTANCE, VELOCITY
@@ -49,7 +49,7 @@ def _alone(name: str, recipe: Recipe, measure: Measure, starts_from: str | None 
 ABLATIONS: Final = Plan(
     name="tiny-ablations",
     given=(*COMPONENTS, BASE_FILE),
-    prepare=with_embeddings,
+    prepare=with_new_layers,
     packs=False,
     stages=(
         MadeStage(name="clips", share=10, make=make_clips, unit="clips"),

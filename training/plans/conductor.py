@@ -156,7 +156,7 @@ def _how_to_get(missing: Path, parts: Path) -> str:
     if missing.name == RETOUCH_FILE:
         return (
             f"{missing} is missing (packs up to lpm-tiny 0.6.0 retouched nothing); give a folder that holds it with --parts, or train it "
-            f"with: lpm train tiny-retouch --parts {parts} -o {parts}"
+            f"with: lpm train tiny-retouching --parts {parts}"
         )
     return f"{missing} is missing; give a folder that holds it with --parts, or train it with: lpm train tiny --anew"
 

@@ -1,49 +1,59 @@
-"""Parts from older packs, whose base model was told less of how its character moves: how a plan goes on with them.
+"""Parts from older packs, whose networks were told less: how a plan goes on with them.
 
-Up to lpm-tiny 0.4.0 it was told no motion, up to 0.5.0 it was shown no anchor in pose. It gets the embeddings that it lacks, which add
-nothing yet, so that it draws as it did and can learn what they mean. A motion model, a pose flow or a network that retouches (up to
-0.6.0 there was none) it cannot lend; plans that train one begin it from nothing, the others say what to do.
+Up to lpm-tiny 0.4.0 the base model was told no motion, up to 0.5.0 it was shown no anchor in pose, and up to 0.9.0 the retouching network
+was not told what a frame is to show. They get the layers that they lack, which say nothing yet, so that they draw as they did and can
+learn what they mean. A motion model, a pose flow or a network that retouches (up to 0.6.0 there was none) nobody can lend; plans that train
+one begin it from nothing, the others say what to do.
 """
 
 import logging
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
 
 from engine.errors import BadInputError
+from engine.int8_weights import unpacked
 from engine.model.transformer import Transformer
-from engine.packs import fill_from_file, save_weights
+from engine.packs import save_weights
+from engine.posing.retouch import Retouch
 from training.recipes import parts
 
 logger = logging.getLogger(__name__)
 
-# What a config says of a base model without each embedding.
-WITHOUT: Final[dict[str, dict[str, Any]]] = {
-    "motion_embedding": {"motion_dim": 0},
-    "posed_embedding": {"is_shown_posed_anchor": False},
+NETWORKS: Final[dict[str, Callable[[], nn.Module]]] = {
+    parts.BASE_FILE: lambda: Transformer(parts.BASE),
+    parts.RETOUCH_FILE: lambda: Retouch(parts.RETOUCH),
+}
+# The layers that older packs may lack, by the beginning of their names.
+NEW_LAYERS: Final = {
+    parts.BASE_FILE: ("motion_embedding.", "posed_embedding."),
+    parts.RETOUCH_FILE: ("hear.", "tell.", "blocks.3."),
 }
 
 
-def with_embeddings(folder: Path) -> None:
-    """Gives the base model of a folder of parts, where it lies there without some, its embeddings of motion and of a posed anchor."""
-    path = folder / parts.BASE_FILE
-    if not path.is_file() or not (missing := missing_embeddings(path)):
-        return
-    told_less = {name: setting for embedding in missing for name, setting in WITHOUT[embedding].items()}
-    older, base = Transformer(replace(parts.BASE, **told_less)), Transformer(parts.BASE)
-    fill_from_file(path, older)
-    base.load_state_dict({**base.state_dict(), **older.state_dict()})
-    save_weights(path, base)
-    logger.info("%s is of an older pack: its %s begins from nothing", parts.BASE_FILE, " and ".join(missing))
+def with_new_layers(folder: Path) -> None:
+    """Gives the networks of a folder of parts, where they lie there without some, the layers that they lack."""
+    for file_name in NETWORKS:
+        path = folder / file_name
+        if path.is_file() and (missing := missing_layers(path)):
+            network = NETWORKS[file_name]()
+            network.load_state_dict(network.state_dict() | unpacked(load_file(path)))
+            save_weights(path, network)
+            logger.info("%s is of an older pack: its %s says nothing at first", file_name, " and ".join(missing))
 
 
-def missing_embeddings(path: Path) -> list[str]:
-    """The embeddings that the weights of a base model lack; `BadInputError` for what are no weights."""
+def missing_layers(path: Path) -> list[str]:
+    """The new layers that the weights of a network lack; `BadInputError` for what are no weights of it."""
     try:
-        with safe_open(path, framework="pt") as weights:
-            tops = {name.split(".")[0] for name in weights.keys()}  # noqa: SIM118 (a file is no mapping)
-    except (OSError, SafetensorError) as error:
+        known = unpacked(load_file(path))
+    except (OSError, SafetensorError, ValueError) as error:
         raise BadInputError(f"{path} cannot be read as weights ({error}); fetch the pack again") from error
-    return [embedding for embedding in WITHOUT if embedding not in tops]
+    missing = NETWORKS[path.name]().state_dict().keys() - known.keys()
+    new = NEW_LAYERS[path.name]
+    if lost := sorted(name for name in missing if not name.startswith(new)):
+        raise BadInputError(f"{path} lacks {lost[0]}; fetch the pack again")
+    return [layer.rstrip(".") for layer in new if any(name.startswith(layer) for name in missing)]

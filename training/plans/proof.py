@@ -11,10 +11,11 @@ from engine import PerformJob, load_pack, perform
 from engine.errors import BadPackError
 from engine.media.film import FilmWriter
 from engine.media.film_sound import FilmSound
+from training.actor.as_character import character_of
 from training.actor.identity import sample_identity
 from training.actor.performance import perform_clip
 from training.actor.voices import VoicePool
-from training.bench.cases import HELD_OUT_SEED, FilmRequest, character_of
+from training.bench.cases import HELD_OUT_SEED, FilmRequest
 from training.bench.live_films import LiveFilms
 
 NUM_FRAMES: Final = 36

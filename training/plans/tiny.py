@@ -1,6 +1,6 @@
 """`lpm train tiny`: the small pack, stage by stage (paper 3.2, 4.3). Shares are of the time that is given.
 
-`tiny-online` and `tiny-preferences` are parts of it alone, for the models of `--parts`.
+`tiny-online`, `tiny-retouching` and `tiny-preferences` are parts of it alone, for the models of `--parts`.
 """
 
 from dataclasses import replace
@@ -8,9 +8,9 @@ from typing import Final
 
 from training.data.building import make_clips
 from training.packing import BACKBONE_FILE, REFINER_FILE
-from training.plans.older_parts import with_embeddings
+from training.plans.older_parts import with_new_layers
 from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
-from training.recipes import tiny, tiny_dpo, tiny_motion, tiny_online
+from training.recipes import tiny, tiny_dpo, tiny_motion, tiny_online, tiny_retouch
 from training.recipes.parts import (
     BASE_FILE,
     CODEC_FILE,
@@ -30,6 +30,8 @@ from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 VELOCITY: Final = Measure(name="held_out_velocity_1.0", better="lower")
 PICTURES: Final = Measure(name="held_out_pictures", better="lower")
 DISTANCE: Final = Measure(name="held_out_distance", better="lower")
+# Of mouth and eyes, in films that the base model drew.
+RETOUCHED: Final = Measure(name="held_out_focus_psnr_db", better="higher")
 # The policy begins as its own reference: plans of the same noise are the same, and none dominates.
 WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
 COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, RETOUCH_FILE)
@@ -37,7 +39,7 @@ COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE
 TINY: Final = Plan(
     name="tiny",
     given=COMPONENTS,
-    prepare=with_embeddings,
+    prepare=with_new_layers,
     stages=(
         MadeStage(name="clips", share=10, make=make_clips, unit="clips"),
         MadeStage(name="performances", share=3, make=tiny_motion.make_performances, unit="performances"),
@@ -73,6 +75,15 @@ TINY: Final = Plan(
             measure=PICTURES,
             starts_from=BASE_FILE,
             gives=(BASE_FILE, READOUT_FILE),
+        ),
+        MadeStage(name="cuts", share=3, make=tiny_retouch.make_cuts, unit="cuts of films that the base model drew"),
+        TrainedStage(
+            name="retouch",
+            recipe=tiny_retouch.tiny_retouch,
+            share=4,
+            measure=RETOUCHED,
+            starts_from=RETOUCH_FILE,
+            gives=(RETOUCH_FILE,),
         ),
         MadeStage(
             name="preferences", share=4, make=tiny_dpo.make_preferences, unit="scenes judged", tells=with_num_scenes
@@ -139,7 +150,7 @@ TINY: Final = Plan(
 ONLINE: Final = Plan(
     name="tiny-online",
     given=(*COMPONENTS, MOTION_FILE, BASE_FILE),
-    prepare=with_embeddings,
+    prepare=with_new_layers,
     stages=TINY.only(
         (
             "clips",
@@ -153,10 +164,16 @@ ONLINE: Final = Plan(
         )
     ),
 )
+RETOUCHING: Final = Plan(
+    name="tiny-retouching",
+    given=(*(name for name in COMPONENTS if name != RETOUCH_FILE), MOTION_FILE, BASE_FILE),
+    prepare=with_new_layers,
+    stages=TINY.only(("cuts", "retouch")),
+)
 PREFERENCES: Final = Plan(
     name="tiny-preferences",
     given=(*COMPONENTS, MOTION_FILE, BASE_FILE),
-    prepare=with_embeddings,
+    prepare=with_new_layers,
     stages=TINY.only(("clips", "preferences", "dpo")),
 )
 
@@ -179,14 +196,6 @@ FROM_NOTHING: Final = replace(
             measure=Measure(name="held_out_psnr_db", better="higher"),
             starts_from=POSING_FILE,
             gives=(POSING_FILE,),
-        ),
-        TrainedStage(
-            name="retouch",
-            recipe=tiny.tiny_retouch,
-            share=4,
-            measure=Measure(name="held_out_psnr_db", better="higher"),
-            starts_from=RETOUCH_FILE,
-            gives=(RETOUCH_FILE,),
         ),
         TrainedStage(
             name="speak-encoder",

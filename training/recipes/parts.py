@@ -70,7 +70,7 @@ BASE = DitConfig(
     listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
 )
 
-RETOUCH = RetouchConfig(frames_per_latent=CODEC.frames_per_latent)
+RETOUCH = RetouchConfig(frame_width=len(STATE_CHANNELS), frames_per_latent=CODEC.frames_per_latent)
 MOTION = DitConfig(
     dim=192,
     ffn_dim=768,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from training.recipes import dpo, fine_tune, tiny, tiny_dpo, tiny_motion, tiny_online
+from training.recipes import dpo, fine_tune, tiny, tiny_dpo, tiny_motion, tiny_online, tiny_retouch
 from training.recipes.places import Places
 from training.recipes.run import Run
 
@@ -15,7 +15,7 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-motion": tiny_motion.tiny_motion,
     "tiny-posing": tiny.tiny_posing,
-    "tiny-retouch": tiny.tiny_retouch,
+    "tiny-retouch": tiny_retouch.tiny_retouch,
     "tiny-base": tiny.tiny_base,
     "tiny-base-pictures": tiny.tiny_base_pictures,
     "fine-tune": fine_tune.fine_tune,

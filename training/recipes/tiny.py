@@ -8,7 +8,6 @@ from engine.encoders.text import TextEncoder
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
 from engine.posing.pose_flow import PoseFlow
-from engine.posing.retouch import Retouch
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
 from training.data.caption_samples import CaptionSamples
@@ -16,7 +15,6 @@ from training.data.encoded import ClipEncoders, encoded_clips
 from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
 from training.data.posed_clips import ClipPosing, posed_clips
-from training.data.posed_films import PosedFilmSamples
 from training.data.posed_pairs import PosedPairSamples
 from training.data.shards import load_shards
 from training.data.windows import ClipFeatures, WindowConfig
@@ -34,7 +32,6 @@ from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
 from training.tasks.pose_flow import PoseFlowTask
-from training.tasks.retouch import RetouchTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
 
@@ -145,29 +142,6 @@ def tiny_posing(places: Places) -> Run:
         ema_decay=0.99,
         save_each_steps=100,
         sample_each_steps=200,
-    )
-    return Run(task=task, config=config)
-
-
-def tiny_retouch(places: Places) -> Run:
-    """The retouching network, behind the frozen codec and pose flow of the parts."""
-    task = RetouchTask(
-        retouch=Retouch(parts.RETOUCH),
-        codec=parts.trained_codec(places.parts),
-        flow=parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING)),
-        samples=PosedFilmSamples(size_px=parts.SIZE_PX),
-        weights_file=parts.RETOUCH_FILE,
-    )
-    config = TrainerConfig(
-        num_steps=800,
-        batch_samples=6,
-        optimizer=OptimizerConfig(muon_learning_rate=0.01, adamw_learning_rate=2e-3, clip_norm=1.0),
-        warmup_steps=20,
-        decay_steps=300,
-        ema_decay=0.98,
-        save_each_steps=50,
-        sample_each_steps=100,
-        report_each_steps=5,
     )
     return Run(task=task, config=config)
 

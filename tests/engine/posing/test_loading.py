@@ -200,6 +200,12 @@ def test_retouching_of_other_latents_or_pictures_is_refused(
     assert f"the pack has 4 frames a latent and pictures of {SIZE_PX} px" in told
 
 
+def test_retouching_that_reads_other_rows_is_refused(retouched_folder: Path) -> None:
+    config = replace(RETOUCH, frame_width=4)
+    swap(retouched_folder, "retouch", "retouch", Retouch(config), config)
+    assert "retouch reads 4 numbers a frame, posing 3" in refusal(retouched_folder)
+
+
 def test_a_component_that_does_not_retouch_is_refused(retouched_folder: Path) -> None:
     swap(retouched_folder, "retouch", "transformer", Transformer(BASE), BASE)
     assert "retouch is no retouching network" in refusal(retouched_folder)
@@ -221,10 +227,11 @@ def test_a_shrunk_pack_retouches_nearly_alike(retouched_folder: Path, tmp_path: 
     assert found["retouch"].bytes_after < found["retouch"].bytes_before
     assert 25 < found["retouch"].error_db < found["posing"].error_db == float("inf")
     decoded_BTCHW, moved_BTCHW = 2 * torch.rand(2, 1, 8, 3, SIZE_PX, SIZE_PX) - 1
+    from_rest_BFM = torch.randn(1, 8 // RETOUCH.frames_per_latent, RETOUCH.row_width)
     films = []
     for each in (retouched_folder, tmp_path / "shrunk"):
         network = load_pack(each).retouch
         assert network is not None
-        films.append(network(decoded_BTCHW, moved_BTCHW))
+        films.append(network(decoded_BTCHW, moved_BTCHW, from_rest_BFM))
     assert not torch.equal(films[0], films[1])
     assert (films[0] - films[1]).abs().mean() < 0.05 * (films[0] - decoded_BTCHW).abs().mean()

@@ -12,7 +12,9 @@ from tests.engine.posing.small_flow import FRAMES_PER_LATENT, ROW_WIDTH, Picture
 from tests.engine.small_pack import all_the_way
 
 SIDE_PX = 24
-CONFIG = RetouchConfig(frames_per_latent=FRAMES_PER_LATENT, cell_px=4, width=8, num_blocks=1)
+CONFIG = RetouchConfig(
+    frame_width=ROW_WIDTH // FRAMES_PER_LATENT, frames_per_latent=FRAMES_PER_LATENT, cell_px=4, width=8, num_blocks=1
+)
 REST_M = torch.linspace(-1.0, 1.0, ROW_WIDTH)
 
 
@@ -58,6 +60,32 @@ def test_each_frame_is_retouched_by_the_anchor_in_its_own_pose() -> None:
     assert torch.equal(retouched_BTCHW, small_poser().pictures(picture_BCHW, rows_BFM))
     frames = retouched_BTCHW[0].unbind()
     assert all((one - other).abs().max() > 1e-2 for one, other in pairwise(frames))
+
+
+def test_it_is_told_what_each_frame_shows_and_nothing_of_frames_of_which_nothing_is_told() -> None:
+    """Of rows at rest, and of rows that tell nothing, the anchor stays as it is: what differs is what the network was told."""
+    torch.manual_seed(0)
+    network = Retouch(CONFIG).eval().requires_grad_(False)
+    torch.nn.init.normal_(network.tell.weight)
+    torch.nn.init.normal_(network.touch.weight)
+    picture_BCHW = random_picture(side_px=SIDE_PX)
+    decoded_BTCHW = picture_BCHW[:, None].expand(-1, FRAMES_PER_LATENT, -1, -1, -1)
+    poser = small_poser()
+
+    def retouched(row_M: Tensor) -> Tensor:
+        pose = PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=row_M.view(1, 1, -1))
+        return Retoucher(network, poser).retouched(decoded_BTCHW, pose)
+
+    at_rest, untold = retouched(REST_M), retouched(torch.zeros_like(REST_M))
+    torch.testing.assert_close(at_rest, untold, rtol=0, atol=1e-4)
+    of_nothing_posed = REST_M.clone()
+    of_nothing_posed[-1] += 3.0  # told of the last frame alone
+    from_rest_BFM = poser.from_rest(of_nothing_posed.view(1, 1, -1))
+    assert from_rest_BFM.nonzero().tolist() == [[0, 0, ROW_WIDTH - 1]]
+    moved_BTCHW = poser.pictures(picture_BCHW, of_nothing_posed.view(1, 1, -1))
+    assert torch.equal(retouched(of_nothing_posed), network(decoded_BTCHW, moved_BTCHW, from_rest_BFM))
+    silent_BTCHW = network(decoded_BTCHW, moved_BTCHW, torch.zeros_like(from_rest_BFM))
+    assert (retouched(of_nothing_posed) - silent_BTCHW).abs().max() > 1e-2
 
 
 def test_nothing_is_learned_while_films_are_made() -> None:

@@ -1,19 +1,23 @@
-"""Packs from before motion was planned, or the anchor posed: their base goes on, and what they lack begins from nothing or is asked for."""
+"""Packs whose networks were told less: these go on, and what is missing begins from nothing or is asked for."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from engine.errors import BadInputError
+from engine.int8_weights import packed
 from engine.model.transformer import DitInputs, Transformer
 from engine.packs import fill_from_file, save_weights
+from engine.posing.retouch import Retouch
 from engine.references import ReferenceLatents
 from tests.training.plans.small_plan import SMALL_PLAN
 from training.plans.conductor import PlanRun, run_stages
-from training.plans.older_parts import WITHOUT, missing_embeddings, with_embeddings
+from training.plans.older_parts import missing_layers, with_new_layers
 from training.plans.plan import Plan
 from training.plans.tiny import ONLINE, PREFERENCES, TINY
 from training.recipes import parts
@@ -22,6 +26,11 @@ SMALL = replace(parts.BASE, dim=24, ffn_dim=32, num_layers=1, num_heads=2)
 
 
 OLDER = {"0.4": ("motion_embedding", "posed_embedding"), "0.5": ("posed_embedding",)}
+# What a config says of a base model without each embedding.
+WITHOUT: dict[str, dict[str, Any]] = {
+    "motion_embedding": {"motion_dim": 0},
+    "posed_embedding": {"is_shown_posed_anchor": False},
+}
 
 
 @pytest.fixture(params=OLDER)
@@ -65,9 +74,9 @@ def test_an_older_base_draws_as_before_and_can_learn_what_it_lacks(
     older: Transformer, lacks: tuple[str, ...], tmp_path: Path
 ) -> None:
     path = tmp_path / parts.BASE_FILE
-    assert missing_embeddings(path) == list(lacks)
-    with_embeddings(tmp_path)
-    assert missing_embeddings(path) == []
+    assert missing_layers(path) == list(lacks)
+    with_new_layers(tmp_path)
+    assert missing_layers(path) == []
     base = Transformer(SMALL)
     fill_from_file(path, base)
     rows_BFM = torch.randn(1, 2, SMALL.motion_dim, generator=torch.Generator().manual_seed(2))
@@ -76,22 +85,22 @@ def test_an_older_base_draws_as_before_and_can_learn_what_it_lacks(
     base.get_parameter("posed_embedding.patches.weight").data.normal_()
     assert not torch.allclose(drawn(base, rows_BFM, posed=True), drawn(older, known_BFM), atol=1e-3), "it can learn"
     written_ns = path.stat().st_mtime_ns
-    with_embeddings(tmp_path)
+    with_new_layers(tmp_path)
     assert path.stat().st_mtime_ns == written_ns, "one that has both is left alone"
     (tmp_path / "nothing").mkdir()
-    with_embeddings(tmp_path / "nothing")
+    with_new_layers(tmp_path / "nothing")
     assert not list((tmp_path / "nothing").iterdir()), "without a base there is nothing to do"
 
 
 def test_a_plan_begins_what_an_older_base_lacks_from_nothing(
     older: Transformer, lacks: tuple[str, ...], tmp_path: Path
 ) -> None:
-    plan = replace(SMALL_PLAN, stages=SMALL_PLAN.stages[:1], prepare=with_embeddings)
+    plan = replace(SMALL_PLAN, stages=SMALL_PLAN.stages[:1], prepare=with_new_layers)
     output = tmp_path / "out"
     run_stages(PlanRun(plan=plan, output=output, minutes=0.1, parts=tmp_path, start_from=tmp_path), lambda record: None)
-    assert missing_embeddings(output / "parts" / parts.BASE_FILE) == []
-    assert missing_embeddings(tmp_path / parts.BASE_FILE) == list(lacks), "the pack itself is left alone"
-    assert TINY.prepare is with_embeddings
+    assert missing_layers(output / "parts" / parts.BASE_FILE) == []
+    assert missing_layers(tmp_path / parts.BASE_FILE) == list(lacks), "the pack itself is left alone"
+    assert TINY.prepare is with_new_layers
 
 
 @pytest.mark.parametrize(
@@ -101,8 +110,8 @@ def test_a_plan_begins_what_an_older_base_lacks_from_nothing(
         (PREFERENCES, parts.MOTION_FILE, "lpm train tiny --parts {0} --start-from {0}"),
         (TINY, parts.POSING_FILE, "lpm train tiny-posing -o {0}"),
         (ONLINE, parts.POSING_FILE, "lpm train tiny-posing -o {0}"),
-        (TINY, parts.RETOUCH_FILE, "lpm train tiny-retouch --parts {0} -o {0}"),
-        (PREFERENCES, parts.RETOUCH_FILE, "lpm train tiny-retouch --parts {0} -o {0}"),
+        (TINY, parts.RETOUCH_FILE, "lpm train tiny-retouching --parts {0}"),
+        (PREFERENCES, parts.RETOUCH_FILE, "lpm train tiny-retouching --parts {0}"),
     ],
 )
 def test_a_plan_says_how_to_get_a_model_that_an_older_pack_lacks(
@@ -118,7 +127,43 @@ def test_a_plan_says_how_to_get_a_model_that_an_older_pack_lacks(
     assert "\n" not in str(caught.value)
 
 
+def test_an_older_retouching_network_retouches_as_before_and_can_learn_what_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of 0.9.0 had three blocks and was told nothing."""
+    monkeypatch.setattr(parts, "RETOUCH", replace(parts.RETOUCH, width=8, told_width=6))
+    torch.manual_seed(0)
+    older, path = Retouch(replace(parts.RETOUCH, num_blocks=3)), tmp_path / parts.RETOUCH_FILE
+    for parameter in older.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    nn.init.zeros_(older.tell.weight)
+    old = {name: each for name, each in older.state_dict().items() if not name.startswith(("hear.", "tell."))}
+    save_file(packed(old), path)
+    assert missing_layers(path) == ["hear", "tell", "blocks.3"]
+    with_new_layers(tmp_path)
+    assert missing_layers(path) == []
+    grown = Retouch(parts.RETOUCH)
+    fill_from_file(path, grown)
+    decoded_BTCHW, moved_BTCHW = torch.rand(2, 1, 8, 3, 24, 24)
+    told_BFM = torch.randn(1, 2, parts.RETOUCH.row_width)
+    with torch.no_grad():
+        before, after = (each(decoded_BTCHW, moved_BTCHW, told_BFM) for each in (older, grown))
+        assert (after - before).abs().mean() < 0.05 * (before - decoded_BTCHW).abs().mean()
+        nn.init.normal_(grown.tell.weight)
+        assert not torch.allclose(grown(decoded_BTCHW, moved_BTCHW, told_BFM), after, atol=1e-2), "it can learn"
+
+
+def test_weights_that_lack_more_than_what_is_new_are_refused(older: Transformer, tmp_path: Path) -> None:
+    path = tmp_path / parts.BASE_FILE
+    kept = {
+        name: each for name, each in older.state_dict().items() if name != "out.weight" and "blocks.0.ffn" not in name
+    }
+    save_file(kept, path)
+    with pytest.raises(BadInputError, match=r"lacks blocks\.0.*fetch the pack again"):
+        with_new_layers(tmp_path)
+
+
 def test_what_are_no_weights_is_said(tmp_path: Path) -> None:
     (tmp_path / parts.BASE_FILE).write_bytes(b"not weights")
     with pytest.raises(BadInputError, match="cannot be read as weights"):
-        with_embeddings(tmp_path)
+        with_new_layers(tmp_path)

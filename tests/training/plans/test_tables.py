@@ -57,11 +57,11 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
         build_row(row, TINY, tmp_path, records)
     components = {"codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base"}
     assert set(packed["Base"]) == components
-    assert packed["Causal"] == {**packed["Base"], "backbone": "of 09-causal", "refiner": "of 09-causal"}
-    assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 11-ode", "of 09-causal")
-    assert packed["+ on-policy"]["backbone"] == "of 13-on-policy/start", "a rejected stage gives what it began with"
-    assert packed["+ refiner"]["backbone"] == "of 13-on-policy/start"
-    assert packed["+ refiner"]["refiner"] == "of 14-refiner"
+    assert packed["Causal"] == {**packed["Base"], "backbone": "of 11-causal", "refiner": "of 11-causal"}
+    assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 13-ode", "of 11-causal")
+    assert packed["+ on-policy"]["backbone"] == "of 15-on-policy/start", "a rejected stage gives what it began with"
+    assert packed["+ refiner"]["backbone"] == "of 15-on-policy/start"
+    assert packed["+ refiner"]["refiner"] == "of 16-refiner"
     assert [refines(row, records) for row in (ROWS[0], ROWS[1], ROWS[-1])] == [
         None,
         "the causal stage's network",

@@ -1,6 +1,6 @@
-"""The retouching network's task on tiny films: it learns, is measured beside what it is given, exports and goes on."""
+"""The retouching network's task on tiny cuts: it learns, also what it is told, is measured beside what it is given, exports and goes on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
@@ -15,50 +16,48 @@ from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch, RetouchConfig
 from tests.engine.small_pack import CODEC, all_the_way
 from tests.training.tasks.short_runs import check_that_what_is_exported_starts_another_run, losses_of
+from training.actor.state import STATE_CHANNELS
 from training.data.posed_films import PosedFilmSamples
+from training.data.retouch_cuts import HELD_OUT_EACH, SUFFIX, CutMaker, Unsure, whole_cuts
 from training.parallel import World
 from training.recipes import parts
-from training.tasks.codec import HELD_OUT_IDENTITY, to_pixels
-from training.tasks.retouch import (
-    MOST_TO_ANCHOR,
-    MOST_TO_MEAN,
-    STRENGTH_WEIGHT,
-    UNSURE_SHARE,
-    RetouchTask,
-    Unsure,
-    edge_distance,
-)
+from training.recipes.run import NothingToLearn
+from training.tasks.codec import to_pixels
+from training.tasks.retouch import STRENGTH_WEIGHT, RetouchTask, edge_distance
 
 SIZE_PX = 48
 ALONE = World(rank=0, size=1)
-RETOUCH = RetouchConfig(cell_px=4, width=16, num_blocks=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FewFilms(PosedFilmSamples):
-    """The first few films again and again, each drawn once."""
-
-    size_px: int = SIZE_PX
-
-    def __call__(self, number: int) -> dict[str, Tensor]:
-        """A pure function of the sample's number."""
-        return drawn(self.first_identity, number % 6)
+RETOUCH = RetouchConfig(frame_width=len(STATE_CHANNELS), cell_px=4, width=16, num_blocks=1, told_width=16)
 
 
 @cache
-def drawn(first_identity: int, number: int) -> dict[str, Tensor]:
-    return PosedFilmSamples(size_px=SIZE_PX, first_identity=first_identity)(number)
-
-
-def small_task(retouch: Retouch | None = None, num_held_out: int = 4) -> RetouchTask:
+def cut(number: int) -> dict[str, Tensor]:
+    """Behind a codec that was not trained: all that is fine in a picture is to be had from the anchor, which a new flow does not move."""
     torch.manual_seed(0)
-    return RetouchTask(
-        retouch=retouch or Retouch(RETOUCH),
+    maker = CutMaker(
         codec=FoldedVae(CODEC).eval().requires_grad_(False),
         flow=PoseFlow(replace(parts.POSING, look_px=16, widths=(6, 8))).eval().requires_grad_(False),
-        samples=FewFilms(),
-        weights_file="retouch.safetensors",
-        num_held_out=num_held_out,
+        size_px=SIZE_PX,
+    )
+    return maker.of_posed(PosedFilmSamples(size_px=SIZE_PX)(number), Unsure(to_anchor=0.0, to_mean=0.0))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file that is held out and two that are not, each with a cut that counts as drawn and one of a random film."""
+    folder = tmp_path_factory.mktemp("cuts")
+    for number in range(HELD_OUT_EACH + 1):
+        cuts = [{**cut(2 * (number % 3) + kind), "is_drawn": torch.tensor(kind == 0)} for kind in (0, 1)]
+        save_file(
+            {name: torch.stack([each[name] for each in cuts]) for name in cuts[0]}, folder / f"{number:06d}{SUFFIX}"
+        )
+    return folder
+
+
+def small_task(folder: Path, retouch: Retouch | None = None) -> RetouchTask:
+    torch.manual_seed(0)
+    return RetouchTask(
+        retouch=retouch or Retouch(RETOUCH), folder=folder, weights_file="retouch.safetensors", side_px=24
     )
 
 
@@ -68,80 +67,84 @@ def measured(task: RetouchTask) -> dict[str, float]:
     return task.measure()
 
 
-def test_some_steps_learn_to_retouch() -> None:
-    """Behind a codec that was not trained: all that is fine in a picture is to be had from the anchor."""
-    task = small_task()
+def test_some_steps_learn_to_retouch(folder: Path) -> None:
+    task = small_task(folder)
     before = measured(task)
     assert before["held_out_psnr_db"] == pytest.approx(before["decoded_psnr_db"], abs=0.3), "at first nearly nothing"
-    losses = losses_of(task, num_steps=16, batch_samples=3, learning_rate=0.02)
+    losses = losses_of(task, num_steps=30, batch_samples=6, learning_rate=0.02)
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
     after = measured(task)
-    assert after["held_out_psnr_db"] > before["held_out_psnr_db"] + 2.0, "of characters that training never drew"
+    assert after["held_out_psnr_db"] > before["held_out_psnr_db"] + 2.0, "of files that training never opens"
+    assert after["random_held_out_psnr_db"] > before["random_held_out_psnr_db"] + 2.0
     assert after["held_out_focus_psnr_db"] > before["held_out_focus_psnr_db"]
-    given = [name for name in before if not name.startswith("held_out")]
-    assert [after[name] for name in given] == [before[name] for name in given], "codec and flow are left alone"
+    given = [name for name in before if "held_out" not in name]
+    assert [after[name] for name in given] == [before[name] for name in given]
 
 
-def test_it_is_measured_beside_what_it_is_given() -> None:
+def test_it_learns_from_squares_of_the_files_that_are_not_held_out(folder: Path) -> None:
+    task = small_task(folder)
+    batch = next(task.batches(0, 4, ALONE, 0))
+    assert batch["decoded_TCHW"].shape == (4, 8, 3, 24, 24) and batch["from_rest_FM"].shape == (4, 2, RETOUCH.row_width)
+    half = next(task.batches(2, 2, World(rank=1, size=2), 0))
+    assert torch.equal(half["truth_TCHW"][0], batch["truth_TCHW"][3])
+    wanted = whole_cuts((folder / f"000000{SUFFIX}", folder / f"{HELD_OUT_EACH:06d}{SUFFIX}"), are_drawn=True)
+    assert torch.equal(task.held_out("drawn")["truth_TCHW"], wanted["truth_TCHW"])
+    assert task.held_out("drawn") is task.held_out("drawn")
+
+
+def test_without_cuts_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    with pytest.raises(NothingToLearn, match="holds too few cuts"):
+        small_task(tmp_path)
+
+
+def test_what_is_told_can_be_learned_frame_by_frame() -> None:
+    """Pictures that are all alike, and frames that should be as bright as one number says that is told of each."""
+    torch.manual_seed(0)
+    retouch = Retouch(replace(RETOUCH, width=32, told_width=32))
+    fold = RETOUCH.frames_per_latent
+    optimizer = torch.optim.Adam(retouch.parameters(), 0.005)
+    grey_BTCHW = torch.zeros(8, fold, 3, 12, 12)
+
+    def error(rows_BFM: Tensor) -> Tensor:
+        wanted_BT = torch.tanh(rows_BFM[:, 0].unflatten(-1, (fold, -1))[..., 5])
+        made_BTCHW = retouch(grey_BTCHW, grey_BTCHW, rows_BFM)
+        return (made_BTCHW - wanted_BT[..., None, None, None]).square().mean()
+
+    def rows() -> Tensor:
+        rows_BFTK = torch.zeros(8, 1, fold, RETOUCH.frame_width)
+        rows_BFTK[..., 5] = 2 * torch.randn(8, 1, fold)
+        return rows_BFTK.flatten(2)
+
+    before = float(error(rows()).detach())
+    for _ in range(150):
+        optimizer.zero_grad()
+        error(rows()).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert float(error(rows()).detach()) < 0.3 * before
+
+
+def test_it_is_measured_beside_what_it_is_given(folder: Path) -> None:
     """One that gives the moved anchor, which a new flow does not move."""
-    task = small_task(all_the_way(RETOUCH))
-    held_out, measures = task.held_out(), measured(task)
+    task = small_task(folder, all_the_way(RETOUCH))
+    held_out, measures = task.held_out("drawn"), measured(task)
     assert measures.keys() == {
-        f"{name}_{what}" for name in ("held_out", "decoded", "moved") for what in ("psnr_db", "focus_psnr_db", "edges")
+        f"{kind}{name}_{what}"
+        for kind in ("", "random_")
+        for name in ("held_out", "decoded", "moved")
+        for what in ("psnr_db", "focus_psnr_db", "edges")
     }
     for what in ("psnr_db", "focus_psnr_db", "edges"):
         assert measures[f"held_out_{what}"] == pytest.approx(measures[f"moved_{what}"])
         assert measures[f"held_out_{what}"] != pytest.approx(measures[f"decoded_{what}"])
-    truth_BTHWC, still_BTHWC = held_out["pixels_THWC"].double(), held_out["anchor_HWC"][:, None].double()
-    error_BTHW = ((truth_BTHWC - still_BTHWC) / 255).square().mean(dim=-1)
-    for what, where in (("psnr_db", torch.ones_like(held_out["focus_THW"])), ("focus_psnr_db", held_out["focus_THW"])):
+    error_BTHW = ((held_out["truth_TCHW"] - held_out["moved_TCHW"]).double() / 2).square().mean(dim=2)
+    for what, where in (("psnr_db", torch.ones_like(error_BTHW) > 0), ("focus_psnr_db", held_out["focus_THW"] > 0)):
         wanted = float(-10 * torch.log10(error_BTHW[where].mean()))
         assert measures[f"moved_{what}"] == pytest.approx(wanted, abs=0.02)
     assert measures["moved_edges"] == pytest.approx(1.0, abs=0.25), "drawn as finely as the film"
 
 
-def test_held_out_characters_are_none_that_training_draws() -> None:
-    task = small_task(num_held_out=2)
-    wanted = PosedFilmSamples(size_px=SIZE_PX, first_identity=HELD_OUT_IDENTITY)(1)
-    assert torch.equal(task.held_out()["pixels_THWC"][1], wanted["pixels_THWC"])
-    assert not torch.equal(task.held_out()["anchor_HWC"][1], FewFilms()(1)["anchor_HWC"])
-    assert task.held_out() is task.held_out()
-    half = next(task.batches(2, 2, World(rank=1, size=2), 0))
-    assert torch.equal(half["pixels_THWC"][0], FewFilms()(3)["pixels_THWC"])
-
-
-@torch.no_grad()
-def test_unsure_latents_lie_towards_the_anchor_in_pose_or_the_mean_of_the_film() -> None:
-    task, batch = small_task(), next(small_task().batches(0, 2, ALONE, 0))
-    surely, no_B, first_B = task._before(batch)[0], torch.zeros(2), torch.tensor([1.0, 0.0])
-    sure = task._before(batch, Unsure(to_anchor_B=no_B, to_mean_B=no_B))[0]
-    torch.testing.assert_close(sure, surely, rtol=0, atol=1e-5)
-    to_anchor = task._before(batch, Unsure(to_anchor_B=first_B, to_mean_B=no_B))[0]
-    anchor_BTHWC = batch["anchor_HWC"][:, None].expand(-1, 8, -1, -1, -1)  # which a new flow does not move
-    still = task._before({**batch, "pixels_THWC": anchor_BTHWC})[0]
-    torch.testing.assert_close(to_anchor[0], still[0], rtol=0, atol=0.1)
-    torch.testing.assert_close(to_anchor[1], surely[1], rtol=0, atol=1e-5)
-    assert (to_anchor[0] - surely[0]).abs().max() > 0.2
-    true_BFCHW, posed_BFCHW = torch.randn(2, 2, 3, 4, 5, 5, generator=torch.Generator().manual_seed(0))
-    drawn_BFCHW = Unsure(to_anchor_B=no_B, to_mean_B=first_B).drawing_of(true_BFCHW, posed_BFCHW)
-    torch.testing.assert_close(drawn_BFCHW[0], true_BFCHW[0].mean(dim=0).expand(3, -1, -1, -1))
-    assert torch.equal(drawn_BFCHW[1], true_BFCHW[1])
-
-
-@torch.no_grad()
-def test_films_are_unsure_by_lot_one_way_at_most_or_not_at_all() -> None:
-    unsure = Unsure.drawn(2000, torch.Generator().manual_seed(0))
-    for share_B, most in ((unsure.to_anchor_B, MOST_TO_ANCHOR), (unsure.to_mean_B, MOST_TO_MEAN)):
-        assert (share_B > 0).float().mean() == pytest.approx(UNSURE_SHARE, abs=0.04)
-        assert share_B.min() >= 0.0 and 0.95 * most < share_B.max() <= most
-    assert not ((unsure.to_anchor_B > 0) & (unsure.to_mean_B > 0)).any()
-    task, batch = small_task(), next(small_task().batches(0, 2, ALONE, 0))
-    losses = [float(task.loss(batch, torch.Generator().manual_seed(seed))["loss"]) for seed in (0, 0, 1, 2, 3)]
-    assert losses[0] == losses[1] and len(set(losses)) > 1, "by the generator's numbers and no others"
-
-
 def test_edges_count_by_how_they_differ_and_not_by_where_the_picture_lies() -> None:
-    truth_BCHW = to_pixels(drawn(0, 0)["pixels_THWC"])
+    truth_BCHW = to_pixels(PosedFilmSamples(size_px=SIZE_PX)(0)["pixels_THWC"])
     assert float(edge_distance(truth_BCHW, truth_BCHW)) == 0.0
     assert float(edge_distance(truth_BCHW + 0.3, truth_BCHW)) < 1e-6
     stripes_W, flat_BCHW = 0.1 * (torch.arange(SIZE_PX) % 2), torch.zeros(1, 3, SIZE_PX, SIZE_PX)
@@ -160,25 +163,26 @@ def test_an_edge_that_is_a_pixel_off_costs_less_than_none() -> None:
     assert edge_distance(step_at(30), truth_BCHW) > edge_distance(none_BCHW, truth_BCHW), "one somewhere else is worse"
 
 
-def test_what_is_exported_starts_another_run_and_samples_can_be_seen(tmp_path: Path) -> None:
-    task = small_task(num_held_out=3)
+def test_what_is_exported_starts_another_run_and_samples_can_be_seen(folder: Path, tmp_path: Path) -> None:
+    task = small_task(folder)
     torch.nn.init.normal_(task.retouch.touch.weight, std=0.1)
-    check_that_what_is_exported_starts_another_run(task, small_task(), tmp_path)
+    check_that_what_is_exported_starts_another_run(task, small_task(folder), tmp_path)
     with torch.no_grad():
         task.write_samples(tmp_path, 7)
     sheet_HWC = cv2.imread(str(tmp_path / "sample-000007.png"))[:, :, ::-1]  # type: ignore[index]
-    assert sheet_HWC.shape == (4 * SIZE_PX, 3 * SIZE_PX, 3)
-    held_out = task.held_out()
-    assert np.abs(sheet_HWC[:SIZE_PX, :SIZE_PX].astype(int) - held_out["anchor_HWC"][0].numpy()).max() <= 1
-    assert np.abs(sheet_HWC[-SIZE_PX:, -SIZE_PX:].astype(int) - held_out["pixels_THWC"][2, 5].numpy()).max() <= 1
+    assert sheet_HWC.shape == (4 * SIZE_PX, 2 * SIZE_PX, 3)
+    held_out = task.held_out("drawn")
+    for row, name in ((0, "moved_TCHW"), (3, "truth_TCHW")):
+        wanted_HWC = 127.5 * (held_out[name][0, 5].permute(1, 2, 0).numpy() + 1)
+        assert np.abs(sheet_HWC[row * SIZE_PX : (row + 1) * SIZE_PX, :SIZE_PX] - wanted_HWC).max() <= 1
 
 
-def test_every_weight_of_the_recipes_network_learns() -> None:
+def test_every_weight_of_the_recipes_network_learns(folder: Path) -> None:
     torch.manual_seed(0)
     retouch = Retouch(parts.RETOUCH)
-    for layer in (retouch.share, retouch.touch):
+    for layer in (retouch.share, retouch.touch, retouch.tell):
         torch.nn.init.normal_(layer.weight, std=0.02)
-    task = small_task(retouch)
+    task = small_task(folder, retouch)
     task.loss(next(task.batches(0, 2, ALONE, 0)), torch.Generator().manual_seed(0))["loss"].backward()  # type: ignore[no-untyped-call]
     without = {name for name, parameter in retouch.named_parameters() if not parameter.grad.any()}  # type: ignore[union-attr]
     assert all("blocks." in name and (".conv_in." in name or ".norm." in name) for name in without)
