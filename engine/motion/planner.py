@@ -40,7 +40,7 @@ class MotionPlanner:
         history_BFM = torch.lerp(
             rest_B1M, self.tail.last(self.num_history)[..., 0, 0], self.motion.settings.history_keep
         )
-        rows_BFM = plan_motion(self.motion, told, history_BFM, noise_BFM, guidance).float()
+        rows_BFM = plan_motion(self.motion, told, history_BFM, self._lots(noise_BFM), guidance).float()
         if self.motion.settings.stiffness:
             rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
             if self.length == 0:
@@ -49,16 +49,32 @@ class MotionPlanner:
             rows_BFM = self._silenced(rows_BFM, told.is_mute_BT)
         self.take(rows_BFM)
 
+    def _lots(self, noise_BFM: Tensor) -> Tensor:
+        """The noise with as much of it left as what is articulated gets."""
+        settings = self.motion.settings
+        if not settings.articulation or settings.articulation_lot == 1.0:
+            return noise_BFM
+        lots_BFTK = rearrange(noise_BFM, "b f (t k) -> b f t k", k=len(settings.stiffness))
+        lots_BFTK = torch.where(
+            self._is_articulated_K(noise_BFM.device), settings.articulation_lot * lots_BFTK, lots_BFTK
+        )
+        return rearrange(lots_BFTK, "b f t k -> b f (t k)")
+
+    def _is_articulated_K(self, device: torch.device) -> Tensor:
+        """Which numbers of a frame nothing but one's own voice moves."""
+        is_articulated_K = torch.zeros(len(self.motion.settings.stiffness), dtype=torch.bool, device=device)
+        is_articulated_K[list(self.motion.settings.articulation)] = True
+        return is_articulated_K
+
     def _silenced(self, rows_BFM: Tensor, is_mute_BT: Tensor) -> Tensor:
         """Rows with what is articulated at rest in frames that are mute; `ValueError` where these are not the rows' frames."""
-        settings, width = self.motion.settings, len(self.motion.settings.stiffness)
+        width = len(self.motion.settings.stiffness)
         rows_BFTK = rearrange(rows_BFM, "b f (t k) -> b f t k", k=width)
         rest_B1TK = rearrange(self._rest_BM, "b (t k) -> b 1 t k", k=width)
         batch, num_rows, num_frames = rows_BFTK.shape[:3]
         if is_mute_BT.shape != (batch, num_rows * num_frames):
             raise ValueError(f"{tuple(is_mute_BT.shape)} mute frames are told of {num_rows} rows of {num_frames}")
-        is_articulated_K = torch.zeros(width, dtype=torch.bool, device=rows_BFM.device)
-        is_articulated_K[list(settings.articulation)] = True
+        is_articulated_K = self._is_articulated_K(rows_BFM.device)
         is_mute_BFT1 = rearrange(is_mute_BT.to(rows_BFM.device), "b (f t) -> b f t 1", f=num_rows)
         silenced_BFM: Tensor = rearrange(
             torch.where(is_mute_BFT1 & is_articulated_K, rest_B1TK, rows_BFTK), "b f t k -> b f (t k)"

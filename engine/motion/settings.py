@@ -2,19 +2,24 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Final
 
 from engine.flow.guidance import GuidanceScales
+
+MOST_DRAWN_SHARE: Final = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class MotionSettings:
     """`rest` is the row of a character at rest, with which films begin. `history_rows` is how many rows of the plan so far a new part
     of it follows on, at most. `limit` bounds each number of a row, in units of its spread; `least` and `most`, where they are told,
-    each by itself: lids close no further than closed. `drawn_share` is how far from rest each number is drawn, of how far it is
-    planned, for a base model that smears heads which turn as far as people do; empty is all of it. `history_keep` is how much of its
+    each by itself: lids close no further than closed. `drawn_share` is how far from rest each number is told to what draws, of how far
+    it is planned: less for a base model that smears heads which turn as far as people do, more for one that opens mouths and closes
+    lids too little; empty is as planned. `history_keep` is how much of its
     distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else. `stiffness` is how much
     each number of a frame resists a change of its speed (`engine.motion.smoothing`); empty is not at all. `articulation` are those
-    numbers of a frame that nothing but one's own voice moves: they rest where it is mute (`engine.motion.muteness`).
+    numbers of a frame that nothing but one's own voice moves: they rest where it is mute (`engine.motion.muteness`), and are planned from
+    `articulation_lot` of the noise that all else gets: what is said, lips have no choice about.
     """
 
     rest: tuple[float, ...]
@@ -27,6 +32,7 @@ class MotionSettings:
     history_keep: float = 1.0
     stiffness: tuple[float, ...] = ()
     articulation: tuple[int, ...] = ()
+    articulation_lot: float = 1.0
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
@@ -45,11 +51,12 @@ class MotionSettings:
             )
         if not all(low <= high for low, high in zip(self.least, self.most, strict=True)):
             raise ValueError("least holds numbers above those of most")
-        if not all(0.0 <= share <= 1.0 for share in self.drawn_share):
-            raise ValueError("drawn_share holds shares, each between 0 and 1")
+        if not all(0.0 <= share <= MOST_DRAWN_SHARE for share in self.drawn_share):
+            raise ValueError(f"drawn_share holds shares, each between 0 and {MOST_DRAWN_SHARE:g}")
         self._check_frames()
-        if not 0.0 <= self.history_keep <= 1.0:
-            raise ValueError(f"history_keep is a share between 0 and 1, not {self.history_keep}")
+        for name in ("history_keep", "articulation_lot"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
         if not (0 < self.shift < math.inf and 0 < self.limit < math.inf):
             raise ValueError(f"shift ({self.shift}) and limit ({self.limit}) must be positive")
 

@@ -25,6 +25,7 @@ from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
 from engine.precision import fast_autocast
 from training.actor.draw import draw_film
+from training.actor.state import channel
 from training.data.clips import clip_identity
 from training.data.drawn_films import drawn_film
 from training.data.motion_rows import motion_rows, rest_row
@@ -33,7 +34,9 @@ from training.data.posed_films import PosedFilmSamples, focus_of
 SUFFIX: Final = ".cuts"
 NUM_LATENTS: Final = 2
 DRAWN_CUTS: Final = 6  # of each film that the pack draws
-POSED_CUTS: Final = 2  # beside them
+POSED_CUTS: Final = 4  # beside them
+# How much likelier a cut is where lids close, lips are pressed, or a mouth opens by half: most frames of most films are a face at rest.
+STILL, BLINKING, PRESSED, OPENING = 0.05, 0.8, 0.7, 1.0
 HELD_OUT_EACH: Final = 16  # of so many files one is never learned from
 UNSURE_SHARE: Final = 0.4  # of the random states, either way, by up to so much of it:
 MOST_TO_ANCHOR: Final = 0.5
@@ -156,13 +159,23 @@ def build_cuts(folder: Path, number: int, pack: LoadedPack) -> bool:
     film = drawn_film(pack, number)
     starts = starts_of(film["anchor_of_latent_F"].numpy())
     posed = PosedFilmSamples(size_px=pack.size_px, num_frames=NUM_LATENTS * maker.codec.frames_per_latent)
-    cuts = [maker.of_drawn(film, int(start)) for start in rng.permutation(starts)[:DRAWN_CUTS]]
+    lively_N = np.array([_liveliness(film["state_TK"], int(start), maker.codec.frames_per_latent) for start in starts])
+    chosen = rng.choice(starts, min(DRAWN_CUTS, len(starts)), replace=False, p=lively_N / lively_N.sum())
+    cuts = [maker.of_drawn(film, int(start)) for start in chosen]
     cuts += [maker.of_posed(posed(POSED_CUTS * number + place), Unsure.drawn(rng)) for place in range(POSED_CUTS)]
     together = {name: torch.stack([cut[name] for cut in cuts]) for name in cuts[0]}
     partial = path.with_suffix(f".partial-{os.getpid()}")
     save_file(together, partial)
     partial.replace(path)
     return True
+
+
+def _liveliness(state_TK: Tensor, start: int, fold: int) -> float:
+    """How much a cut that begins with this latent has to show."""
+    frames_TK = state_TK[fold * start : fold * (start + NUM_LATENTS)]
+    blink_T, press_T, open_T = (frames_TK[:, channel(name)] for name in ("blink", "lip_press", "mouth_open"))
+    opening = min(1.0, 2.0 * float(open_T.max() - open_T.min()))
+    return STILL + BLINKING * bool((blink_T > 0.5).any()) + PRESSED * bool((press_T > 0.5).any()) + OPENING * opening
 
 
 def cuts_apart(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

@@ -109,6 +109,7 @@ MOTION_SETTINGS = MotionSettings(
     history_keep=0.96,
     stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
     articulation=tuple(channel(name) for name in MOUTH),
+    articulation_lot=0.0,
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 

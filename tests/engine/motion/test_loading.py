@@ -92,7 +92,7 @@ def test_a_component_that_is_no_transformer_is_refused(folder: Path) -> None:
         (r"least = .*", "least = [0.0]", "least and most have 1 and 0 numbers"),
         (r"least = .*", 'least = "01234"', "settings.motion"),
         (r"drawn_share = .*", "drawn_share = [1.0]", "drawn_share has 1 numbers"),
-        (r"drawn_share = .*", "drawn_share = [1.0, 1.0, 1.0, 1.0, 1.5]", "shares"),
+        (r"drawn_share = .*", "drawn_share = [1.0, 1.0, 1.0, 1.0, 2.5]", "shares"),
         (r"(drawn_share = .*\n)guidance = .*", r"\1guidance = 3", "guidance"),
         (r"motion_dim = 5", "motion_dim = 0", "does not fit"),
     ],

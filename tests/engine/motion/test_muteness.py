@@ -56,13 +56,18 @@ def test_half_a_frame_of_sound_at_the_end_counts() -> None:
     assert not mute_frames(voice(*[0.0] * 8, 0.5)[:-200], 0, 0, 9)[8]
 
 
-def framed(articulation: tuple[int, ...]) -> MotionPlanner:
+def framed(articulation: tuple[int, ...], lot: float = 1.0) -> MotionPlanner:
     torch.manual_seed(0)
     transformer = Transformer(replace(MOTION, in_channels=ROW_WIDTH, out_channels=ROW_WIDTH)).eval()
     for parameter in transformer.requires_grad_(False).parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     settings = replace(
-        MOTION_SETTINGS, rest=(0.3,) * ROW_WIDTH, drawn_share=(), stiffness=(0.5, 0.0, 0.0), articulation=articulation
+        MOTION_SETTINGS,
+        rest=(0.3,) * ROW_WIDTH,
+        drawn_share=(),
+        stiffness=(0.5, 0.0, 0.0),
+        articulation=articulation,
+        articulation_lot=lot,
     )
     return MotionPlanner(MotionModel(transformer=transformer, settings=settings), slack_rows=3)
 
@@ -85,6 +90,23 @@ def test_what_is_articulated_rests_in_mute_frames_and_nothing_else_changes() -> 
     assert torch.equal(held_TK[~is_held_TK], free_TK[~is_held_TK])
     assert not torch.allclose(free_TK[is_held_TK], rest_TK[is_held_TK], atol=1e-3)
     assert torch.equal(planned((), is_mute_BT), planned((), None)), "a pack that says nothing of articulation"
+
+
+@pytest.mark.parametrize("lot", [0.0, 0.25, 1.0])
+def test_what_is_articulated_gets_its_share_of_the_lot_and_all_else_the_whole(lot: float) -> None:
+    planner = framed((1,), lot)
+    noise_BFM = torch.randn(1, 3, ROW_WIDTH, generator=torch.Generator().manual_seed(1))
+    wanted_BFM, other_BFM = noise_BFM.clone(), noise_BFM.clone()
+    wanted_BFM[..., 1::FRAME] *= lot
+    other_BFM[..., 1::FRAME] = 5.0
+    plans = []
+    for each in (framed((1,)), planner):
+        each.plan(told(), wanted_BFM if each is not planner else noise_BFM)
+        plans.append(each.planned(0))
+    torch.testing.assert_close(plans[1], plans[0])
+    otherwise = framed((1,), lot)
+    otherwise.plan(told(), other_BFM)
+    assert torch.equal(otherwise.planned(0), plans[1]) == (lot == 0.0), "lips are planned by no lot at all"
 
 
 def test_frames_that_are_not_those_of_the_rows_are_refused() -> None:

@@ -13,6 +13,7 @@ from engine.loaded_pack import LoadedPack, load_pack
 from engine.posing.poser import Poser
 from tests.training.small_parts import write_small_parts
 from training.actor.draw import draw_film
+from training.actor.state import channel, resting_state
 from training.data.clips import clip_identity
 from training.data.drawn_films import drawn_film
 from training.data.motion_rows import motion_rows, rest_row
@@ -29,6 +30,7 @@ from training.data.retouch_cuts import (
     CroppedCuts,
     CutMaker,
     Unsure,
+    _liveliness,
     as_anchor,
     as_bytes,
     as_floats,
@@ -121,6 +123,14 @@ def test_films_are_unsure_by_lot_one_way_at_most_or_not_at_all() -> None:
 def test_starts_stay_behind_the_opening_and_off_changes_of_the_picture() -> None:
     assert starts_of(np.array([0, 0, 0, 1, 1, 1, 1])).tolist() == [3, 4, 5]
     assert starts_of(np.zeros(5, np.int64)).tolist() == [2, 3]
+
+
+def test_a_cut_where_something_happens_is_likelier() -> None:
+    state_TK = torch.from_numpy(resting_state(32))
+    state_TK[9, channel("blink")] = 1.0
+    state_TK[17, channel("lip_press")] = 1.0
+    state_TK[24:, channel("mouth_open")] = torch.linspace(0.0, 0.3, 8)
+    assert [round(_liveliness(state_TK, start, FOLD), 2) for start in (0, 2, 4, 6)] == [0.05, 0.85, 0.75, 0.65]
 
 
 def test_cuts_are_built_once_and_whole(pack: LoadedPack, tmp_path: Path) -> None:
