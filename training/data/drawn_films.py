@@ -67,8 +67,8 @@ def drawn_film(pack: LoadedPack, number: int, num_frames: int = DRAWN_FRAMES) ->
     )
     performer = Performer(pack, job, pack.base, should_stop=lambda: False, keep=None, reuse=None)
     assert pack.motion is not None, "a pack without a plan of motion cannot be told one"
-    plainly = replace(pack.motion, settings=replace(pack.motion.settings, drawn_share=()))  # as it was done, no more and no less
-    performer.planner = ToldPlanner(plainly, motion_rows(state_TK)[None])
+    as_done = replace(pack.motion.settings, drawn_share=())  # no more of it and no less
+    performer.planner = ToldPlanner(replace(pack.motion, settings=as_done), motion_rows(state_TK)[None])
     latents, anchors, anchor_of_latent_F = [], Anchors(), []
     for window in performer.windows():
         anchor_BCHW = performer.conditions.references.latents(window.text).anchor_pixels_BCHW

@@ -101,7 +101,7 @@ STIFFNESS = {
     **dict.fromkeys(("gaze_x", "gaze_y"), 0.4),
     **dict.fromkeys(("brow_left", "brow_right"), 1.0),
 }
-# What pictures show of a plan, of mouths and lids, is about so much less than what is planned: measured on sixteen speakers by lpm-tiny 0.10.0.
+# Of mouths and lids pictures show about so much less than what is planned: measured on sixteen speakers by lpm-tiny 0.10.0.
 DRAWN_SHARE = {"mouth_open": 1.2, "mouth_width": 1.2, "blink": 1.25}
 MOTION_SETTINGS = MotionSettings(
     rest=_settings_numbers(rest_row()),
