@@ -51,14 +51,21 @@ class MotionModel:
         return rows_BFM.clamp(rows_BFM.new_tensor(settings.least), rows_BFM.new_tensor(settings.most))
 
     def drawn(self, rows_BFM: Tensor) -> Tensor:
-        """Planned rows as the base model is told them."""
-        if not self.settings.drawn_share:
+        """Planned rows as what draws is told them: no mouth further open than mouths are planned at most."""
+        settings = self.settings
+        if not settings.drawn_share:
             return rows_BFM
         rest_M, share_M = (
             torch.tensor(each, dtype=torch.float32, device=rows_BFM.device)
-            for each in (self.settings.rest, self.settings.drawn_share)
+            for each in (settings.rest, settings.drawn_share)
         )
-        return rest_M + share_M * (rows_BFM - rest_M)
+        told_BFM = rest_M + share_M * (rows_BFM - rest_M)
+        if not settings.most:
+            return told_BFM
+        least_M, most_M = (
+            torch.tensor(each, dtype=torch.float32, device=rows_BFM.device) for each in (settings.least, settings.most)
+        )
+        return told_BFM.clamp(least_M, most_M)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -247,6 +247,18 @@ def test_rows_are_drawn_as_far_from_rest_as_they_are_to_be(motion: MotionModel) 
     assert torch.equal(planner.rows(3)[..., 3], rest[3].expand(1, 3)), "a share of nothing stays at rest"
 
 
+def test_what_is_told_more_is_told_no_further_than_is_planned_at_most(motion: MotionModel) -> None:
+    rest = torch.tensor(MOTION_SETTINGS.rest)
+    least, most = rest - 1.0, rest + 0.5
+    bounded = replace(
+        motion.settings, drawn_share=(2.0,) * len(rest), least=tuple(least.tolist()), most=tuple(most.tolist())
+    )
+    told_more = replace(motion, settings=bounded)
+    rows_BFM = rest + torch.tensor([-0.8, -0.3, 0.0, 0.2, 0.4])[:, None].expand(-1, len(rest))[None]
+    wanted_BFM = rest + torch.tensor([-1.0, -0.6, 0.0, 0.4, 0.5])[:, None].expand(-1, len(rest))[None]
+    torch.testing.assert_close(told_more.drawn(rows_BFM), wanted_BFM)
+
+
 def filled(motion: MotionModel, num_parts: int = 4, slack_rows: int = 4) -> MotionPlanner:
     planner = MotionPlanner(motion, slack_rows)
     for number in range(num_parts):
