@@ -18,7 +18,7 @@ from torch.nn import functional
 from engine.codec.folded_vae import PixelNorm, ResidualBlock
 
 SHY = -4.0  # of the share's logit at first: the decoded picture stays as it is
-TOLD_UNIT = 2.0  # spreads of a channel from rest; many of them (a lid that closes is twenty) count as their logarithm
+TOLD_UNIT = 2.0  # spreads of a channel from rest; many of them (a squint is twenty) count as their logarithm
 
 
 @dataclass(frozen=True, kw_only=True)

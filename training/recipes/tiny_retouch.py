@@ -9,12 +9,12 @@ from typing import Final
 from engine.loaded_pack import load_pack
 from engine.packs import file_sha256
 from engine.posing.retouch import Retouch
-from training.data.retouch_cuts import DRAWN_CUTS, POSED_CUTS, SUFFIX, build_cuts
+from training.data.retouch_cuts import DRAWN_CUTS, POSED_CUTS, SUFFIX, build_cuts, cuts_apart
 from training.optimizers import OptimizerConfig
 from training.packing import build_pack
 from training.recipes import parts
 from training.recipes.places import Places
-from training.recipes.run import Run
+from training.recipes.run import NothingToLearn, Run
 from training.tasks.retouch import RetouchTask
 from training.time_budget import TimeBudget
 from training.trainer import TrainerConfig
@@ -53,7 +53,14 @@ def make_cuts(places: Places, budget: TimeBudget) -> int:
 
 def tiny_retouch(places: Places) -> Run:
     """The retouching network on squares of cuts, which the stage before makes; half an hour of one core."""
-    task = RetouchTask(retouch=Retouch(parts.RETOUCH), folder=cuts_folder(places), weights_file=parts.RETOUCH_FILE)
+    learned, kept_back = cuts_apart(cuts_folder(places))
+    if not learned:
+        raise NothingToLearn(
+            f"{cuts_folder(places)} holds too few cuts to learn retouching from; make them with: lpm train tiny-retouching"
+        )
+    task = RetouchTask(
+        retouch=Retouch(parts.RETOUCH), learned=learned, kept_back=kept_back, weights_file=parts.RETOUCH_FILE
+    )
     config = TrainerConfig(
         num_steps=1200,
         batch_samples=16,

@@ -18,10 +18,9 @@ from torch.nn import functional
 from engine.packs import fill_from_file, save_weights
 from engine.posing.retouch import Retouch
 from engine.precision import fast_autocast
-from training.data.retouch_cuts import CroppedCuts, cuts_apart, whole_cuts
+from training.data.retouch_cuts import CroppedCuts, whole_cuts
 from training.loader import numbered_batches
 from training.parallel import World
-from training.recipes.run import NothingToLearn
 from training.tasks.codec import to_psnr_db
 from training.tasks.pose_flow import picture_distance
 
@@ -36,19 +35,17 @@ MOST_HELD_OUT: Final = 48  # cuts of each kind
 
 @dataclass(kw_only=True)
 class RetouchTask:
-    """Satisfies `training.trainer.Task`; cuts lie in `folder`. `NothingToLearn` where there are too few."""
+    """Satisfies `training.trainer.Task`; `learned` and `kept_back` are files of cuts, to learn from and to be measured on."""
 
     retouch: Retouch
-    folder: Path
+    learned: tuple[Path, ...]
+    kept_back: tuple[Path, ...]
     weights_file: str
     side_px: int = SIDE_PX
     _held_out: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.retouch.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._learned, self._measured_on = cuts_apart(self.folder)
-        if not self._learned:
-            raise NothingToLearn(f"{self.folder} holds too few cuts to learn retouching from")
 
     @property
     def model(self) -> nn.Module:
@@ -64,7 +61,7 @@ class RetouchTask:
         self, first_sample: int, batch_samples: int, world: World, num_workers: int
     ) -> Iterator[dict[str, Tensor]]:
         """Squares of cuts from sample `first_sample` on."""
-        squares = CroppedCuts(paths=self._learned, side_px=self.side_px, step_px=self.retouch.config.cell_px)
+        squares = CroppedCuts(paths=self.learned, side_px=self.side_px, step_px=self.retouch.config.cell_px)
         return numbered_batches(squares, first_sample, batch_samples, world, num_workers)
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
@@ -103,7 +100,7 @@ class RetouchTask:
     def held_out(self, kind: str) -> dict[str, Tensor]:
         """Cuts that training never sees, whole, "drawn" by a pack or "random"; always the same."""
         if kind not in self._held_out:
-            cuts = whole_cuts(self._measured_on, are_drawn=kind == "drawn")
+            cuts = whole_cuts(self.kept_back, are_drawn=kind == "drawn")
             self._held_out[kind] = {name: tensor[:MOST_HELD_OUT] for name, tensor in cuts.items()}
         return self._held_out[kind]
 

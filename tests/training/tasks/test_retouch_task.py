@@ -18,10 +18,12 @@ from tests.engine.small_pack import CODEC, all_the_way
 from tests.training.tasks.short_runs import check_that_what_is_exported_starts_another_run, losses_of
 from training.actor.state import STATE_CHANNELS
 from training.data.posed_films import PosedFilmSamples
-from training.data.retouch_cuts import HELD_OUT_EACH, SUFFIX, CutMaker, Unsure, whole_cuts
+from training.data.retouch_cuts import HELD_OUT_EACH, SUFFIX, CutMaker, Unsure, cuts_apart, whole_cuts
 from training.parallel import World
 from training.recipes import parts
+from training.recipes.places import Places
 from training.recipes.run import NothingToLearn
+from training.recipes.tiny_retouch import tiny_retouch
 from training.tasks.codec import to_pixels
 from training.tasks.retouch import STRENGTH_WEIGHT, RetouchTask, edge_distance
 
@@ -56,8 +58,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def small_task(folder: Path, retouch: Retouch | None = None) -> RetouchTask:
     torch.manual_seed(0)
+    learned, kept_back = cuts_apart(folder)
     return RetouchTask(
-        retouch=retouch or Retouch(RETOUCH), folder=folder, weights_file="retouch.safetensors", side_px=24
+        retouch=retouch or Retouch(RETOUCH),
+        learned=learned,
+        kept_back=kept_back,
+        weights_file="retouch.safetensors",
+        side_px=24,
     )
 
 
@@ -92,9 +99,10 @@ def test_it_learns_from_squares_of_the_files_that_are_not_held_out(folder: Path)
     assert task.held_out("drawn") is task.held_out("drawn")
 
 
-def test_without_cuts_there_is_nothing_to_learn(tmp_path: Path) -> None:
-    with pytest.raises(NothingToLearn, match="holds too few cuts"):
-        small_task(tmp_path)
+def test_without_cuts_there_is_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.recipes.tiny_retouch.DRAWN_BY", ())
+    with pytest.raises(NothingToLearn, match=r"holds too few cuts.*lpm train tiny-retouching"):
+        tiny_retouch(Places(parts=tmp_path, clips=tmp_path))
 
 
 def test_what_is_told_can_be_learned_frame_by_frame() -> None:
