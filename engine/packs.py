@@ -9,7 +9,7 @@ import logging
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -115,6 +115,13 @@ def build_config(config_class: type[Config], table: Mapping[str, Any], where: st
     unknown = set(table) - {field.name for field in fields(config_class)}
     if unknown:
         raise BadPackError(f"{where} has unknown settings {', '.join(sorted(unknown))}; it needs a newer release")
+    needed = {
+        field.name for field in fields(config_class) if field.default is MISSING and field.default_factory is MISSING
+    }
+    if lacking := sorted(needed - set(table)):
+        raise BadPackError(
+            f"{where} lacks the settings {', '.join(lacking)}; it is of an older release, fetch the pack again"
+        )
     values = {name: _as_field(value, hints[name], f"{where}.{name}") for name, value in table.items()}
     try:
         return config_class(**values)

@@ -206,6 +206,15 @@ def test_retouching_that_reads_other_rows_is_refused(retouched_folder: Path) -> 
     assert "retouch reads 4 numbers a frame, posing 3" in refusal(retouched_folder)
 
 
+def test_a_retouching_network_of_an_older_release_is_refused_by_what_it_lacks(retouched_folder: Path) -> None:
+    """Up to lpm-tiny 0.9.0 it was told nothing."""
+    entry = read_manifest(retouched_folder).component("retouch")
+    describe(retouched_folder, replace(entry, config={k: v for k, v in entry.config.items() if k != "frame_width"}))
+    assert "retouch lacks the settings frame_width; it is of an older release, fetch the pack again" in refusal(
+        retouched_folder
+    )
+
+
 def test_a_component_that_does_not_retouch_is_refused(retouched_folder: Path) -> None:
     swap(retouched_folder, "retouch", "transformer", Transformer(BASE), BASE)
     assert "retouch is no retouching network" in refusal(retouched_folder)
