@@ -17,6 +17,7 @@ from engine.media.espeak import open_espeak
 from training.actor.festival import find_festival_voices, speak_festival
 from training.actor.flite import Segment, open_flite
 from training.actor.phonemes import STRESS_MARKS, Phone, sounds_of_dictionary_phone, sounds_of_ipa, split_phone
+from training.actor.stops import with_closures
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +200,8 @@ def _speak_espeak(text: str, voice: Voice, manner: Manner) -> tuple[Sound, int, 
     phones: list[Phone] = []
     for (start, ipa), end in zip(events, ends, strict=True):
         phones += split_phone(sounds_of_ipa(ipa), start, end, any(mark in ipa for mark in STRESS_MARKS))
-    return raw.astype(np.float32) / 32768.0, espeak.rate_hz, phones
+    sound = raw.astype(np.float32) / 32768.0
+    return sound, espeak.rate_hz, with_closures(phones, sound, espeak.rate_hz)
 
 
 def _at_our_rate(text: str, sound: Sound, rate_hz: int, phones: list[Phone], tract: float) -> Utterance:

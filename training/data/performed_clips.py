@@ -35,7 +35,7 @@ PERFORMED_ROWS: Final = "performed-*/*.rows"  # all that is kept beside clips
 
 def performed_folder(folder: Path, encoders: ClipEncoders) -> Path:
     """Where performances behind these encoders lie, beside the clips of `folder`."""
-    return folder / f"performed-by-moments-{encoders.name}"
+    return folder / f"performed-with-closures-{encoders.name}"
 
 
 def build_performed(folder: Path, number: int, encoders: ClipEncoders) -> bool:
