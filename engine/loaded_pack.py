@@ -20,7 +20,8 @@ from engine.motion.loading import load_motion
 from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
 from engine.packs import Manifest, build_config, read_manifest
-from engine.posing.loading import load_posing, load_retouch
+from engine.posing.loading import load_paint, load_posing, load_retouch
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
 from engine.posing.retouch import Retouch
@@ -48,6 +49,7 @@ class LoadedPack:
     base: BaseSettings
     motion: MotionModel | None = None  # None where the pack draws without a plan
     posing: PoseFlow | None = None  # None where what is drawn starts from an anchor at rest
+    paint: Paint | None = None  # None where lids and mouths are only moved
     retouch: Retouch | None = None  # None where pictures stay as they are decoded
     online: OnlineModels | None = None  # None where the pack has no causal models
 
@@ -65,7 +67,7 @@ class LoadedPack:
         """A poser for one film or session; None where the pack poses nothing."""
         if self.posing is None or self.motion is None:
             return None
-        return Poser(self.posing, self.codec, self.motion.rest()[0])
+        return Poser(self.posing, self.codec, self.motion.rest()[0], self.paint)
 
     def retoucher(self, poser: Poser | None) -> Retoucher | None:
         """A retoucher beside a film's or session's poser; None where the pack retouches nothing."""
@@ -125,6 +127,7 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         base=base,
         motion=motion,
         posing=posing,
+        paint=load_paint(folder, manifest, posing, place),
         retouch=load_retouch(folder, manifest, posing, codec.frames_per_latent, size_px, place),
         online=load_online_models(folder, manifest, place),
     )

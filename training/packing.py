@@ -17,6 +17,7 @@ from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, save_as, write_pack
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
 from training.onto_pack import pack_onto
@@ -39,7 +40,7 @@ BASE_SETTINGS = BaseSettings(
     guidance=GuidanceScales(),  # the plan of motion is guided; what it leaves to draw is one picture
 )
 # The networks that small packs alone have; what is `--reshaped` is as the recipes make it now.
-SHAPES = {"motion": parts.MOTION, "posing": parts.POSING, "retouch": parts.RETOUCH}
+SHAPES = {"motion": parts.MOTION, "posing": parts.POSING, "paint": parts.PAINT, "retouch": parts.RETOUCH}
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
 ONLINE_SETTINGS = OnlineSettings(
@@ -102,6 +103,8 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
         "motion": ("transformer", parts.MOTION_FILE, Transformer(parts.MOTION), parts.MOTION),
         "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
     }
+    if any((folder / parts.PAINT_FILE).is_file() for folder in folders):
+        modules["paint"] = ("paint", parts.PAINT_FILE, Paint(parts.PAINT), parts.PAINT)
     if any((folder / parts.RETOUCH_FILE).is_file() for folder in folders):
         modules["retouch"] = ("retouch", parts.RETOUCH_FILE, Retouch(parts.RETOUCH), parts.RETOUCH)
     settings: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The pose-flow network of a pack that has one, role `posing`, and the one that retouches by it, role `retouch`. Read by `load_pack`."""
+"""The networks of a pack that poses its anchor: `posing` moves it, `paint` paints over it, `retouch` goes by it. Read by `load_pack`."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from engine.filled_components import filled_component
 from engine.model_config import DitConfig
 from engine.motion.plan import MotionModel
 from engine.packs import Manifest
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
 
-ROLE, RETOUCH_ROLE = "posing", "retouch"
+ROLE, PAINT_ROLE, RETOUCH_ROLE = "posing", "paint", "retouch"
 
 
 def load_posing(
@@ -41,6 +42,23 @@ def load_posing(
             f"{where} reads {flow.config.frame_width} numbers a frame, a motion row holds {motion.row_width} for {frames_per_latent} frames"
         )
     return flow
+
+
+def load_paint(folder: Path, manifest: Manifest, posing: PoseFlow | None, device: torch.device) -> Paint | None:
+    """The network on a device, or None where the pack has none; `BadPackError` unless something is posed by the same numbers."""
+    where = f"{folder}: {PAINT_ROLE}"
+    if not any(entry.role == PAINT_ROLE for entry in manifest.components):
+        return None
+    paint = filled_component(folder, manifest.component(PAINT_ROLE), device=device)
+    if not isinstance(paint, Paint):
+        raise BadPackError(f"{where} is no painting network; fetch the pack again")
+    if posing is None:
+        raise BadPackError(f"{where} needs a posed anchor, and {ROLE} is missing; fetch the pack again")
+    if paint.config.frame_width != posing.config.frame_width:
+        raise BadPackError(
+            f"{where} reads {paint.config.frame_width} numbers a frame, {ROLE} {posing.config.frame_width}; fetch the pack again"
+        )
+    return paint
 
 
 def load_retouch(

@@ -10,7 +10,7 @@ Called by `engine.posing.poser` and by the trainer. It must not know rows, codec
 """
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, pairwise
+from itertools import combinations_with_replacement
 from typing import Literal
 
 import torch
@@ -18,7 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.codec.folded_vae import Grow, PixelNorm, ResidualBlock, Shrink
+from engine.posing.portrait_look import PortraitLook, check_look, coordinates
 
 Resampling = Literal["bilinear", "bicubic"]
 POSE_UNIT = 2.0  # spreads of a channel that make a term one
@@ -56,10 +56,7 @@ class PoseFlowConfig:
             raise ValueError(f"curved_columns {self.curved_columns} must be among the face_columns {self.face_columns}")
         if not 1 <= self.field_scale <= MOST_FIELD_SCALE:
             raise ValueError(f"field_scale is {self.field_scale}; it must be from 1 to {MOST_FIELD_SCALE}")
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths are {self.widths}; there must be at least one, and each at least 1")
-        if self.look_px < 1 or self.look_px % 2 ** len(self.widths):
-            raise ValueError(f"look_px is {self.look_px}; it must be a multiple of {2 ** len(self.widths)}")
+        check_look(self.look_px, self.widths)
 
     @property
     def pose_columns(self) -> tuple[int, ...]:
@@ -87,40 +84,32 @@ class PoseFlowConfig:
         return self.num_crossed * (self.num_crossed + 1) // 2
 
 
-class PoseFlow(nn.Module):
-    """A small U-Net over the picture and its coordinates; see the module's text."""
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where each pixel of frames comes from, [N, H, W, 2] in halves of a picture's side: on the head at rest, and on its face."""
+
+    on_head_NHWC: Tensor
+    on_face_NHWC: Tensor
+
+
+class PoseFlow(PortraitLook):
+    """See the module's text."""
 
     def __init__(self, config: PoseFlowConfig) -> None:
-        super().__init__()
+        super().__init__(config.look_px, config.widths)
         self.config = config
-        widths = config.widths
-        self.stem = Shrink(5, widths[0], 2)
-        self.looks = nn.ModuleList(ResidualBlock(width) for width in widths)
-        self.shrinks = nn.ModuleList(Shrink(wide, narrow, 2) for wide, narrow in pairwise(widths))
-        self.grows = nn.ModuleList(Grow(narrow, wide, 2) for wide, narrow in pairwise(widths))
-        self.tells = nn.ModuleList(ResidualBlock(width) for width in widths)
-        self.norm = PixelNorm(widths[0])
-        self.head = _silent_head(widths[0], 2 * config.num_terms)
+        self.head = _silent_head(config.widths[0], 2 * config.num_terms)
         self.fine_head = (
-            _silent_head(widths[0], 2 * config.num_terms * config.field_scale**2) if config.is_fine else None
+            _silent_head(config.widths[0], 2 * config.num_terms * config.field_scale**2) if config.is_fine else None
         )
 
     def forward(self, picture_BCHW: Tensor) -> Tensor:
         """The fields [B, N, 2, g, g] of pictures [B, 3, H, W] in [-1, 1], x before y, in halves of a picture's side."""
-        side = self.config.look_px
-        seen_BCHW = functional.interpolate(picture_BCHW, (side, side), mode="bilinear", antialias=True)
-        x_BCHW = self.looks[0](self.stem(torch.cat([seen_BCHW, _coordinates(seen_BCHW)], dim=1)))
-        levels = [x_BCHW]
-        for shrink, look in zip(self.shrinks, self.looks[1:], strict=True):
-            levels.append(look(shrink(levels[-1])))
-        x_BCHW = self.tells[-1](levels.pop())
-        for grow, tell in zip(reversed(self.grows), reversed(self.tells[:-1]), strict=True):
-            x_BCHW = tell(grow(x_BCHW) + levels.pop())
-        x_BCHW = functional.silu(self.norm(x_BCHW))
-        fields_BCHW = smooth(self.head(x_BCHW).float())
+        seen_BCHW = self.looked(picture_BCHW)
+        fields_BCHW = smooth(self.head(seen_BCHW).float())
         if self.fine_head is not None:
             scale = self.config.field_scale
-            fine_BCHW = smooth(functional.pixel_shuffle(self.fine_head(x_BCHW).float(), scale))
+            fine_BCHW = smooth(functional.pixel_shuffle(self.fine_head(seen_BCHW).float(), scale))
             fields_BCHW = fine_BCHW + functional.interpolate(fields_BCHW, scale_factor=scale, mode="bilinear")
         fields_BNCHW: Tensor = rearrange(fields_BCHW, "b (n xy) h w -> b n xy h w", xy=2)
         return FIELD_UNIT * fields_BNCHW
@@ -135,30 +124,27 @@ class PoseFlow(nn.Module):
             [self._with_products(body_BTP), self._with_products(face_BTP), curved_BTP.square(), curved_BTP**3], dim=-1
         )
 
-    def moved(
-        self, picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor, resampling: Resampling = "bilinear"
-    ) -> Tensor:
-        """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W].
+    def places(self, fields_BNCHW: Tensor, terms_BTN: Tensor, size_px: int) -> "Places":
+        """Where each pixel of the frames [B, T] of pictures in poses of these terms comes from.
 
-        Bilinear pictures lose a fifth of their finest edges, bicubic ones none. Places are float32, whatever autocast says: in bf16
-        they are a pixel off, and edges come out like saws.
+        Places are float32, whatever autocast says: in bf16 they are a pixel off, and edges come out like saws.
         """
-        batch, num_frames = terms_BTN.shape[:2]
-        with torch.autocast(picture_BCHW.device.type, enabled=False):
+        with torch.autocast(fields_BNCHW.device.type, enabled=False):
             body, face = slice(0, self.config.num_body_terms), slice(self.config.num_body_terms, None)
             body_BCHW, face_BCHW = (
                 flow_of(fields_BNCHW[:, part].float(), terms_BTN[..., part].float()) for part in (body, face)
             )
-            body_BCHW = functional.interpolate(body_BCHW, picture_BCHW.shape[-2:], mode="bilinear")
-            places_BHWC = rearrange(body_BCHW + _coordinates(body_BCHW), "b c h w -> b h w c")
-            face_BCHW = functional.grid_sample(face_BCHW, places_BHWC, padding_mode="border", align_corners=False)
-            places_BHWC = places_BHWC + rearrange(face_BCHW, "b c h w -> b h w c")
-            pictures_BCHW = picture_BCHW.float().repeat_interleave(num_frames, dim=0)
-            frames_BCHW = functional.grid_sample(
-                pictures_BCHW, places_BHWC, mode=resampling, padding_mode="border", align_corners=False
-            )
-        frames_BTCHW: Tensor = rearrange(frames_BCHW, "(b t) c h w -> b t c h w", b=batch)
-        return frames_BTCHW
+            body_BCHW = functional.interpolate(body_BCHW, (size_px, size_px), mode="bilinear")
+            head_BHWC = rearrange(body_BCHW + coordinates(body_BCHW), "b c h w -> b h w c")
+            face_BCHW = functional.grid_sample(face_BCHW, head_BHWC, padding_mode="border", align_corners=False)
+            return Places(on_head_NHWC=head_BHWC, on_face_NHWC=head_BHWC + rearrange(face_BCHW, "b c h w -> b h w c"))
+
+    def moved(
+        self, picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor, resampling: Resampling = "bilinear"
+    ) -> Tensor:
+        """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W]."""
+        places = self.places(fields_BNCHW, terms_BTN, picture_BCHW.shape[-1])
+        return sampled(picture_BCHW, places.on_face_NHWC, resampling)
 
     def _with_products(self, units_BTP: Tensor) -> Tensor:
         crossed = units_BTP[..., : self.config.num_crossed].unbind(dim=-1)
@@ -190,12 +176,16 @@ def flow_of(fields_BNCHW: Tensor, terms_BTN: Tensor) -> Tensor:
     return flow_BCHW
 
 
-def _coordinates(like_BCHW: Tensor) -> Tensor:
-    """Where the middle of each pixel is, [B, 2, H, W], from -1 to 1, x before y."""
-    height, width = like_BCHW.shape[-2:]
-    y_H, x_W = (
-        (torch.arange(count, device=like_BCHW.device, dtype=like_BCHW.dtype) + 0.5) / count * 2 - 1
-        for count in (height, width)
-    )
-    grid_CHW = torch.stack([x_W.expand(height, width), y_H[:, None].expand(height, width)])
-    return grid_CHW.expand(like_BCHW.shape[0], -1, -1, -1)
+def sampled(picture_BCHW: Tensor, places_NHWC: Tensor, resampling: Resampling) -> Tensor:
+    """What pictures show at the places of each of their frames, [B, T, C, H, W]; N is all frames of all pictures.
+
+    Bilinear pictures lose a fifth of their finest edges, bicubic ones none.
+    """
+    batch, num_frames = picture_BCHW.shape[0], places_NHWC.shape[0] // picture_BCHW.shape[0]
+    with torch.autocast(picture_BCHW.device.type, enabled=False):
+        pictures_NCHW = picture_BCHW.float().repeat_interleave(num_frames, dim=0)
+        frames_NCHW = functional.grid_sample(
+            pictures_NCHW, places_NHWC, mode=resampling, padding_mode="border", align_corners=False
+        )
+    frames_BTCHW: Tensor = rearrange(frames_NCHW, "(b t) c h w -> b t c h w", b=batch)
+    return frames_BTCHW

@@ -3,7 +3,7 @@
 Called where windows and chunks are made, in `engine.base` and `engine.online`, and by the trainer. It must not know plans or sessions.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -11,20 +11,30 @@ from einops import rearrange
 from torch import Tensor
 
 from engine.codec.protocol import VideoCodec
-from engine.posing.pose_flow import PoseFlow, Resampling
+from engine.posing.paint import Paint, PaintedPlaces, painted
+from engine.posing.pose_flow import PoseFlow, Resampling, sampled
 from engine.references import ReferenceLatents
 
 MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
 
 
-class Poser:
-    """Poses pictures for one film or session; the fields of the last few are kept."""
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What was seen of a picture: its fields [B, N, 2, g, g], and where it may be painted, unless nothing is."""
 
-    def __init__(self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor) -> None:
-        """`rest_M` is the motion row of a character at rest, as its pictures show it."""
-        self._flow, self._codec = flow, codec
+    picture_BCHW: Tensor
+    fields_BNCHW: Tensor
+    painted: PaintedPlaces | None
+
+
+class Poser:
+    """Poses pictures for one film or session; what was seen of the last few is kept."""
+
+    def __init__(self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor, paint: Paint | None = None) -> None:
+        """`rest_M` is the motion row of a character at rest, as its pictures show it; nothing is painted where `paint` is None."""
+        self._flow, self._codec, self._paint = flow, codec, paint
         self._rest_M = rest_M
-        self._looks: list[tuple[Tensor, Tensor]] = []
+        self._looks: list[Look] = []
 
     def posed(self, references: ReferenceLatents, rows_BFM: Tensor, behind_BFCHW: Tensor) -> ReferenceLatents:
         """The references with their anchor in the pose of each row, behind the anchors in pose that history stayed near.
@@ -55,29 +65,58 @@ class Poser:
         return self._moved(picture_BCHW, rows_BFM, "bicubic")
 
     def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Tensor:
-        terms_BTN = self._flow.terms(self.poses_from_rest(rows_BFM))
-        return self._flow.moved(picture_BCHW, self._fields(picture_BCHW), terms_BTN, resampling)
+        look = self._look(picture_BCHW)
+        frames_BTK = self._frames(self.from_rest(rows_BFM))
+        places = self._flow.places(look.fields_BNCHW, self._flow.terms(self._poses(frames_BTK)), picture_BCHW.shape[-1])
+        moved_BTCHW = sampled(picture_BCHW, places.on_face_NHWC, resampling)
+        if self._paint is None or look.painted is None:
+            return moved_BTCHW
+        layer_BTCHW = self._paint.layer(look.painted, frames_BTK[..., list(self._paint.config.face_columns)])
+        rows, columns = _window(places.on_head_NHWC, look.painted.reach())
+        layer_NCHW = sampled(layer_BTCHW.flatten(0, 1), places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
+        under_BTCHW = moved_BTCHW[..., rows, columns]
+        carried_BTCHW = rearrange(layer_NCHW, "(b t) c h w -> b t c h w", b=len(picture_BCHW))
+        moved_BTCHW[..., rows, columns] = painted(under_BTCHW, carried_BTCHW)
+        return moved_BTCHW
 
     def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:
-        """Each frame's pose, [B, T, P], in spreads from rest."""
-        poses_BTP: Tensor = rearrange(self._poses(self.from_rest(rows_BFM)), "b f t p -> b (f t) p")
-        return poses_BTP
+        """Each frame's pose, [B, T, P], in spreads from rest, as far as it is not painted."""
+        return self._poses(self._frames(self.from_rest(rows_BFM)))
 
     def from_rest(self, rows_BFM: Tensor) -> Tensor:
         """Rows as their difference from rest, [B, F, M] in spreads; zeros where nothing is told."""
         return (rows_BFM - self._rest_M) * rows_BFM.any(dim=-1, keepdim=True)
 
-    def _poses(self, rows: Tensor) -> Tensor:
-        """The numbers of rows [..., M] that are poses, [..., T, P]."""
-        config = self._flow.config
-        frames: Tensor = rearrange(rows, "... (t k) -> ... t k", k=config.frame_width)
-        poses: Tensor = frames[..., list(config.pose_columns)]
-        return poses
+    def _frames(self, rows_BFM: Tensor) -> Tensor:
+        """The numbers of each frame, [B, T, K]."""
+        return rearrange(rows_BFM, "b f (t k) -> b (f t) k", k=self._flow.config.frame_width)
 
-    def _fields(self, picture_BCHW: Tensor) -> Tensor:
-        known = [fields_BNCHW for seen_BCHW, fields_BNCHW in self._looks if seen_BCHW is picture_BCHW]
+    def _poses(self, frames_BTK: Tensor) -> Tensor:
+        """Those of them that move pixels."""
+        if self._paint is not None:
+            is_moved_K = torch.ones(frames_BTK.shape[-1], device=frames_BTK.device)
+            is_moved_K[list(self._paint.config.hidden_columns)] = 0.0
+            frames_BTK = frames_BTK * is_moved_K
+        poses_BTP: Tensor = frames_BTK[..., list(self._flow.config.pose_columns)]
+        return poses_BTP
+
+    def _look(self, picture_BCHW: Tensor) -> Look:
+        known = [look for look in self._looks if look.picture_BCHW is picture_BCHW]
         if known:
             return known[0]
-        fields_BNCHW: Tensor = self._flow(picture_BCHW)
-        self._looks = [(picture_BCHW, fields_BNCHW), *self._looks[: MOST_LOOKS - 1]]
-        return fields_BNCHW
+        look = Look(
+            picture_BCHW=picture_BCHW,
+            fields_BNCHW=self._flow(picture_BCHW),
+            painted=None if self._paint is None else self._paint.places(picture_BCHW),
+        )
+        self._looks = [look, *self._looks[: MOST_LOOKS - 1]]
+        return look
+
+
+def _window(on_head_NHWC: Tensor, reach: tuple[float, float, float, float]) -> tuple[slice, slice]:
+    """The rows and columns of frames in which any pixel lies, on the head at rest, between left, top, right and bottom."""
+    left, top, right, bottom = reach
+    x_NHW, y_NHW = on_head_NHWC.unbind(dim=-1)
+    is_in_HW = ((x_NHW > left) & (x_NHW < right) & (y_NHW > top) & (y_NHW < bottom)).any(dim=0)
+    rows, columns = (is_in_HW.any(dim=axis).nonzero()[:, 0].tolist() or [0] for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

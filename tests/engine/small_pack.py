@@ -19,6 +19,7 @@ from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
+from engine.posing.paint import Paint, PaintConfig
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 from engine.posing.retouch import Retouch, RetouchConfig
 
@@ -81,6 +82,16 @@ POSED_MOTION = replace(MOTION, in_channels=POSED_ROW_WIDTH, out_channels=POSED_R
 POSED_MOTION_SETTINGS = replace(
     MOTION_SETTINGS, rest=(-0.5, 0.2, 0.5) * CODEC.frames_per_latent, drawn_share=(1.0, 0.5, 0.9) * 4
 )
+PAINT = PaintConfig(
+    frame_width=POSING.frame_width,
+    face_columns=(0, 1),
+    hidden_columns=(1,),
+    look_px=16,
+    look_widths=(4, 6),
+    width=5,
+    mixed_width=4,
+    told_width=6,
+)
 RETOUCH = RetouchConfig(
     frame_width=POSING.frame_width,
     frames_per_latent=CODEC.frames_per_latent,
@@ -114,6 +125,19 @@ def write_small_retouch_pack(folder: Path) -> Path:
     _goes(retouch, 0.0)  # half of the way
     manifest = read_manifest(folder)
     entry = stored(folder, "retouch", "retouch", retouch, RETOUCH)
+    write_pack(folder, replace(manifest, components=(*manifest.components, entry)))
+    return folder
+
+
+def write_small_painted_pack(folder: Path) -> Path:
+    """The one that retouches, and paints lids and mouths over what it moves."""
+    write_small_retouch_pack(folder)
+    torch.manual_seed(2)
+    paint = Paint(PAINT)
+    for parameter in paint.parameters():
+        torch.nn.init.normal_(parameter, std=0.6)
+    manifest = read_manifest(folder)
+    entry = stored(folder, "paint", "paint", paint, PAINT)
     write_pack(folder, replace(manifest, components=(*manifest.components, entry)))
     return folder
 

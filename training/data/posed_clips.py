@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
 from engine.precision import fast_autocast
@@ -48,16 +49,17 @@ class ClipPosing:
     codec: FoldedVae
     size_px: int
     name: str
+    paint: Paint | None = None
 
     @classmethod
-    def of(cls, flow: PoseFlow, codec: FoldedVae, size_px: int) -> "ClipPosing":
-        """Named by the weights of the flow and of the codec."""
+    def of(cls, flow: PoseFlow, codec: FoldedVae, size_px: int, paint: Paint | None = None) -> "ClipPosing":
+        """Named by the weights of the flow, of the codec and of what paints."""
         mark = hashlib.sha256(f"{flow.config} {codec.config} {size_px}".encode())
-        for module in (flow, codec):
+        for module in (flow, codec) if paint is None else (flow, codec, paint):
             for name, tensor in sorted(module.state_dict().items()):
                 mark.update(name.encode())
                 mark.update(tensor.float().numpy().tobytes())
-        return cls(flow=flow, codec=codec, size_px=size_px, name=mark.hexdigest()[:12])
+        return cls(flow=flow, codec=codec, size_px=size_px, name=mark.hexdigest()[:12], paint=paint)
 
 
 def posed_clips(folder: Path, posing: ClipPosing) -> Tensor:
@@ -92,7 +94,7 @@ def posed_shard(clips: Mapping[str, Tensor], posing: ClipPosing) -> Tensor:
 
 def _posed_clip(number: int, state_TK: Tensor, indices_R: Tensor, posing: ClipPosing) -> Tensor:
     """One clip's anchors [A, F, C, h, w]; where it shows no expression that it has a picture of, both are the global one."""
-    poser = Poser(posing.flow, posing.codec, rest_row())
+    poser = Poser(posing.flow, posing.codec, rest_row(), posing.paint)
     rows_BFM = motion_rows(state_TK)[None]
     posed_FCHW = _posed(poser, number, NEUTRAL, rows_BFM, posing.size_px)
     by_expression_FCHW = posed_FCHW.clone()

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
 from engine.loaded_pack import LoadedPack
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
 from engine.precision import fast_autocast
@@ -51,12 +52,13 @@ class CutMaker:
     codec: FoldedVae
     flow: PoseFlow
     size_px: int
+    paint: Paint | None = None
 
     @classmethod
     def of(cls, pack: LoadedPack) -> "CutMaker":
-        """For a pack's own codec and flow."""
+        """For a pack's own codec, flow and paint."""
         assert isinstance(pack.codec, FoldedVae) and pack.posing is not None, "what retouches is the small pack's"
-        return cls(codec=pack.codec, flow=pack.posing, size_px=pack.size_px)
+        return cls(codec=pack.codec, flow=pack.posing, size_px=pack.size_px, paint=pack.paint)
 
     def of_drawn(self, film: dict[str, Tensor], start: int) -> dict[str, Tensor]:
         """The cut of a drawn film that begins with latent `start`."""
@@ -90,7 +92,7 @@ class CutMaker:
         )
 
     def _poser(self) -> Poser:
-        return Poser(self.flow, self.codec, rest_row())
+        return Poser(self.flow, self.codec, rest_row(), self.paint)
 
     @torch.no_grad()
     def _cut(

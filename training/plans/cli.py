@@ -11,11 +11,13 @@ from training.plans.conductor import PACK, REPORT, PlanRun, report_of, run_stage
 from training.plans.plan import Plan
 from training.plans.proof import prove
 from training.plans.records import StageRecord, table, write_json
-from training.plans.tiny import FROM_NOTHING, ONLINE, PREFERENCES, RETOUCHING, TINY
+from training.plans.tiny import FROM_NOTHING, ONLINE, PAINTING, PREFERENCES, RETOUCHING, TINY
 from training.progress import print_json, print_text
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
-PLANS: Final[dict[str, Plan]] = {plan.name: plan for plan in (TINY, ONLINE, RETOUCHING, PREFERENCES, ABLATIONS)}
+PLANS: Final[dict[str, Plan]] = {
+    plan.name: plan for plan in (TINY, ONLINE, PAINTING, RETOUCHING, PREFERENCES, ABLATIONS)
+}
 PACK_VERSION: Final = "0.1.0"
 
 

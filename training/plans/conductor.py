@@ -37,7 +37,7 @@ from training.plans.records import (
     write_record,
 )
 from training.plans.stage_work import START_FOLDER, StageWork, make, train
-from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE, POSING_FILE, RETOUCH_FILE
+from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE, PAINT_FILE, POSING_FILE, RETOUCH_FILE
 from training.recipes.places import Places
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
@@ -125,6 +125,7 @@ def _lay_out(run: PlanRun) -> None:
     missing = [path for path in given if not path.is_file()]
     if missing:
         raise BadInputError(_how_to_get(missing[0], run.parts))
+    given += [path for name in run.plan.taken_along if (path := run.parts / name).is_file()]
     if run.start_from is not None:
         if not run.start_from.is_dir():
             raise BadInputError(f"{run.start_from} is no folder; --start-from takes the folder of a run or of a pack")
@@ -152,6 +153,11 @@ def _how_to_get(missing: Path, parts: Path) -> str:
         return (
             f"{missing} is missing (packs up to lpm-tiny 0.5.0 posed no anchor); give a folder that holds it with --parts, or train it "
             f"with: lpm train tiny-posing -o {parts}"
+        )
+    if missing.name == PAINT_FILE:
+        return (
+            f"{missing} is missing (packs up to lpm-tiny 0.10.0 painted nothing); give a folder that holds it with --parts, or train it "
+            f"with: lpm train tiny-painting --parts {parts}"
         )
     if missing.name == RETOUCH_FILE:
         return (

@@ -75,14 +75,16 @@ Stage = MadeStage | TrainedStage
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Stages in order. `given`: files of parts that the plan begins with. `packs`: whether what comes out is a whole pack.
+    """Stages in order. `given`: files of parts that the plan begins with; `taken_along`: others, where they are there.
 
+    packs: whether what comes out is a whole pack.
     prepare: what is done to the folder of parts before the first stage (older releases made others).
     """
 
     name: str
     stages: tuple[Stage, ...]
     given: tuple[str, ...]
+    taken_along: tuple[str, ...] = ()
     packs: bool = True
     prepare: Callable[[Path], None] | None = None
 

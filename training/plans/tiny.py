@@ -1,6 +1,6 @@
 """`lpm train tiny`: the small pack, stage by stage (paper 3.2, 4.3). Shares are of the time that is given.
 
-`tiny-online`, `tiny-retouching` and `tiny-preferences` are parts of it alone, for the models of `--parts`.
+`tiny-painting`, `tiny-online`, `tiny-retouching` and `tiny-preferences` are parts of it alone, for the models of `--parts`.
 """
 
 from dataclasses import replace
@@ -16,6 +16,7 @@ from training.recipes.parts import (
     CODEC_FILE,
     LISTEN_FILE,
     MOTION_FILE,
+    PAINT_FILE,
     POSING_FILE,
     RETOUCH_FILE,
     SPEAK_FILE,
@@ -32,9 +33,11 @@ PICTURES: Final = Measure(name="held_out_pictures", better="lower")
 DISTANCE: Final = Measure(name="held_out_distance", better="lower")
 # Of mouth and eyes, in films that the base model drew.
 RETOUCHED: Final = Measure(name="held_out_focus_psnr_db", better="higher")
+# Of mouth and eyes too, in portraits at rest.
+PAINTED: Final = RETOUCHED
 # The policy begins as its own reference: plans of the same noise are the same, and none dominates.
 WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
-COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, RETOUCH_FILE)
+COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, PAINT_FILE, RETOUCH_FILE)
 
 TINY: Final = Plan(
     name="tiny",
@@ -50,6 +53,14 @@ TINY: Final = Plan(
             measure=Measure(name="held_out_velocity", better="lower"),
             starts_from=MOTION_FILE,
             gives=(MOTION_FILE,),
+        ),
+        TrainedStage(
+            name="paint",
+            recipe=tiny.tiny_paint,
+            share=6,
+            measure=PAINTED,
+            starts_from=PAINT_FILE,
+            gives=(PAINT_FILE,),
         ),
         TrainedStage(
             name="latent-reader",
@@ -164,9 +175,22 @@ ONLINE: Final = Plan(
         )
     ),
 )
+WITHOUT_EITHER: Final = (
+    *(name for name in COMPONENTS if name not in (PAINT_FILE, RETOUCH_FILE)),
+    MOTION_FILE,
+    BASE_FILE,
+)
+PAINTING: Final = Plan(
+    name="tiny-painting",
+    given=WITHOUT_EITHER,
+    taken_along=(RETOUCH_FILE,),
+    prepare=with_new_layers,
+    stages=TINY.only(("paint",)),
+)
 RETOUCHING: Final = Plan(
     name="tiny-retouching",
-    given=(*(name for name in COMPONENTS if name != RETOUCH_FILE), MOTION_FILE, BASE_FILE),
+    given=WITHOUT_EITHER,
+    taken_along=(PAINT_FILE,),
     prepare=with_new_layers,
     stages=TINY.only(("cuts", "retouch")),
 )

@@ -15,11 +15,13 @@ from engine.flow.guidance import GuidanceScales
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
+from engine.posing.paint import PaintConfig
 from engine.posing.pose_flow import PoseFlowConfig
 from engine.posing.retouch import RetouchConfig
 from training.actor.speaking import MOUTH
 from training.actor.state import STATE_CHANNELS, channel
 from training.data.motion_rows import ROW_WIDTH, rest_row, row_bounds
+from training.data.painted_faces import HIDDEN_CHANNELS, PAINTED_CHANNELS
 from training.data.posed_pairs import BODY_CHANNELS, CURVED_CHANNELS, FACE_CHANNELS, NUM_CROSSED
 
 SIZE_PX = 192
@@ -30,6 +32,7 @@ TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 MOTION_FILE = "motion.safetensors"
 POSING_FILE = "posing.safetensors"
+PAINT_FILE = "paint.safetensors"
 RETOUCH_FILE = "retouch.safetensors"
 
 
@@ -70,6 +73,11 @@ BASE = DitConfig(
     listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
 )
 
+PAINT = PaintConfig(
+    frame_width=len(STATE_CHANNELS),
+    face_columns=tuple(channel(name) for name in PAINTED_CHANNELS),
+    hidden_columns=tuple(channel(name) for name in HIDDEN_CHANNELS),
+)
 RETOUCH = RetouchConfig(frame_width=len(STATE_CHANNELS), frames_per_latent=CODEC.frames_per_latent)
 MOTION = DitConfig(
     dim=192,

@@ -7,11 +7,13 @@ from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
 from training.data.caption_samples import CaptionSamples
 from training.data.encoded import ClipEncoders, encoded_clips
+from training.data.painted_faces import PaintedFaceSamples
 from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
 from training.data.posed_clips import ClipPosing, posed_clips
@@ -31,6 +33,7 @@ from training.tasks.base_pictures import PicturedBaseTask
 from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
+from training.tasks.paint import PaintTask
 from training.tasks.pose_flow import PoseFlowTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
 from training.trainer import TrainerConfig
@@ -146,6 +149,28 @@ def tiny_posing(places: Places) -> Run:
     return Run(task=task, config=config)
 
 
+def tiny_paint(places: Places) -> Run:
+    """What paints, over the pose flow of the parts, on portraits with their faces in several states; an hour of one core."""
+    task = PaintTask(
+        paint=Paint(parts.PAINT),
+        flow=parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING)),
+        samples=PaintedFaceSamples(size_px=parts.SIZE_PX),
+        weights_file=parts.PAINT_FILE,
+    )
+    config = TrainerConfig(
+        num_steps=3000,
+        batch_samples=8,
+        optimizer=OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=4e-3, clip_norm=1.0),
+        warmup_steps=30,
+        decay_steps=1500,
+        ema_decay=0.98,
+        save_each_steps=100,
+        sample_each_steps=100,
+        report_each_steps=20,
+    )
+    return Run(task=task, config=config)
+
+
 def tiny_base(places: Places) -> Run:
     """Base LPM at the `tiny` preset, on clips built beforehand, behind the frozen codec and encoders of `places.parts`."""
     config = TrainerConfig(
@@ -240,7 +265,8 @@ def clip_features(places: Places) -> ClipFeatures:
 def posed_features(places: Places) -> ClipFeatures:
     """The same with the clips' anchors in the poses of their performances."""
     flow = parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING))
-    posing = ClipPosing.of(flow, parts.trained_codec(places.parts), parts.SIZE_PX)
+    paint = parts.trained(places.parts, parts.PAINT_FILE, Paint(parts.PAINT))
+    posing = ClipPosing.of(flow, parts.trained_codec(places.parts), parts.SIZE_PX, paint)
     return dataclasses.replace(clip_features(places), posed_NAFCHW=posed_clips(places.clips, posing))
 
 

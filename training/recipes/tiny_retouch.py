@@ -24,6 +24,7 @@ DRAWN_BY: Final = (
     parts.CODEC_FILE,
     parts.BASE_FILE,
     parts.POSING_FILE,
+    parts.PAINT_FILE,
     parts.TEXT_FILE,
     parts.SPEAK_FILE,
     parts.LISTEN_FILE,
@@ -32,7 +33,9 @@ DRAWN_BY: Final = (
 
 def cuts_folder(places: Places) -> Path:
     """Where cuts of films that these parts draw lie, beside the clips: other weights draw others."""
-    mark = hashlib.sha256("".join(file_sha256(places.parts / name) for name in DRAWN_BY).encode())
+    mark = hashlib.sha256(
+        "".join(file_sha256(path) for name in DRAWN_BY if (path := places.parts / name).is_file()).encode()
+    )
     return places.clips / f"cuts-{mark.hexdigest()[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""Packs with a pose flow, and one that retouches: found, fitted to the rest of the pack, refused in one line where they do not fit."""
+"""Packs that pose, paint and retouch: found, fitted to the rest of the pack, refused in one line where they do not fit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +11,7 @@ import torch
 from engine.loaded_pack import load_pack
 from engine.model.transformer import Transformer
 from engine.packs import file_sha256, fill_from_file, read_manifest, save_weights, write_pack
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
 from engine.shrinking import shrink_pack
@@ -18,6 +19,7 @@ from tests.engine.online.small_online_pack import with_causal_models, write_smal
 from tests.engine.refusals import check_that_damage_is_noticed, describe, refusal, swap, without
 from tests.engine.small_pack import (
     BASE,
+    PAINT,
     POSED_BASE,
     POSED_MOTION_SETTINGS,
     POSED_ROW_WIDTH,
@@ -26,6 +28,7 @@ from tests.engine.small_pack import (
     SIZE_PX,
     write_small_motion_pack,
     write_small_pack,
+    write_small_painted_pack,
     write_small_posing_pack,
     write_small_retouch_pack,
 )
@@ -244,3 +247,48 @@ def test_a_shrunk_pack_retouches_nearly_alike(retouched_folder: Path, tmp_path: 
         films.append(network(decoded_BTCHW, moved_BTCHW, from_rest_BFM))
     assert not torch.equal(films[0], films[1])
     assert (films[0] - films[1]).abs().mean() < 0.05 * (films[0] - decoded_BTCHW).abs().mean()
+
+
+@pytest.fixture
+def painted_folder(tmp_path: Path) -> Path:
+    return write_small_painted_pack(tmp_path / "painted")
+
+
+def test_a_pack_brings_its_painting_network_and_its_poser_paints(painted_folder: Path, folder: Path) -> None:
+    pack, unpainted = load_pack(painted_folder), load_pack(folder)
+    assert pack.paint is not None and pack.paint.config == PAINT
+    assert not any(parameter.requires_grad for parameter in pack.paint.parameters())
+    assert unpainted.paint is None
+    painting, moving = pack.poser(), replace(pack, paint=None).poser()
+    assert painting is not None and moving is not None
+    rest_BFM = torch.tensor(POSED_MOTION_SETTINGS.rest).view(1, 1, POSED_ROW_WIDTH)
+    picture_BCHW = 2 * torch.rand(1, 3, SIZE_PX, SIZE_PX) - 1
+    for make in (type(painting).latents, type(painting).pictures):
+        assert torch.equal(make(painting, picture_BCHW, rest_BFM), make(moving, picture_BCHW, rest_BFM))
+        assert not torch.equal(make(painting, picture_BCHW, rest_BFM + 2.0), make(moving, picture_BCHW, rest_BFM + 2.0))
+
+
+def test_painting_needs_a_posed_anchor_and_reads_its_numbers(painted_folder: Path) -> None:
+    config = replace(PAINT, frame_width=4)
+    swap(painted_folder, "paint", "paint", Paint(config), config)
+    assert "paint reads 4 numbers a frame, posing 3" in refusal(painted_folder)
+    config = replace(POSED_BASE, is_shown_posed_anchor=False)
+    swap(painted_folder, "base", "transformer", Transformer(config), config)
+    write_pack(painted_folder, without(read_manifest(painted_folder), "posing"))
+    assert "paint needs a posed anchor, and posing is missing" in refusal(painted_folder)
+
+
+def test_a_component_that_does_not_paint_is_refused(painted_folder: Path) -> None:
+    swap(painted_folder, "paint", "transformer", Transformer(BASE), BASE)
+    assert "paint is no painting network" in refusal(painted_folder)
+
+
+@pytest.mark.parametrize("changes", [{"width": 0}, {"face_columns": [7]}, {"hidden_columns": [2]}, {"surprise": 1}])
+def test_a_garbled_painting_config_is_refused(painted_folder: Path, changes: dict[str, object]) -> None:
+    entry = read_manifest(painted_folder).component("paint")
+    describe(painted_folder, replace(entry, config={**entry.config, **changes}))
+    assert "paint" in refusal(painted_folder)
+
+
+def test_a_damaged_or_missing_painting_file_is_noticed(painted_folder: Path) -> None:
+    check_that_damage_is_noticed(painted_folder, "paint.safetensors")

@@ -12,6 +12,7 @@ import pytest
 
 from engine.loaded_pack import load_pack
 from engine.packs import save_weights
+from engine.posing.paint import Paint
 from engine.posing.retouch import Retouch
 from training.plans.tiny import TINY
 from training.recipes import parts
@@ -21,8 +22,10 @@ ROOT = Path(__file__).parents[3]
 
 
 def whole_parts(folder: Path) -> Path:
-    """The shipped parts; beside those of lpm-tiny 0.6.0 and older, which retouched nothing, a network that was not trained."""
+    """The shipped parts; beside older ones, which painted or retouched nothing, networks that were not trained."""
     shutil.copytree(DEFAULT_PARTS, folder)
+    if not (folder / parts.PAINT_FILE).is_file():
+        save_weights(folder / parts.PAINT_FILE, Paint(parts.PAINT))
     if not (folder / parts.RETOUCH_FILE).is_file():
         save_weights(folder / parts.RETOUCH_FILE, Retouch(parts.RETOUCH))
     return folder

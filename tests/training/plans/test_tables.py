@@ -43,7 +43,17 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(stage_table, "build_pack", pack)
     parts = tmp_path / "parts"
     parts.mkdir()
-    for name in ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base"):
+    for name in (
+        "codec",
+        "speak_encoder",
+        "listen_encoder",
+        "text_encoder",
+        "motion",
+        "posing",
+        "paint",
+        "retouch",
+        "base",
+    ):
         (parts / f"{name}.safetensors").write_text(f"{name} of parts")
     records = {stage.name: record(stage.name) for stage in TINY.stages}
     records["on-policy"] = record("on-policy", accepted=False)
@@ -55,7 +65,17 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
                 (folder / name).write_text(f"of {folder.relative_to(tmp_path / 'stages')}")
     for row in ROWS:
         build_row(row, TINY, tmp_path, records)
-    components = {"codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base"}
+    components = {
+        "codec",
+        "speak_encoder",
+        "listen_encoder",
+        "text_encoder",
+        "motion",
+        "posing",
+        "paint",
+        "retouch",
+        "base",
+    }
     assert set(packed["Base"]) == components
     assert packed["Causal"] == {**packed["Base"], "backbone": "of 11-causal", "refiner": "of 11-causal"}
     assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 13-ode", "of 11-causal")
@@ -144,7 +164,7 @@ def test_films_before_and_after_differ_in_the_motion_model_alone(
     monkeypatch.setattr(preference_table, "build_pack", pack)
     monkeypatch.setattr(preference_table, "pack_crew", crew)
     monkeypatch.setattr(preference_table, "run_quick", quick)
-    names = ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "retouch", "base")
+    names = ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "paint", "retouch", "base")
     for folder in ("parts", "before", "after"):
         (tmp_path / folder).mkdir()
         for name in names if folder == "parts" else ("motion",):

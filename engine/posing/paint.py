@@ -1,0 +1,152 @@
+"""What comes into view when a face moves: lids over eyes, the inside of a mouth. No flow of pixels can bring it.
+
+The network looks at a portrait once and keeps some numbers for each place of it. What a frame shows of the face (blink 0.7, mouth open by
+half) moves those numbers up and down, and a network of two small layers, the same for all places, says of each one what colour is painted
+there and how thickly. That is done on the head at rest, where each place means the same in all frames; the layer of paint is then carried
+into the frame's pose. Where nothing is told, nothing is painted.
+
+(A field of colours over places, steered by a code: Sitzmann et al. 2020, Chan et al. 2021; layers of paint on puppets: cut-out animation.)
+Called by `engine.posing.poser` and by the trainer. It must not know rows, codecs or films.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.posing.portrait_look import PortraitLook, check_look, coordinates
+
+TOLD_UNIT = 2.0  # spreads of a channel; many of them (closed lids are five) count as their logarithm
+WHOLLY_TOLD = 0.25  # of that measure: paint is as thick as the network says from here on, and fades to nothing at rest
+THIN = -3.0  # of the paint's logit at first
+LAYER_CHANNELS = 4  # red, green and blue, each times the thickness, and the thickness
+LEAST_THICKNESS = 0.05  # that counts as paint where its places are searched,
+SEARCHED = 2  # square by square of so many of what is kept
+EXTREME_SPREADS = 5.0  # of a face that shows much of one thing
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintConfig:
+    """The shape of a painting network.
+
+    face_columns: which of a frame's `frame_width` numbers it is told. hidden_columns: those of them that are painted wholly, so that
+    nothing is to be moved for them. `width` numbers are kept for each place of a picture looked at with a side of `look_px`.
+    """
+
+    frame_width: int
+    face_columns: tuple[int, ...]
+    hidden_columns: tuple[int, ...] = ()
+    look_px: int = 192
+    look_widths: tuple[int, ...] = (24, 32, 64, 96)
+    width: int = 48
+    mixed_width: int = 32
+    told_width: int = 64
+
+    def __post_init__(self) -> None:
+        check_look(self.look_px, self.look_widths)
+        if not self.face_columns or not 0 <= min(self.face_columns) <= max(self.face_columns) < self.frame_width:
+            raise ValueError(
+                f"face_columns {self.face_columns} must lie within the {self.frame_width} numbers of a frame"
+            )
+        if not set(self.hidden_columns) <= set(self.face_columns):
+            raise ValueError(f"hidden_columns {self.hidden_columns} must be among the face_columns {self.face_columns}")
+        if min(self.width, self.mixed_width, self.told_width) < 1:
+            raise ValueError(f"{self} counts things that there must be at least one of")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedPlaces:
+    """What is kept of pictures [B, 3, H, W] at the P pixels that paint may reach: `kept_BPC`, and which they are, `places_P` of H * W."""
+
+    kept_BPC: Tensor
+    places_P: Tensor
+    size_px: int
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Where they lie, a pixel to spare: left, top, right and bottom from -1 to 1; all of them 1 where there are none."""
+        if not len(self.places_P):
+            return (1.0,) * 4
+        rows_P, columns_P = self.places_P // self.size_px, self.places_P % self.size_px
+        first = (torch.stack([columns_P.min(), rows_P.min()]) - 1.0) / self.size_px * 2 - 1
+        last = (torch.stack([columns_P.max(), rows_P.max()]) + 2.0) / self.size_px * 2 - 1
+        left, top, right, bottom = torch.cat([first, last]).tolist()
+        return left, top, right, bottom
+
+
+class Paint(PortraitLook):
+    """See the module's text."""
+
+    def __init__(self, config: PaintConfig) -> None:
+        super().__init__(config.look_px, config.look_widths)
+        self.config = config
+        self.keep = nn.Conv2d(config.look_widths[0], config.width, 3, padding=1)
+        self.hear = nn.Linear(len(config.face_columns), config.told_width)
+        self.tell = nn.Linear(config.told_width, 2 * (config.width + config.mixed_width))
+        self.mix = nn.Linear(config.width, config.mixed_width)
+        self.show = nn.Linear(config.mixed_width, LAYER_CHANNELS)
+        if not self.keep.weight.is_meta:
+            nn.init.constant_(self.show.bias[3:], THIN)
+
+    def forward(self, picture_BCHW: Tensor) -> Tensor:
+        """What is kept of pictures [B, 3, H, W] in [-1, 1], [B, width, look_px / 2, look_px / 2]."""
+        kept_BCHW: Tensor = self.keep(self.looked(picture_BCHW)).float()
+        return kept_BCHW
+
+    @staticmethod
+    def kept_at(kept_BCHW: Tensor, xy_BP2: Tensor) -> Tensor:
+        """The same at places (x, y) from -1 to 1, [B, P, width].
+
+        Edges of paint are as sharp as pixels, however coarse the look: they lie where what is kept, which is smooth, crosses a bound.
+        """
+        kept_BCP1 = functional.grid_sample(kept_BCHW, xy_BP2[:, :, None], padding_mode="border", align_corners=False)
+        return kept_BCP1[..., 0].transpose(1, 2).contiguous()
+
+    def places(self, picture_BCHW: Tensor) -> PaintedPlaces:
+        """The pixels of pictures that any of the face's numbers brings paint to, and a few around, with what is kept there."""
+        kept_BCHW, size_px = self(picture_BCHW), picture_BCHW.shape[-1]
+        coarse_BCHW = functional.avg_pool2d(kept_BCHW, SEARCHED)
+        extremes_BTK = EXTREME_SPREADS * torch.eye(len(self.config.face_columns)).to(kept_BCHW)[None]
+        layer_BTPC = self.at(
+            rearrange(coarse_BCHW, "b c h w -> b (h w) c"), extremes_BTK.expand(len(kept_BCHW), -1, -1)
+        )
+        is_reached_HW = (layer_BTPC[..., 3] > LEAST_THICKNESS).any(dim=1).any(dim=0).view(coarse_BCHW.shape[-2:])
+        around_HW = functional.max_pool2d(is_reached_HW[None, None].float(), 3, stride=1, padding=1)
+        around_HW = functional.interpolate(around_HW, (size_px, size_px))[0, 0]
+        places_P = around_HW.flatten().nonzero()[:, 0]
+        xy_P2 = rearrange(coordinates(picture_BCHW)[0], "two h w -> (h w) two")[places_P]
+        kept_BPC = self.kept_at(kept_BCHW, xy_P2.expand(len(kept_BCHW), -1, -1).float())
+        return PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_px=size_px)
+
+    def layer(self, places: PaintedPlaces, face_BTK: Tensor) -> Tensor:
+        """The paint of frames whose faces show this, [B, T, 4, H, W]: colours times thickness, and the thickness, 0 to 1.
+
+        `face_BTK` are the numbers of `face_columns`, from rest, in spreads.
+        """
+        whole_BTCP = places.kept_BPC.new_zeros(*face_BTK.shape[:2], LAYER_CHANNELS, places.size_px**2)
+        for frame in range(
+            face_BTK.shape[1]
+        ):  # one after another: what is kept of their places stays in the processor's cache
+            layer_BTPC = self.at(places.kept_BPC, face_BTK[:, frame : frame + 1])
+            whole_BTCP[:, frame : frame + 1, :, places.places_P] = layer_BTPC.transpose(2, 3)
+        layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_px)
+        return layer_BTCHW
+
+    def at(self, kept_BPC: Tensor, face_BTK: Tensor) -> Tensor:
+        """The paint at some places, [B, T, P, 4]."""
+        told_BTK = torch.asinh(face_BTK.float() / TOLD_UNIT)
+        moves_BTC = self.tell(functional.silu(self.hear(told_BTK)))[:, :, None]
+        widths = 2 * [self.config.width] + 2 * [self.config.mixed_width]
+        gain, shift, mixed_gain, mixed_shift = moves_BTC.split(widths, dim=-1)
+        hidden_BTPC = functional.silu(torch.addcmul(shift, kept_BPC[:, None], 1.0 + gain))
+        hidden_BTPC = functional.silu(torch.addcmul(mixed_shift, self.mix(hidden_BTPC), 1.0 + mixed_gain))
+        shown_BTPC = self.show(hidden_BTPC).float()
+        how_told_BT = (told_BTK.abs().amax(dim=-1) / WHOLLY_TOLD).clamp(max=1.0)
+        thickness_BTP1 = torch.sigmoid(shown_BTPC[..., 3:]) * how_told_BT[..., None, None]
+        return torch.cat([shown_BTPC[..., :3] * thickness_BTP1, thickness_BTP1], dim=-1)
+
+
+def painted(frames_BTCHW: Tensor, layer_BTCHW: Tensor) -> Tensor:
+    """Frames [B, T, 3, H, W] under a layer of paint."""
+    return frames_BTCHW * (1.0 - layer_BTCHW[:, :, 3:]) + layer_BTCHW[:, :, :3]

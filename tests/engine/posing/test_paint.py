@@ -1,0 +1,127 @@
+"""What paints: nothing at rest, the same whether places are chosen or not, carried along with the head, gone where the flow would tear."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.posing.paint import Paint, PaintConfig, painted
+from engine.posing.portrait_look import coordinates
+from engine.posing.poser import Poser
+from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture
+
+PAINT = PaintConfig(
+    frame_width=CONFIG.frame_width,
+    face_columns=(2, 3, 4),
+    hidden_columns=(4,),
+    look_px=16,
+    look_widths=(4, 6),
+    width=5,
+    mixed_width=4,
+    told_width=6,
+)
+REST_M = torch.linspace(-1.0, 1.0, ROW_WIDTH)
+SIDE_PX = 24
+
+
+def random_paint(seed: int = 0) -> Paint:
+    torch.manual_seed(seed)
+    paint = Paint(PAINT).eval().requires_grad_(False)
+    for parameter in paint.parameters():
+        torch.nn.init.normal_(parameter, std=0.6)
+    return paint
+
+
+def random_faces(num_frames: int, batch: int = 1) -> Tensor:
+    return 3 * torch.randn(batch, num_frames, 3, generator=torch.Generator().manual_seed(5))
+
+
+def everywhere(paint: Paint, picture_BCHW: Tensor, face_BTK: Tensor) -> Tensor:
+    """The layer with every pixel asked, [B, T, 4, H, W]."""
+    xy_BP2 = coordinates(picture_BCHW).flatten(2).transpose(1, 2)
+    layer_BTPC = paint.at(paint.kept_at(paint(picture_BCHW), xy_BP2), face_BTK)
+    return layer_BTPC.transpose(2, 3).unflatten(3, picture_BCHW.shape[-2:])
+
+
+def test_a_layer_is_what_all_its_places_are_asked_for() -> None:
+    paint, picture_BCHW, face_BTK = random_paint(), random_picture(side_px=SIDE_PX, batch=2), random_faces(3, batch=2)
+    places = paint.places(picture_BCHW)
+    layer_BTCHW = paint.layer(places, face_BTK)
+    assert layer_BTCHW.shape == (2, 3, 4, SIDE_PX, SIDE_PX)
+    whole_BTCHW = everywhere(paint, picture_BCHW, face_BTK)
+    is_place_P = torch.zeros(SIDE_PX**2, dtype=torch.bool)
+    is_place_P[places.places_P] = True
+    is_place_HW = is_place_P.view(SIDE_PX, SIDE_PX)
+    assert is_place_HW.any()
+    torch.testing.assert_close(layer_BTCHW[..., is_place_HW], whole_BTCHW[..., is_place_HW])
+    assert not layer_BTCHW[..., ~is_place_HW].any()
+    assert whole_BTCHW[:, :, 3].max() > 0.3, "something is painted"
+    assert whole_BTCHW[:, :, 3].min() >= 0 and whole_BTCHW[:, :, 3].max() <= 1
+
+
+def test_places_that_no_face_paints_are_left_out() -> None:
+    paint = random_paint()
+    paint.show.bias.data[3] = -30.0
+    places = paint.places(random_picture(side_px=SIDE_PX))
+    assert len(places.places_P) == 0
+    assert not paint.layer(places, random_faces(2)).any()
+
+
+def test_nothing_is_painted_at_rest_and_it_fades_in() -> None:
+    paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)
+    some_K = torch.tensor([0.0, 0.0, 1.0])
+    faces_BTK = torch.stack([0.0 * some_K, 0.05 * some_K, 0.1 * some_K, 4.0 * some_K])[None]
+    rest, little, more, much = everywhere(paint, picture_BCHW, faces_BTK)[0]
+    assert not rest.any()
+    assert little[3].mean() < 0.6 * more[3].mean() < 0.6 * much[3].mean()
+    frames_BTCHW = torch.rand(1, 4, 3, SIDE_PX, SIDE_PX)
+    under = painted(frames_BTCHW, everywhere(paint, picture_BCHW, faces_BTK))
+    assert torch.equal(under[:, 0], frames_BTCHW[:, 0])
+    opaque = torch.cat([torch.full((1, 1, 3, 2, 2), 0.25), torch.ones(1, 1, 1, 2, 2)], dim=2)
+    assert painted(torch.rand(1, 1, 3, 2, 2), opaque).eq(0.25).all()
+
+
+def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_painted() -> None:
+    flow, paint, picture_BCHW = random_flow(), random_paint(), random_picture(side_px=SIDE_PX)
+    poser = Poser(flow, PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
+    plain = Poser(flow, PictureCodec(), REST_M)  # type: ignore[arg-type]
+    rows_BFM = REST_M + torch.randn(1, 2, ROW_WIDTH, generator=torch.Generator().manual_seed(3))
+    column = CONFIG.pose_columns.index(4)
+    assert plain.poses_from_rest(rows_BFM)[..., column].all()
+    poses_BTP = poser.poses_from_rest(rows_BFM)
+    assert not poses_BTP[..., column].any()
+    kept = [place for place in range(len(CONFIG.pose_columns)) if place != column]
+    assert torch.equal(poses_BTP[..., kept], plain.poses_from_rest(rows_BFM)[..., kept])
+
+    made_BTCHW = poser.pictures(picture_BCHW, rows_BFM)
+    fields_BNCHW, terms_BTN = flow(picture_BCHW), flow.terms(poses_BTP)
+    moved_BTCHW = flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bicubic")
+    frames_BTK = poser.from_rest(rows_BFM).view(1, 4, CONFIG.frame_width)
+    layer_BTCHW = paint.layer(paint.places(picture_BCHW), frames_BTK[..., list(PAINT.face_columns)])
+    on_head_NHWC = flow.places(fields_BNCHW, terms_BTN, SIDE_PX).on_head_NHWC
+    for frame in range(4):
+        carried_BCHW = torch.nn.functional.grid_sample(
+            layer_BTCHW[:, frame], on_head_NHWC[frame : frame + 1], padding_mode="border", align_corners=False
+        )
+        wanted_BCHW = moved_BTCHW[:, frame] * (1 - carried_BCHW[:, 3:]) + carried_BCHW[:, :3]
+        torch.testing.assert_close(made_BTCHW[:, frame], wanted_BCHW)
+    assert (made_BTCHW - moved_BTCHW).abs().max() > 0.1
+    at_rest_BFM = REST_M.expand(1, 1, -1)
+    assert torch.equal(poser.pictures(picture_BCHW, at_rest_BFM), plain.pictures(picture_BCHW, at_rest_BFM))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"face_columns": (2, 6)}, "must lie within"),
+        ({"face_columns": ()}, "must lie within"),
+        ({"hidden_columns": (1,)}, "must be among the face_columns"),
+        ({"look_px": 18}, "multiple of 4"),
+        ({"look_widths": ()}, "at least one"),
+        ({"width": 0}, "at least one of"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        replace(PAINT, **changes)

@@ -1,0 +1,105 @@
+"""Numbered samples for what paints (`engine.posing.paint`): a random character at rest, and squares of it with its face in several states.
+
+Called by the painting network's task, in worker processes. Nothing of the body moves: paint is put on the head at rest.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.actor.draw import draw_frame
+from training.actor.identity import sample_identity
+from training.actor.keypoints import eye_box, mouth_box
+from training.actor.references import expression_state
+from training.actor.state import EXPRESSIONS, channel
+from training.data.motion_rows import MEAN_AND_SPREAD
+from training.data.portraits import SEED_STRIDE, boxes_mask
+from training.data.posed_pairs import FACE_CHANNELS
+
+PAINTED_CHANNELS: Final = (*FACE_CHANNELS, "teeth")
+# What no flow can close or open: it drags pupils up to the brows, and lips out of shape.
+HIDDEN_CHANNELS: Final = ("blink", "mouth_open", "mouth_width", "mouth_round", "lip_press")
+# (lowest, highest, how often it is not at rest)
+RANGES: Final = {
+    "mouth_open": (0.0, 1.0, 0.75),
+    "mouth_width": (-1.0, 1.0, 0.7),
+    "mouth_round": (0.0, 1.0, 0.4),
+    "lip_press": (0.0, 1.0, 0.2),
+    "smile": (-0.3, 0.9, 0.3),
+    "blink": (0.0, 1.0, 0.5),
+    "squint": (0.0, 0.6, 0.2),
+    "gaze_x": (-1.0, 1.0, 0.6),
+    "gaze_y": (-0.8, 0.8, 0.6),
+    "brow_left": (-0.8, 1.0, 0.5),
+    "brow_right": (-0.8, 1.0, 0.5),
+    "teeth": (0.0, 1.0, 0.4),
+}
+WHOLLY_CLOSED: Final = 0.4  # of blinks: lids that are down are what is seen longest
+ALIKE: Final = 0.7  # of brows go together
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedFaceSamples:
+    """Makes sample i: `rest_HWC` uint8 at `size_px`; of S states `face_SK` (by `PAINTED_CHANNELS`, in spreads from rest), and of a square
+    of `side_px`, whose corner is `corner_2` (y, x), `truth_SHWC` and `focus_SHW`, where mouth and eyes are."""
+
+    size_px: int
+    side_px: int = 96
+    num_states: int = 4
+    first_identity: int = 0
+    expression_share: float = 0.4
+    focus_share: float = 0.8
+    shift_px: float = 12.0
+
+    def __call__(self, number: int) -> dict[str, Tensor]:
+        """A pure function of the sample's number."""
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng([self.first_identity, number, 6])
+        identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
+        has_expression = rng.random() < self.expression_share
+        rest_K = expression_state(EXPRESSIONS[int(rng.integers(1, len(EXPRESSIONS)))] if has_expression else "neutral")
+        face_SK = np.stack([random_face(rng) for _ in range(self.num_states)])
+        states_SK = np.repeat(rest_K[None], self.num_states, axis=0)
+        states_SK[:, [channel(name) for name in PAINTED_CHANNELS]] = face_SK
+        truth_SHWC = np.stack([draw_frame(identity, state_K, self.size_px) for state_K in states_SK])
+        focus_SHW = np.stack(
+            [boxes_mask((mouth_box(identity, each), eye_box(identity, each)), self.size_px) for each in states_SK]
+        )
+        y, x = self._corner(np.any(focus_SHW, axis=0), rng)
+        square = (slice(None), slice(y, y + self.side_px), slice(x, x + self.side_px))
+        spread_K = np.array([MEAN_AND_SPREAD[name][1] for name in PAINTED_CHANNELS], dtype=np.float32)
+        return {
+            "rest_HWC": torch.from_numpy(draw_frame(identity, rest_K, self.size_px)),
+            "face_SK": torch.from_numpy(face_SK / spread_K),
+            "truth_SHWC": torch.from_numpy(truth_SHWC[square].copy()),
+            "focus_SHW": torch.from_numpy(focus_SHW[square].copy()),
+            "corner_2": torch.tensor([y, x]),
+        }
+
+    def _corner(self, in_focus_HW: NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int]:
+        """Where the square begins: around the focus by its share of lots, else anywhere."""
+        most = self.size_px - self.side_px
+        corner_2 = rng.uniform(0.0, most, 2)
+        if rng.random() < self.focus_share and in_focus_HW.any():
+            yx_N2 = np.argwhere(in_focus_HW)
+            middle_2 = (yx_N2.min(axis=0) + yx_N2.max(axis=0)) / 2
+            corner_2 = middle_2 - self.side_px / 2 + rng.uniform(-self.shift_px, self.shift_px, 2)
+        y, x = (int(np.clip(round(each), 0, most)) for each in corner_2)
+        return y, x
+
+
+def random_face(rng: np.random.Generator) -> NDArray[np.float32]:
+    """A state of the face, float32 by `PAINTED_CHANNELS`; the actor rests at zero."""
+    face = {
+        name: rng.uniform(low, high) if rng.random() < share else 0.0 for name, (low, high, share) in RANGES.items()
+    }
+    if face["blink"] and rng.random() < WHOLLY_CLOSED:
+        face["blink"] = 1.0
+    if rng.random() < ALIKE:
+        face["brow_right"] = face["brow_left"]
+    return np.array([face[name] for name in PAINTED_CHANNELS], dtype=np.float32)
