@@ -56,6 +56,11 @@ def component_config(entry: ComponentEntry, where: str) -> Any:
     return build_config(KINDS[entry.kind].config_class, entry.config, f"{where}: {entry.role}")
 
 
+def kind_of_config(config: object) -> str:
+    """The kind of component that a config is of; `KeyError` for one that is of none."""
+    return {kind.config_class: name for name, kind in KINDS.items()}[type(config)]
+
+
 def build_component(entry: ComponentEntry, where: str) -> nn.Module:
     """The module of an entry, with the weights it starts with."""
     config = component_config(entry, where)

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from engine.component_kinds import build_component
+from engine.component_kinds import build_component, kind_of_config
 from engine.encoders.umt5_tokenizer import TOKENIZER_NAME
 from engine.errors import BadInputError
-from engine.packs import Manifest, file_sha256, fill_from_file, read_manifest, save_as, write_pack
+from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, read_manifest, save_as, write_pack
+
+NEW_DTYPE = "int8"  # of what the pack had not
 
 
 def pack_onto(
@@ -19,12 +21,13 @@ def pack_onto(
 ) -> Manifest:
     """Writes the pack; a component comes from the first run that has one of its role (`base.safetensors`).
 
-    `reshaped` are the configs, by role, of what was trained in another shape than the pack has it in. `BadInputError` where the folder is
-    there already, or no run has anything that the pack could take.
+    `reshaped` are the configs, by role, of what was trained in another shape than the pack has it in, or which it has not at all.
+    `BadInputError` where the folder is there already, or no run has anything that the pack could take.
     """
     if output.exists():
         raise BadInputError(f"{output}: this is there already; give the name of a new folder")
     manifest = read_manifest(pack)
+    manifest = replace(manifest, components=(*manifest.components, *_new_components(manifest, reshaped or {})))
     trained = {
         entry.role: run / f"{entry.role}.safetensors"
         for entry in manifest.components
@@ -49,6 +52,10 @@ def pack_onto(
             network = build_component(entry, str(pack))
             fill_from_file(trained[entry.role], network)
             save_as(path, network, entry.dtype)
+        elif not entry.sha256:
+            raise BadInputError(
+                f"{pack} has no {entry.role}, and none of {', '.join(map(str, runs))} holds {path.name}; train it first"
+            )
         elif not path.exists():
             shutil.copyfile(pack / entry.file, path)
         entries.append(replace(entry, file=path.name, sha256=file_sha256(path)))
@@ -58,3 +65,20 @@ def pack_onto(
     write_pack(partial, made)
     partial.rename(output)
     return made
+
+
+def _new_components(manifest: Manifest, configs: Mapping[str, object]) -> list[ComponentEntry]:
+    """Entries of roles that a pack has not yet; their files are still to be written."""
+    known = {entry.role for entry in manifest.components}
+    return [
+        ComponentEntry(
+            role=role,
+            kind=kind_of_config(config),
+            file=f"{role}.safetensors",
+            dtype=NEW_DTYPE,
+            sha256="",
+            config=asdict(config),  # type: ignore[call-overload]
+        )
+        for role, config in configs.items()
+        if role not in known
+    ]

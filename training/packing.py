@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=sorted(SHAPES),
         metavar="ROLE",
-        help=f"with --onto: what was trained in the recipes' shape, where the pack has it in another ({', '.join(SHAPES)})",
+        help=f"with --onto: what was trained in the recipes' shape, where the pack has it in another or not at all ({', '.join(SHAPES)})",
     )
     parser.add_argument("--name", default="lpm-tiny")
     parser.add_argument("--version", default="0.1.0")

@@ -22,21 +22,24 @@ TOLD_UNIT = 2.0  # spreads of a channel; many of them (closed lids are five) cou
 WHOLLY_TOLD = 0.25  # of that measure: paint is as thick as the network says from here on, and fades to nothing at rest
 THIN = -3.0  # of the paint's logit at first
 LAYER_CHANNELS = 4  # red, green and blue, each times the thickness, and the thickness
-LEAST_THICKNESS = 0.05  # that counts as paint where its places are searched,
+LEAST_THICKNESS = 0.02  # that counts as paint where its places are searched,
 SEARCHED = 2  # square by square of so many of what is kept
-EXTREME_SPREADS = 5.0  # of a face that shows much of one thing
+SEARCHED_FACES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaintConfig:
     """The shape of a painting network.
 
-    face_columns: which of a frame's `frame_width` numbers it is told. hidden_columns: those of them that are painted wholly, so that
-    nothing is to be moved for them. `width` numbers are kept for each place of a picture looked at with a side of `look_px`.
+    face_columns: which of a frame's `frame_width` numbers it is told, in spreads from rest; face_least, face_most: how far each of them
+    went where it learned, and is told at most. hidden_columns: those that are painted wholly, so that nothing is to be moved for them.
+    `width` numbers are kept for each place of a picture looked at with a side of `look_px`.
     """
 
     frame_width: int
     face_columns: tuple[int, ...]
+    face_least: tuple[float, ...]
+    face_most: tuple[float, ...]
     hidden_columns: tuple[int, ...] = ()
     look_px: int = 192
     look_widths: tuple[int, ...] = (24, 32, 64, 96)
@@ -50,6 +53,10 @@ class PaintConfig:
             raise ValueError(
                 f"face_columns {self.face_columns} must lie within the {self.frame_width} numbers of a frame"
             )
+        if not len(self.face_least) == len(self.face_most) == len(self.face_columns):
+            raise ValueError("face_least and face_most must hold a number for each of the face_columns")
+        if not all(least <= 0.0 <= most for least, most in zip(self.face_least, self.face_most, strict=True)):
+            raise ValueError("a face must be able to rest: face_least at most 0, face_most at least")
         if not set(self.hidden_columns) <= set(self.face_columns):
             raise ValueError(f"hidden_columns {self.hidden_columns} must be among the face_columns {self.face_columns}")
         if min(self.width, self.mixed_width, self.told_width) < 1:
@@ -107,10 +114,8 @@ class Paint(PortraitLook):
         """The pixels of pictures that any of the face's numbers brings paint to, and a few around, with what is kept there."""
         kept_BCHW, size_px = self(picture_BCHW), picture_BCHW.shape[-1]
         coarse_BCHW = functional.avg_pool2d(kept_BCHW, SEARCHED)
-        extremes_BTK = EXTREME_SPREADS * torch.eye(len(self.config.face_columns)).to(kept_BCHW)[None]
-        layer_BTPC = self.at(
-            rearrange(coarse_BCHW, "b c h w -> b (h w) c"), extremes_BTK.expand(len(kept_BCHW), -1, -1)
-        )
+        faces_BTK = self._many_faces().to(kept_BCHW).expand(len(kept_BCHW), -1, -1)
+        layer_BTPC = self.at(rearrange(coarse_BCHW, "b c h w -> b (h w) c"), faces_BTK)
         is_reached_HW = (layer_BTPC[..., 3] > LEAST_THICKNESS).any(dim=1).any(dim=0).view(coarse_BCHW.shape[-2:])
         around_HW = functional.max_pool2d(is_reached_HW[None, None].float(), 3, stride=1, padding=1)
         around_HW = functional.interpolate(around_HW, (size_px, size_px))[0, 0]
@@ -125,9 +130,9 @@ class Paint(PortraitLook):
         `face_BTK` are the numbers of `face_columns`, from rest, in spreads.
         """
         whole_BTCP = places.kept_BPC.new_zeros(*face_BTK.shape[:2], LAYER_CHANNELS, places.size_px**2)
-        for frame in range(
-            face_BTK.shape[1]
-        ):  # one after another: what is kept of their places stays in the processor's cache
+        least_K, most_K = self._bounds().to(face_BTK)
+        face_BTK = face_BTK.clamp(least_K, most_K)
+        for frame in range(face_BTK.shape[1]):  # one by one: what is kept of the places stays in the processor's cache
             layer_BTPC = self.at(places.kept_BPC, face_BTK[:, frame : frame + 1])
             whole_BTCP[:, frame : frame + 1, :, places.places_P] = layer_BTPC.transpose(2, 3)
         layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_px)
@@ -145,6 +150,16 @@ class Paint(PortraitLook):
         how_told_BT = (told_BTK.abs().amax(dim=-1) / WHOLLY_TOLD).clamp(max=1.0)
         thickness_BTP1 = torch.sigmoid(shown_BTPC[..., 3:]) * how_told_BT[..., None, None]
         return torch.cat([shown_BTPC[..., :3] * thickness_BTP1, thickness_BTP1], dim=-1)
+
+    def _bounds(self) -> Tensor:
+        """The least and the most of each number of a face, [2, K]."""
+        return torch.tensor([self.config.face_least, self.config.face_most])
+
+    def _many_faces(self) -> Tensor:
+        """Faces [T, K] that between them show nearly all there is: each number at its ends, and all of them by lot, always the same."""
+        least_K, most_K = self._bounds()
+        lots_TK = torch.rand(SEARCHED_FACES, len(least_K), generator=torch.Generator().manual_seed(0))
+        return torch.cat([torch.diag(least_K), torch.diag(most_K), torch.lerp(least_K, most_K, lots_TK)])
 
 
 def painted(frames_BTCHW: Tensor, layer_BTCHW: Tensor) -> Tensor:

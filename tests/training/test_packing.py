@@ -44,10 +44,17 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     assert pack.retouch is not None and pack.retouch.config == parts.RETOUCH
     assert pack.motion.settings == parts.MOTION_SETTINGS
     job = PerformJob(character=striking_character(), num_frames=12)
-    retouched, posed, unposed = (
+    assert pack.paint is not None and pack.paint.config == parts.PAINT
+    retouched, posed, unposed, unpainted = (
         np.concatenate([piece.frames_THWC for piece in perform(each, job)])
-        for each in (pack, replace(pack, retouch=None), replace(pack, retouch=None, posing=None))
+        for each in (
+            pack,
+            replace(pack, retouch=None),
+            replace(pack, retouch=None, posing=None),
+            replace(pack, retouch=None, paint=None),
+        )
     )
+    assert not np.array_equal(unpainted, posed)
     assert retouched.shape == (12, 48, 48, 3)
     assert not np.array_equal(retouched, posed)
     assert not np.array_equal(posed, unposed)
@@ -87,6 +94,20 @@ def test_without_a_retouching_network_there_is_a_pack_that_leaves_pictures_as_th
     build_pack([trained], tmp_path / "pack", "small", "7")
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.retouch is None
+
+
+def test_a_part_that_the_pack_had_not_is_added(trained: Path, tmp_path: Path) -> None:
+    weights = (trained / parts.PAINT_FILE).read_bytes()
+    (trained / parts.PAINT_FILE).unlink()
+    build_pack([trained], tmp_path / "pack", "small", "7")
+    assert load_pack(tmp_path / "pack").paint is None
+    with pytest.raises(BadInputError, match="has no paint, and none of"):
+        pack_onto(tmp_path / "pack", [trained], tmp_path / "unpainted", "small", "8", {"paint": parts.PAINT})
+    (trained / parts.PAINT_FILE).write_bytes(weights)
+    pack_onto(tmp_path / "pack", [trained], tmp_path / "painted", "small", "8", {"paint": parts.PAINT})
+    pack = load_pack(tmp_path / "painted")
+    assert pack.paint is not None and pack.paint.config == parts.PAINT
+    assert pack.manifest.component("paint").dtype == "int8"
 
 
 def test_a_part_that_was_trained_in_another_shape_brings_it(trained: Path, tmp_path: Path) -> None:

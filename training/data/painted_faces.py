@@ -25,7 +25,7 @@ PAINTED_CHANNELS: Final = (*FACE_CHANNELS, "teeth")
 # What no flow can close or open: it drags pupils up to the brows, and lips out of shape.
 HIDDEN_CHANNELS: Final = ("blink", "mouth_open", "mouth_width", "mouth_round", "lip_press")
 # (lowest, highest, how often it is not at rest)
-RANGES: Final = {
+FACE_RANGES: Final = {
     "mouth_open": (0.0, 1.0, 0.75),
     "mouth_width": (-1.0, 1.0, 0.7),
     "mouth_round": (0.0, 1.0, 0.4),
@@ -96,7 +96,8 @@ class PaintedFaceSamples:
 def random_face(rng: np.random.Generator) -> NDArray[np.float32]:
     """A state of the face, float32 by `PAINTED_CHANNELS`; the actor rests at zero."""
     face = {
-        name: rng.uniform(low, high) if rng.random() < share else 0.0 for name, (low, high, share) in RANGES.items()
+        name: rng.uniform(low, high) if rng.random() < share else 0.0
+        for name, (low, high, share) in FACE_RANGES.items()
     }
     if face["blink"] and rng.random() < WHOLLY_CLOSED:
         face["blink"] = 1.0

@@ -20,8 +20,8 @@ from engine.posing.pose_flow import PoseFlowConfig
 from engine.posing.retouch import RetouchConfig
 from training.actor.speaking import MOUTH
 from training.actor.state import STATE_CHANNELS, channel
-from training.data.motion_rows import ROW_WIDTH, rest_row, row_bounds
-from training.data.painted_faces import HIDDEN_CHANNELS, PAINTED_CHANNELS
+from training.data.motion_rows import MEAN_AND_SPREAD, ROW_WIDTH, rest_row, row_bounds
+from training.data.painted_faces import FACE_RANGES, HIDDEN_CHANNELS, PAINTED_CHANNELS
 from training.data.posed_pairs import BODY_CHANNELS, CURVED_CHANNELS, FACE_CHANNELS, NUM_CROSSED
 
 SIZE_PX = 192
@@ -76,6 +76,8 @@ BASE = DitConfig(
 PAINT = PaintConfig(
     frame_width=len(STATE_CHANNELS),
     face_columns=tuple(channel(name) for name in PAINTED_CHANNELS),
+    face_least=tuple(round(FACE_RANGES[name][0] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
+    face_most=tuple(round(FACE_RANGES[name][1] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
     hidden_columns=tuple(channel(name) for name in HIDDEN_CHANNELS),
 )
 RETOUCH = RetouchConfig(frame_width=len(STATE_CHANNELS), frames_per_latent=CODEC.frames_per_latent)
@@ -109,8 +111,6 @@ STIFFNESS = {
     **dict.fromkeys(("gaze_x", "gaze_y"), 0.4),
     **dict.fromkeys(("brow_left", "brow_right"), 1.0),
 }
-# Of mouths and lids pictures show about so much less than what is planned: measured on sixteen speakers by lpm-tiny 0.10.0.
-DRAWN_SHARE = {"mouth_open": 1.2, "mouth_width": 1.2, "blink": 1.25}
 MOTION_SETTINGS = MotionSettings(
     rest=_settings_numbers(rest_row()),
     least=_settings_numbers(row_bounds()[0]),
@@ -120,7 +120,6 @@ MOTION_SETTINGS = MotionSettings(
     stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
     articulation=tuple(channel(name) for name in MOUTH),
     articulation_lot=0.0,
-    drawn_share=tuple(DRAWN_SHARE.get(name, 1.0) for name in STATE_CHANNELS) * CODEC.frames_per_latent,
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 

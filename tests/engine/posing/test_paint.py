@@ -14,6 +14,8 @@ from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, rand
 PAINT = PaintConfig(
     frame_width=CONFIG.frame_width,
     face_columns=(2, 3, 4),
+    face_least=(-9.0, -9.0, -9.0),
+    face_most=(9.0, 9.0, 9.0),
     hidden_columns=(4,),
     look_px=16,
     look_widths=(4, 6),
@@ -68,6 +70,13 @@ def test_places_that_no_face_paints_are_left_out() -> None:
     assert not paint.layer(places, random_faces(2)).any()
 
 
+def test_faces_beyond_what_was_learned_are_painted_as_its_ends() -> None:
+    paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)
+    places, far_BTK = paint.places(picture_BCHW), torch.tensor([[[40.0, -40.0, 1.0]]])
+    assert torch.equal(paint.layer(places, far_BTK), paint.layer(places, torch.tensor([[[9.0, -9.0, 1.0]]])))
+    assert not torch.equal(paint.layer(places, far_BTK), paint.layer(places, torch.tensor([[[8.0, -9.0, 1.0]]])))
+
+
 def test_nothing_is_painted_at_rest_and_it_fades_in() -> None:
     paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)
     some_K = torch.tensor([0.0, 0.0, 1.0])
@@ -120,6 +129,8 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
         ({"look_px": 18}, "multiple of 4"),
         ({"look_widths": ()}, "at least one"),
         ({"width": 0}, "at least one of"),
+        ({"face_least": (0.0, 0.0)}, "a number for each"),
+        ({"face_most": (1.0, 1.0, -1.0)}, "able to rest"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:

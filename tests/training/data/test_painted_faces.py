@@ -7,7 +7,7 @@ from training.actor.draw import draw_frame
 from training.actor.identity import sample_identity
 from training.actor.state import channel, resting_state
 from training.data.motion_rows import MEAN_AND_SPREAD
-from training.data.painted_faces import HIDDEN_CHANNELS, PAINTED_CHANNELS, RANGES, PaintedFaceSamples, random_face
+from training.data.painted_faces import FACE_RANGES, HIDDEN_CHANNELS, PAINTED_CHANNELS, PaintedFaceSamples, random_face
 from training.data.portraits import SEED_STRIDE
 
 SIZE_PX, SIDE_PX = 96, 48
@@ -46,7 +46,7 @@ def test_faces_rest_often_and_never_leave_their_ranges() -> None:
     rng = np.random.default_rng(0)
     faces_NK = np.stack([random_face(rng) for _ in range(400)])
     for column, name in enumerate(PAINTED_CHANNELS):
-        low, high, share = RANGES[name]
+        low, high, share = FACE_RANGES[name]
         assert low <= faces_NK[:, column].min() and faces_NK[:, column].max() <= high
         if name != "brow_right":
             assert abs((faces_NK[:, column] != 0).mean() - share) < 0.1
