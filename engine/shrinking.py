@@ -31,7 +31,7 @@ SHRUNK_AS: Final = {"folded_vae": "int8_but_decoder"}  # by kind, where it is no
 
 @dataclass(frozen=True, kw_only=True)
 class ShrunkComponent:
-    """One file before and after; `error_db` is the rounding's power below the weights'."""
+    """One file before and after, by its first role; `error_db` is the rounding's power below the weights'."""
 
     role: str
     bytes_before: int
@@ -65,8 +65,17 @@ def shrink_pack(folder: Path, output: Path, roles: Collection[str] | None = None
 
 
 def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> list[ShrunkComponent]:
-    entries, found = [], []
+    entries: list[ComponentEntry] = []
+    found: list[ShrunkComponent] = []
+    written: dict[
+        str, ComponentEntry
+    ] = {}  # by the file that they were in: one network may have two roles, and stays one
+    roles = roles | {entry.role for entry in manifest.components if entry.file in _files(manifest, roles)}
     for entry in manifest.components:
+        if entry.file in written:
+            same = written[entry.file]
+            entries.append(replace(entry, file=same.file, dtype=same.dtype, sha256=same.sha256))
+            continue
         before, after = folder / entry.file, partial / f"{entry.role}.safetensors"
         network = build_component(entry, str(folder))
         load_weights(folder, entry, network)  # checks the hash and every shape
@@ -76,7 +85,8 @@ def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> 
             save_as(after, network, shrunk_as)
         else:
             shutil.copyfile(before, after)
-        entries.append(_entry(entry, after, shrunk_as if is_shrunk else entry.dtype))
+        written[entry.file] = _entry(entry, after, shrunk_as if is_shrunk else entry.dtype)
+        entries.append(written[entry.file])
         found.append(
             ShrunkComponent(
                 role=entry.role,
@@ -89,6 +99,10 @@ def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> 
         shutil.copyfile(folder / TOKENIZER_NAME, partial / TOKENIZER_NAME)
     write_pack(partial, replace(manifest, components=tuple(entries)))
     return found
+
+
+def _files(manifest: Manifest, roles: set[str]) -> set[str]:
+    return {entry.file for entry in manifest.components if entry.role in roles}
 
 
 def _entry(entry: ComponentEntry, path: Path, dtype: str) -> ComponentEntry:

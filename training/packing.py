@@ -41,6 +41,7 @@ BASE_SETTINGS = BaseSettings(
 )
 # The networks that small packs alone have; what is `--reshaped` is as the recipes make it now.
 SHAPES = {"motion": parts.MOTION, "posing": parts.POSING, "paint": parts.PAINT, "retouch": parts.RETOUCH}
+Component = tuple[str, str, nn.Module, Any]
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
 ONLINE_SETTINGS = OnlineSettings(
@@ -89,24 +90,7 @@ def run(options: argparse.Namespace) -> None:
 
 def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Manifest:
     """Copies each component in its stored dtype and writes the manifest; with both causal models the pack is live too."""
-    modules: dict[str, tuple[str, str, nn.Module, Any]] = {
-        "codec": ("folded_vae", parts.CODEC_FILE, FoldedVae(parts.CODEC), parts.CODEC),
-        "base": ("transformer", parts.BASE_FILE, Transformer(parts.BASE), parts.BASE),
-        "speak_encoder": ("audio_encoder", parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER), parts.SPEAK_ENCODER),
-        "listen_encoder": (
-            "audio_encoder",
-            parts.LISTEN_FILE,
-            AudioEncoder(parts.LISTEN_ENCODER),
-            parts.LISTEN_ENCODER,
-        ),
-        "text_encoder": ("text_encoder", parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER), parts.TEXT_ENCODER),
-        "motion": ("transformer", parts.MOTION_FILE, Transformer(parts.MOTION), parts.MOTION),
-        "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
-    }
-    if any((folder / parts.PAINT_FILE).is_file() for folder in folders):
-        modules["paint"] = ("paint", parts.PAINT_FILE, Paint(parts.PAINT), parts.PAINT)
-    if any((folder / parts.RETOUCH_FILE).is_file() for folder in folders):
-        modules["retouch"] = ("retouch", parts.RETOUCH_FILE, Retouch(parts.RETOUCH), parts.RETOUCH)
+    modules = _modules(folders)
     settings: dict[str, Any] = {
         "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
         "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},
@@ -148,6 +132,31 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
     )
     write_pack(output, manifest)
     return manifest
+
+
+def _modules(folders: list[Path]) -> dict[str, Component]:
+    """What a pack holds but for causal models, by role: kind, file, module and config. What paints and what retouches may be missing."""
+    modules: dict[str, Component] = {
+        "codec": ("folded_vae", parts.CODEC_FILE, FoldedVae(parts.CODEC), parts.CODEC),
+        "base": ("transformer", parts.BASE_FILE, Transformer(parts.BASE), parts.BASE),
+        "speak_encoder": ("audio_encoder", parts.SPEAK_FILE, AudioEncoder(parts.SPEAK_ENCODER), parts.SPEAK_ENCODER),
+        "listen_encoder": (
+            "audio_encoder",
+            parts.LISTEN_FILE,
+            AudioEncoder(parts.LISTEN_ENCODER),
+            parts.LISTEN_ENCODER,
+        ),
+        "text_encoder": ("text_encoder", parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER), parts.TEXT_ENCODER),
+        "motion": ("transformer", parts.MOTION_FILE, Transformer(parts.MOTION), parts.MOTION),
+        "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
+    }
+    optional: dict[str, Component] = {
+        "paint": ("paint", parts.PAINT_FILE, Paint(parts.PAINT), parts.PAINT),
+        "retouch": ("retouch", parts.RETOUCH_FILE, Retouch(parts.RETOUCH), parts.RETOUCH),
+    }
+    return modules | {
+        role: each for role, each in optional.items() if any((folder / each[1]).is_file() for folder in folders)
+    }
 
 
 def first_with(folders: list[Path], file_name: str) -> Path:

@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.posing.portrait_look import PortraitLook, check_look, coordinates
+from engine.posing.portrait_look import PortraitLook, check_look, coordinates, size_of
 
 TOLD_UNIT = 2.0  # spreads of a channel; many of them (closed lids are five) count as their logarithm
 WHOLLY_TOLD = 0.25  # of that measure: paint is as thick as the network says from here on, and fades to nothing at rest
@@ -69,16 +69,16 @@ class PaintedPlaces:
 
     kept_BPC: Tensor
     places_P: Tensor
-    size_px: int
+    size_HW: tuple[int, int]
 
     def reach(self) -> tuple[float, float, float, float]:
         """Where they lie, a pixel to spare: left, top, right and bottom from -1 to 1; all of them 1 where there are none."""
         if not len(self.places_P):
             return (1.0,) * 4
-        rows_P, columns_P = self.places_P // self.size_px, self.places_P % self.size_px
-        first = (torch.stack([columns_P.min(), rows_P.min()]) - 1.0) / self.size_px * 2 - 1
-        last = (torch.stack([columns_P.max(), rows_P.max()]) + 2.0) / self.size_px * 2 - 1
-        left, top, right, bottom = torch.cat([first, last]).tolist()
+        height, width = self.size_HW
+        columns_P, rows_P = self.places_P % width, self.places_P // width
+        left, right = ((int(end) / width) * 2 - 1 for end in (columns_P.min() - 1, columns_P.max() + 2))
+        top, bottom = ((int(end) / height) * 2 - 1 for end in (rows_P.min() - 1, rows_P.max() + 2))
         return left, top, right, bottom
 
 
@@ -112,30 +112,32 @@ class Paint(PortraitLook):
 
     def places(self, picture_BCHW: Tensor) -> PaintedPlaces:
         """The pixels of pictures that any of the face's numbers brings paint to, and a few around, with what is kept there."""
-        kept_BCHW, size_px = self(picture_BCHW), picture_BCHW.shape[-1]
+        kept_BCHW, size_HW = self(picture_BCHW), size_of(picture_BCHW)
         coarse_BCHW = functional.avg_pool2d(kept_BCHW, SEARCHED)
         faces_BTK = self._many_faces().to(kept_BCHW).expand(len(kept_BCHW), -1, -1)
         layer_BTPC = self.at(rearrange(coarse_BCHW, "b c h w -> b (h w) c"), faces_BTK)
         is_reached_HW = (layer_BTPC[..., 3] > LEAST_THICKNESS).any(dim=1).any(dim=0).view(coarse_BCHW.shape[-2:])
         around_HW = functional.max_pool2d(is_reached_HW[None, None].float(), 3, stride=1, padding=1)
-        around_HW = functional.interpolate(around_HW, (size_px, size_px))[0, 0]
+        around_HW = functional.interpolate(around_HW, size_HW)[0, 0]
         places_P = around_HW.flatten().nonzero()[:, 0]
         xy_P2 = rearrange(coordinates(picture_BCHW)[0], "two h w -> (h w) two")[places_P]
         kept_BPC = self.kept_at(kept_BCHW, xy_P2.expand(len(kept_BCHW), -1, -1).float())
-        return PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_px=size_px)
+        return PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_HW=size_HW)
 
     def layer(self, places: PaintedPlaces, face_BTK: Tensor) -> Tensor:
         """The paint of frames whose faces show this, [B, T, 4, H, W]: colours times thickness, and the thickness, 0 to 1.
 
         `face_BTK` are the numbers of `face_columns`, from rest, in spreads.
         """
-        whole_BTCP = places.kept_BPC.new_zeros(*face_BTK.shape[:2], LAYER_CHANNELS, places.size_px**2)
+        whole_BTCP = places.kept_BPC.new_zeros(
+            *face_BTK.shape[:2], LAYER_CHANNELS, places.size_HW[0] * places.size_HW[1]
+        )
         least_K, most_K = self._bounds().to(face_BTK)
         face_BTK = face_BTK.clamp(least_K, most_K)
         for frame in range(face_BTK.shape[1]):  # one by one: what is kept of the places stays in the processor's cache
             layer_BTPC = self.at(places.kept_BPC, face_BTK[:, frame : frame + 1])
             whole_BTCP[:, frame : frame + 1, :, places.places_P] = layer_BTPC.transpose(2, 3)
-        layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_px)
+        layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_HW[0])
         return layer_BTCHW
 
     def at(self, kept_BPC: Tensor, face_BTK: Tensor) -> Tensor:

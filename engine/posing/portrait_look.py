@@ -47,6 +47,12 @@ def check_look(look_px: int, widths: tuple[int, ...]) -> None:
         raise ValueError(f"look_px is {look_px}; it must be a multiple of {2 ** len(widths)}")
 
 
+def size_of(picture_BCHW: Tensor) -> tuple[int, int]:
+    """Height and width of pictures."""
+    height, width = picture_BCHW.shape[-2:]
+    return height, width
+
+
 def coordinates(like_BCHW: Tensor) -> Tensor:
     """Where the middle of each pixel is, [B, 2, H, W], from -1 to 1, x before y."""
     height, width = like_BCHW.shape[-2:]

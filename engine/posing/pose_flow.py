@@ -18,7 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.posing.portrait_look import PortraitLook, check_look, coordinates
+from engine.posing.portrait_look import PortraitLook, check_look, coordinates, size_of
 
 Resampling = Literal["bilinear", "bicubic"]
 POSE_UNIT = 2.0  # spreads of a channel that make a term one
@@ -124,7 +124,7 @@ class PoseFlow(PortraitLook):
             [self._with_products(body_BTP), self._with_products(face_BTP), curved_BTP.square(), curved_BTP**3], dim=-1
         )
 
-    def places(self, fields_BNCHW: Tensor, terms_BTN: Tensor, size_px: int) -> "Places":
+    def places(self, fields_BNCHW: Tensor, terms_BTN: Tensor, size_HW: tuple[int, int]) -> "Places":
         """Where each pixel of the frames [B, T] of pictures in poses of these terms comes from.
 
         Places are float32, whatever autocast says: in bf16 they are a pixel off, and edges come out like saws.
@@ -134,7 +134,7 @@ class PoseFlow(PortraitLook):
             body_BCHW, face_BCHW = (
                 flow_of(fields_BNCHW[:, part].float(), terms_BTN[..., part].float()) for part in (body, face)
             )
-            body_BCHW = functional.interpolate(body_BCHW, (size_px, size_px), mode="bilinear")
+            body_BCHW = functional.interpolate(body_BCHW, size_HW, mode="bilinear")
             head_BHWC = rearrange(body_BCHW + coordinates(body_BCHW), "b c h w -> b h w c")
             face_BCHW = functional.grid_sample(face_BCHW, head_BHWC, padding_mode="border", align_corners=False)
             return Places(on_head_NHWC=head_BHWC, on_face_NHWC=head_BHWC + rearrange(face_BCHW, "b c h w -> b h w c"))
@@ -143,7 +143,7 @@ class PoseFlow(PortraitLook):
         self, picture_BCHW: Tensor, fields_BNCHW: Tensor, terms_BTN: Tensor, resampling: Resampling = "bilinear"
     ) -> Tensor:
         """Pictures [B, 3, H, W] in poses of these terms, [B, T, 3, H, W]."""
-        places = self.places(fields_BNCHW, terms_BTN, picture_BCHW.shape[-1])
+        places = self.places(fields_BNCHW, terms_BTN, size_of(picture_BCHW))
         return sampled(picture_BCHW, places.on_face_NHWC, resampling)
 
     def _with_products(self, units_BTP: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.codec.protocol import VideoCodec
 from engine.posing.paint import Paint, PaintedPlaces, painted
+from engine.posing.portrait_look import size_of
 from engine.posing.pose_flow import PoseFlow, Resampling, sampled
 from engine.references import ReferenceLatents
 
@@ -67,7 +68,7 @@ class Poser:
     def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Tensor:
         look = self._look(picture_BCHW)
         frames_BTK = self._frames(self.from_rest(rows_BFM))
-        places = self._flow.places(look.fields_BNCHW, self._flow.terms(self._poses(frames_BTK)), picture_BCHW.shape[-1])
+        places = self._flow.places(look.fields_BNCHW, self._flow.terms(self._poses(frames_BTK)), size_of(picture_BCHW))
         moved_BTCHW = sampled(picture_BCHW, places.on_face_NHWC, resampling)
         if self._paint is None or look.painted is None:
             return moved_BTCHW

@@ -13,7 +13,7 @@ from engine.errors import BadInputError, BadPackError
 from engine.filled_components import filled_component
 from engine.int8_weights import BLOCK, SCALE_SUFFIX, error_db, packed, unpacked
 from engine.loaded_pack import load_pack
-from engine.packs import file_sha256, read_manifest, save_weights, stored_numbers
+from engine.packs import file_sha256, read_manifest, save_weights, stored_numbers, write_pack
 from engine.shrinking import shrink_pack
 from tests.engine.online.small_online_pack import rewrite, write_small_online_pack
 from tests.engine.small_pack import small_character, write_small_pack
@@ -122,3 +122,26 @@ def test_statistics_keep_their_precision(tmp_path: Path) -> None:
     module.running_mean = torch.linspace(0, 1, 2000)
     save_weights(tmp_path / "norm.safetensors", module, torch.int8)
     assert torch.equal(load_file(tmp_path / "norm.safetensors")["running_mean"], module.running_mean)
+
+
+def test_one_network_in_two_roles_stays_one_file(tmp_path: Path) -> None:
+    folder = write_small_online_pack(tmp_path / "pack")
+    manifest = read_manifest(folder)
+    backbone = manifest.component("backbone")
+    merged = [
+        replace(each, file=backbone.file, sha256=backbone.sha256, config=backbone.config)
+        if each.role == "refiner"
+        else each
+        for each in manifest.components
+    ]
+    write_pack(folder, replace(manifest, components=tuple(merged)))
+    assert manifest.component("refiner").file != backbone.file
+    (folder / manifest.component("refiner").file).unlink()
+    found = shrink_pack(folder, tmp_path / "small", ["refiner"])
+    assert "refiner" not in {each.role for each in found}
+    small = read_manifest(tmp_path / "small")
+    assert small.component("refiner").file == small.component("backbone").file
+    assert small.component("refiner").dtype == small.component("backbone").dtype == "int8"
+    assert small.component("base").dtype == manifest.component("base").dtype
+    pack = load_pack(tmp_path / "small")
+    assert pack.online is not None and pack.online.refiner is pack.online.backbone

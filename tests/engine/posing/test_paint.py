@@ -62,6 +62,18 @@ def test_a_layer_is_what_all_its_places_are_asked_for() -> None:
     assert whole_BTCHW[:, :, 3].min() >= 0 and whole_BTCHW[:, :, 3].max() <= 1
 
 
+def test_pictures_may_be_wider_than_high() -> None:
+    paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)[..., : SIDE_PX // 2, :]
+    poser = Poser(random_flow(), PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
+    rows_BFM = REST_M + torch.randn(1, 1, ROW_WIDTH, generator=torch.Generator().manual_seed(3))
+    assert poser.pictures(picture_BCHW, rows_BFM).shape == (1, 2, 3, SIDE_PX // 2, SIDE_PX)
+    places = paint.places(picture_BCHW)
+    left, top, right, bottom = places.reach()
+    xy_P2 = coordinates(picture_BCHW)[0].flatten(1).T[places.places_P]
+    assert left < xy_P2[:, 0].min() and xy_P2[:, 0].max() < right
+    assert top < xy_P2[:, 1].min() and xy_P2[:, 1].max() < bottom
+
+
 def test_places_that_no_face_paints_are_left_out() -> None:
     paint = random_paint()
     paint.show.bias.data[3] = -30.0
@@ -108,7 +120,7 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
     moved_BTCHW = flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bicubic")
     frames_BTK = poser.from_rest(rows_BFM).view(1, 4, CONFIG.frame_width)
     layer_BTCHW = paint.layer(paint.places(picture_BCHW), frames_BTK[..., list(PAINT.face_columns)])
-    on_head_NHWC = flow.places(fields_BNCHW, terms_BTN, SIDE_PX).on_head_NHWC
+    on_head_NHWC = flow.places(fields_BNCHW, terms_BTN, (SIDE_PX, SIDE_PX)).on_head_NHWC
     for frame in range(4):
         carried_BCHW = torch.nn.functional.grid_sample(
             layer_BTCHW[:, frame], on_head_NHWC[frame : frame + 1], padding_mode="border", align_corners=False

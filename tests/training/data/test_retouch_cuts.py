@@ -70,7 +70,7 @@ def test_a_cut_of_a_drawn_film_is_its_own_latents_beside_the_truth(pack: LoadedP
         decoded_BTCHW = codec.reconstruct(raw_BFCHW[:, 1:], raw_BFCHW[:, :-1])[:, FOLD * (start - 1) :]
     torch.testing.assert_close(cut["decoded_TCHW"].float(), decoded_BTCHW[0, : NUM_LATENTS * FOLD], rtol=0, atol=0.02)
     assert pack.posing is not None
-    poser, rows_BFM = Poser(pack.posing, codec, rest_row()), motion_rows(state_TK)[None]
+    poser, rows_BFM = Poser(pack.posing, codec, rest_row(), pack.paint), motion_rows(state_TK)[None]
     moved_BTCHW = poser.pictures(as_anchor(film["anchors_AHWC"][0]), rows_BFM)
     assert torch.equal(cut["moved_TCHW"], as_bytes(moved_BTCHW[0]))
     assert torch.equal(cut["from_rest_FM"], poser.from_rest(rows_BFM)[0])

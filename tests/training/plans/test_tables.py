@@ -77,11 +77,11 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
         "base",
     }
     assert set(packed["Base"]) == components
-    assert packed["Causal"] == {**packed["Base"], "backbone": "of 11-causal", "refiner": "of 11-causal"}
-    assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 13-ode", "of 11-causal")
-    assert packed["+ on-policy"]["backbone"] == "of 15-on-policy/start", "a rejected stage gives what it began with"
-    assert packed["+ refiner"]["backbone"] == "of 15-on-policy/start"
-    assert packed["+ refiner"]["refiner"] == "of 16-refiner"
+    assert packed["Causal"] == {**packed["Base"], "backbone": "of 12-causal", "refiner": "of 12-causal"}
+    assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 14-ode", "of 12-causal")
+    assert packed["+ on-policy"]["backbone"] == "of 16-on-policy/start", "a rejected stage gives what it began with"
+    assert packed["+ refiner"]["backbone"] == "of 16-on-policy/start"
+    assert packed["+ refiner"]["refiner"] == "of 17-refiner"
     assert [refines(row, records) for row in (ROWS[0], ROWS[1], ROWS[-1])] == [
         None,
         "the causal stage's network",
