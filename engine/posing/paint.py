@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.posing.portrait_look import PortraitLook, check_look, coordinates, size_of
+from engine.posing.portrait_look import PortraitLook, check_look, coordinates
 
 TOLD_UNIT = 2.0  # spreads of a channel; many of them (closed lids are five) count as their logarithm
 WHOLLY_TOLD = 0.25  # of that measure: paint is as thick as the network says from here on, and fades to nothing at rest
@@ -82,6 +82,14 @@ class PaintedPlaces:
         return left, top, right, bottom
 
 
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What frames say: gains and shifts of both layers' numbers, [B, T, 1, C] each, and how far from rest they are, 0 to 1, [B, T]."""
+
+    moves: tuple[Tensor, Tensor, Tensor, Tensor]
+    how_far_BT: Tensor
+
+
 class Paint(PortraitLook):
     """See the module's text."""
 
@@ -110,9 +118,8 @@ class Paint(PortraitLook):
         kept_BCP1 = functional.grid_sample(kept_BCHW, xy_BP2[:, :, None], padding_mode="border", align_corners=False)
         return kept_BCP1[..., 0].transpose(1, 2).contiguous()
 
-    def places(self, picture_BCHW: Tensor) -> PaintedPlaces:
-        """The pixels of pictures that any of the face's numbers brings paint to, and a few around, with what is kept there."""
-        kept_BCHW, size_HW = self(picture_BCHW), size_of(picture_BCHW)
+    def places(self, kept_BCHW: Tensor, size_HW: tuple[int, int]) -> PaintedPlaces:
+        """The pixels of pictures of a size that any of the face's numbers brings paint to, and a few around, with what is kept there."""
         coarse_BCHW = functional.avg_pool2d(kept_BCHW, SEARCHED)
         faces_BTK = self._many_faces().to(kept_BCHW).expand(len(kept_BCHW), -1, -1)
         layer_BTPC = self.at(rearrange(coarse_BCHW, "b c h w -> b (h w) c"), faces_BTK)
@@ -120,38 +127,60 @@ class Paint(PortraitLook):
         around_HW = functional.max_pool2d(is_reached_HW[None, None].float(), 3, stride=1, padding=1)
         around_HW = functional.interpolate(around_HW, size_HW)[0, 0]
         places_P = around_HW.flatten().nonzero()[:, 0]
-        xy_P2 = rearrange(coordinates(picture_BCHW)[0], "two h w -> (h w) two")[places_P]
-        kept_BPC = self.kept_at(kept_BCHW, xy_P2.expand(len(kept_BCHW), -1, -1).float())
+        xy_P2 = rearrange(coordinates(kept_BCHW.new_empty(1, 1, *size_HW))[0], "two h w -> (h w) two")[places_P]
+        kept_BPC = self.kept_at(kept_BCHW, xy_P2.expand(len(kept_BCHW), -1, -1))
         return PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_HW=size_HW)
 
+    @torch.no_grad()
     def layer(self, places: PaintedPlaces, face_BTK: Tensor) -> Tensor:
         """The paint of frames whose faces show this, [B, T, 4, H, W]: colours times thickness, and the thickness, 0 to 1.
 
-        `face_BTK` are the numbers of `face_columns`, from rest, in spreads.
+        `face_BTK` are the numbers of `face_columns`, from rest, in spreads. The same as `at`, frame by frame in memory that is used again:
+        what is kept of the places stays in the processor's cache, and nothing large is asked of the system, which takes longer than sums.
         """
-        whole_BTCP = places.kept_BPC.new_zeros(
-            *face_BTK.shape[:2], LAYER_CHANNELS, places.size_HW[0] * places.size_HW[1]
-        )
         least_K, most_K = self._bounds().to(face_BTK)
-        face_BTK = face_BTK.clamp(least_K, most_K)
-        for frame in range(face_BTK.shape[1]):  # one by one: what is kept of the places stays in the processor's cache
-            layer_BTPC = self.at(places.kept_BPC, face_BTK[:, frame : frame + 1])
-            whole_BTCP[:, frame : frame + 1, :, places.places_P] = layer_BTPC.transpose(2, 3)
+        told = self._told(face_BTK.clamp(least_K, most_K))
+        batch, num_places, _ = places.kept_BPC.shape
+        whole_BTCP = places.kept_BPC.new_zeros(
+            batch, face_BTK.shape[1], LAYER_CHANNELS, places.size_HW[0] * places.size_HW[1]
+        )
+        hidden_PC = places.kept_BPC.new_empty(num_places, self.config.width)
+        mixed_PC = places.kept_BPC.new_empty(num_places, self.config.mixed_width)
+        for film in range(batch):
+            for frame in range(face_BTK.shape[1]):
+                gain, shift, mixed_gain, mixed_shift = (each[film, frame, 0] for each in told.moves)
+                torch.addcmul(shift, places.kept_BPC[film], gain, out=hidden_PC)
+                mixing_CC = (self.mix.weight * mixed_gain[:, None]).T
+                torch.addmm(
+                    mixed_shift + self.mix.bias * mixed_gain,
+                    functional.silu(hidden_PC, inplace=True),
+                    mixing_CC,
+                    out=mixed_PC,
+                )
+                shown_PC = torch.addmm(self.show.bias, functional.silu(mixed_PC, inplace=True), self.show.weight.T)
+                layer_PC = _layer_of(shown_PC, told.how_far_BT[film, frame])
+                whole_BTCP[film, frame, :, places.places_P] = layer_PC.T
         layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_HW[0])
         return layer_BTCHW
 
     def at(self, kept_BPC: Tensor, face_BTK: Tensor) -> Tensor:
         """The paint at some places, [B, T, P, 4]."""
+        told = self._told(face_BTK)
+        gain, shift, mixed_gain, mixed_shift = told.moves
+        hidden_BTPC = functional.silu(torch.addcmul(shift, kept_BPC[:, None], gain))
+        hidden_BTPC = functional.silu(torch.addcmul(mixed_shift, self.mix(hidden_BTPC), mixed_gain))
+        return _layer_of(self.show(hidden_BTPC).float(), told.how_far_BT[..., None, None])
+
+    def _told(self, face_BTK: Tensor) -> "Told":
+        """What frames say to both layers."""
         told_BTK = torch.asinh(face_BTK.float() / TOLD_UNIT)
-        moves_BTC = self.tell(functional.silu(self.hear(told_BTK)))[:, :, None]
+        moves_BT1C = self.tell(functional.silu(self.hear(told_BTK)))[:, :, None].float()
         widths = 2 * [self.config.width] + 2 * [self.config.mixed_width]
-        gain, shift, mixed_gain, mixed_shift = moves_BTC.split(widths, dim=-1)
-        hidden_BTPC = functional.silu(torch.addcmul(shift, kept_BPC[:, None], 1.0 + gain))
-        hidden_BTPC = functional.silu(torch.addcmul(mixed_shift, self.mix(hidden_BTPC), 1.0 + mixed_gain))
-        shown_BTPC = self.show(hidden_BTPC).float()
-        how_told_BT = (told_BTK.abs().amax(dim=-1) / WHOLLY_TOLD).clamp(max=1.0)
-        thickness_BTP1 = torch.sigmoid(shown_BTPC[..., 3:]) * how_told_BT[..., None, None]
-        return torch.cat([shown_BTPC[..., :3] * thickness_BTP1, thickness_BTP1], dim=-1)
+        gain, shift, mixed_gain, mixed_shift = moves_BT1C.split(widths, dim=-1)
+        return Told(
+            moves=(1.0 + gain, shift, 1.0 + mixed_gain, mixed_shift),
+            how_far_BT=(told_BTK.abs().amax(dim=-1) / WHOLLY_TOLD).clamp(max=1.0),
+        )
 
     def _bounds(self) -> Tensor:
         """The least and the most of each number of a face, [2, K]."""
@@ -162,6 +191,12 @@ class Paint(PortraitLook):
         least_K, most_K = self._bounds()
         lots_TK = torch.rand(SEARCHED_FACES, len(least_K), generator=torch.Generator().manual_seed(0))
         return torch.cat([torch.diag(least_K), torch.diag(most_K), torch.lerp(least_K, most_K, lots_TK)])
+
+
+def _layer_of(shown: Tensor, how_far: Tensor) -> Tensor:
+    """Paint [..., 4] from what the last layer says of colours and thickness."""
+    thickness = torch.sigmoid(shown[..., 3:]) * how_far
+    return torch.cat([shown[..., :3] * thickness, thickness], dim=-1)
 
 
 def painted(frames_BTCHW: Tensor, layer_BTCHW: Tensor) -> Tensor:

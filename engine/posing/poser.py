@@ -21,11 +21,11 @@ MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and fo
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What was seen of a picture: its fields [B, N, 2, g, g], and where it may be painted, unless nothing is."""
+    """What was seen of a picture: its fields [B, N, 2, g, g], and where it may be painted, finely and coarsely, unless nothing is."""
 
     picture_BCHW: Tensor
     fields_BNCHW: Tensor
-    painted: PaintedPlaces | None
+    painted: dict[Resampling, PaintedPlaces]
 
 
 class Poser:
@@ -70,10 +70,11 @@ class Poser:
         frames_BTK = self._frames(self.from_rest(rows_BFM))
         places = self._flow.places(look.fields_BNCHW, self._flow.terms(self._poses(frames_BTK)), size_of(picture_BCHW))
         moved_BTCHW = sampled(picture_BCHW, places.on_face_NHWC, resampling)
-        if self._paint is None or look.painted is None:
+        if self._paint is None:
             return moved_BTCHW
-        layer_BTCHW = self._paint.layer(look.painted, frames_BTK[..., list(self._paint.config.face_columns)])
-        rows, columns = _window(places.on_head_NHWC, look.painted.reach())
+        painted_places = look.painted[resampling]
+        layer_BTCHW = self._paint.layer(painted_places, frames_BTK[..., list(self._paint.config.face_columns)])
+        rows, columns = _window(places.on_head_NHWC, painted_places.reach())
         layer_NCHW = sampled(layer_BTCHW.flatten(0, 1), places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
         under_BTCHW = moved_BTCHW[..., rows, columns]
         carried_BTCHW = rearrange(layer_NCHW, "(b t) c h w -> b t c h w", b=len(picture_BCHW))
@@ -108,10 +109,20 @@ class Poser:
         look = Look(
             picture_BCHW=picture_BCHW,
             fields_BNCHW=self._flow(picture_BCHW),
-            painted=None if self._paint is None else self._paint.places(picture_BCHW),
+            painted=self._painted(picture_BCHW),
         )
         self._looks = [look, *self._looks[: MOST_LOOKS - 1]]
         return look
+
+    def _painted(self, picture_BCHW: Tensor) -> dict[Resampling, PaintedPlaces]:
+        """Where a picture may be painted: for its finest edges in each pixel, for latents, which blur it, in every second one."""
+        if self._paint is None:
+            return {}
+        kept_BCHW, (height, width) = self._paint(picture_BCHW), size_of(picture_BCHW)
+        return {
+            "bicubic": self._paint.places(kept_BCHW, (height, width)),
+            "bilinear": self._paint.places(kept_BCHW, (height // 2, width // 2)),
+        }
 
 
 def _window(on_head_NHWC: Tensor, reach: tuple[float, float, float, float]) -> tuple[slice, slice]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engine.posing.paint import Paint, PaintConfig, painted
-from engine.posing.portrait_look import coordinates
+from engine.posing.portrait_look import coordinates, size_of
 from engine.posing.poser import Poser
 from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture
 
@@ -48,7 +48,7 @@ def everywhere(paint: Paint, picture_BCHW: Tensor, face_BTK: Tensor) -> Tensor:
 
 def test_a_layer_is_what_all_its_places_are_asked_for() -> None:
     paint, picture_BCHW, face_BTK = random_paint(), random_picture(side_px=SIDE_PX, batch=2), random_faces(3, batch=2)
-    places = paint.places(picture_BCHW)
+    places = paint.places(paint(picture_BCHW), size_of(picture_BCHW))
     layer_BTCHW = paint.layer(places, face_BTK)
     assert layer_BTCHW.shape == (2, 3, 4, SIDE_PX, SIDE_PX)
     whole_BTCHW = everywhere(paint, picture_BCHW, face_BTK)
@@ -67,7 +67,7 @@ def test_pictures_may_be_wider_than_high() -> None:
     poser = Poser(random_flow(), PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
     rows_BFM = REST_M + torch.randn(1, 1, ROW_WIDTH, generator=torch.Generator().manual_seed(3))
     assert poser.pictures(picture_BCHW, rows_BFM).shape == (1, 2, 3, SIDE_PX // 2, SIDE_PX)
-    places = paint.places(picture_BCHW)
+    places = paint.places(paint(picture_BCHW), size_of(picture_BCHW))
     left, top, right, bottom = places.reach()
     xy_P2 = coordinates(picture_BCHW)[0].flatten(1).T[places.places_P]
     assert left < xy_P2[:, 0].min() and xy_P2[:, 0].max() < right
@@ -77,14 +77,14 @@ def test_pictures_may_be_wider_than_high() -> None:
 def test_places_that_no_face_paints_are_left_out() -> None:
     paint = random_paint()
     paint.show.bias.data[3] = -30.0
-    places = paint.places(random_picture(side_px=SIDE_PX))
+    places = paint.places(paint(random_picture(side_px=SIDE_PX)), (SIDE_PX, SIDE_PX))
     assert len(places.places_P) == 0
     assert not paint.layer(places, random_faces(2)).any()
 
 
 def test_faces_beyond_what_was_learned_are_painted_as_its_ends() -> None:
     paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)
-    places, far_BTK = paint.places(picture_BCHW), torch.tensor([[[40.0, -40.0, 1.0]]])
+    places, far_BTK = paint.places(paint(picture_BCHW), size_of(picture_BCHW)), torch.tensor([[[40.0, -40.0, 1.0]]])
     assert torch.equal(paint.layer(places, far_BTK), paint.layer(places, torch.tensor([[[9.0, -9.0, 1.0]]])))
     assert not torch.equal(paint.layer(places, far_BTK), paint.layer(places, torch.tensor([[[8.0, -9.0, 1.0]]])))
 
@@ -119,7 +119,9 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
     fields_BNCHW, terms_BTN = flow(picture_BCHW), flow.terms(poses_BTP)
     moved_BTCHW = flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bicubic")
     frames_BTK = poser.from_rest(rows_BFM).view(1, 4, CONFIG.frame_width)
-    layer_BTCHW = paint.layer(paint.places(picture_BCHW), frames_BTK[..., list(PAINT.face_columns)])
+    layer_BTCHW = paint.layer(
+        paint.places(paint(picture_BCHW), size_of(picture_BCHW)), frames_BTK[..., list(PAINT.face_columns)]
+    )
     on_head_NHWC = flow.places(fields_BNCHW, terms_BTN, (SIDE_PX, SIDE_PX)).on_head_NHWC
     for frame in range(4):
         carried_BCHW = torch.nn.functional.grid_sample(
@@ -128,6 +130,13 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
         wanted_BCHW = moved_BTCHW[:, frame] * (1 - carried_BCHW[:, 3:]) + carried_BCHW[:, :3]
         torch.testing.assert_close(made_BTCHW[:, frame], wanted_BCHW)
     assert (made_BTCHW - moved_BTCHW).abs().max() > 0.1
+    latents_BTCHW = PictureCodec().frames(poser.latents(picture_BCHW, rows_BFM))
+    finely_BTCHW = (made_BTCHW - moved_BTCHW).flatten(0, 1)
+    plain_BTCHW = PictureCodec().frames(
+        PictureCodec().encode(flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bilinear"))
+    )
+    coarsely_BTCHW = (latents_BTCHW - plain_BTCHW).flatten(0, 1)
+    assert coarsely_BTCHW.abs().mean() > 0.5 * finely_BTCHW.abs().mean(), "latents are of painted pictures too"
     at_rest_BFM = REST_M.expand(1, 1, -1)
     assert torch.equal(poser.pictures(picture_BCHW, at_rest_BFM), plain.pictures(picture_BCHW, at_rest_BFM))
 
