@@ -9,6 +9,7 @@ into the frame's pose. Where nothing is told, nothing is painted.
 Called by `engine.posing.poser` and by the trainer. It must not know rows, codecs or films.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -135,33 +136,32 @@ class Paint(PortraitLook):
     def layer(self, places: PaintedPlaces, face_BTK: Tensor) -> Tensor:
         """The paint of frames whose faces show this, [B, T, 4, H, W]: colours times thickness, and the thickness, 0 to 1.
 
-        `face_BTK` are the numbers of `face_columns`, from rest, in spreads. The same as `at`, frame by frame in memory that is used again:
-        what is kept of the places stays in the processor's cache, and nothing large is asked of the system, which takes longer than sums.
+        `face_BTK` are the numbers of `face_columns`, from rest, in spreads. It is float32, whatever autocast says.
         """
+        num_pixels = places.size_HW[0] * places.size_HW[1]
+        whole_BTCP = places.kept_BPC.new_zeros(*face_BTK.shape[:2], LAYER_CHANNELS, num_pixels)
         least_K, most_K = self._bounds().to(face_BTK)
-        told = self._told(face_BTK.clamp(least_K, most_K))
-        batch, num_places, _ = places.kept_BPC.shape
-        whole_BTCP = places.kept_BPC.new_zeros(
-            batch, face_BTK.shape[1], LAYER_CHANNELS, places.size_HW[0] * places.size_HW[1]
-        )
-        hidden_PC = places.kept_BPC.new_empty(num_places, self.config.width)
-        mixed_PC = places.kept_BPC.new_empty(num_places, self.config.mixed_width)
-        for film in range(batch):
-            for frame in range(face_BTK.shape[1]):
-                gain, shift, mixed_gain, mixed_shift = (each[film, frame, 0] for each in told.moves)
-                torch.addcmul(shift, places.kept_BPC[film], gain, out=hidden_PC)
-                mixing_CC = (self.mix.weight * mixed_gain[:, None]).T
-                torch.addmm(
-                    mixed_shift + self.mix.bias * mixed_gain,
-                    functional.silu(hidden_PC, inplace=True),
-                    mixing_CC,
-                    out=mixed_PC,
-                )
-                shown_PC = torch.addmm(self.show.bias, functional.silu(mixed_PC, inplace=True), self.show.weight.T)
-                layer_PC = _layer_of(shown_PC, told.how_far_BT[film, frame])
-                whole_BTCP[film, frame, :, places.places_P] = layer_PC.T
+        with torch.autocast(face_BTK.device.type, enabled=False):
+            told = self._told(face_BTK.clamp(least_K, most_K))
+            for film, kept_PC in enumerate(places.kept_BPC):
+                for frame, layer_PC in enumerate(self._frame_by_frame(kept_PC, told, film)):
+                    whole_BTCP[film, frame, :, places.places_P] = layer_PC.T
         layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_HW[0])
         return layer_BTCHW
+
+    def _frame_by_frame(self, kept_PC: Tensor, told: "Told", film: int) -> Iterator[Tensor]:
+        """What `at` gives for a film's frames, [P, 4] each, in memory that is used again.
+
+        What is kept of the places stays in the processor's cache, and nothing large is asked of the system, which takes longer than sums.
+        """
+        hidden_PC = kept_PC.new_empty(len(kept_PC), self.config.width)
+        mixed_PC = kept_PC.new_empty(len(kept_PC), self.config.mixed_width)
+        for frame, how_far in enumerate(told.how_far_BT[film]):
+            gain, shift, mixed_gain, mixed_shift = (each[film, frame, 0] for each in told.moves)
+            functional.silu(torch.addcmul(shift, kept_PC, gain, out=hidden_PC), inplace=True)
+            mixing_CC, mixing_C = (self.mix.weight * mixed_gain[:, None]).T, mixed_shift + self.mix.bias * mixed_gain
+            functional.silu(torch.addmm(mixing_C, hidden_PC, mixing_CC, out=mixed_PC), inplace=True)
+            yield _layer_of(torch.addmm(self.show.bias, mixed_PC, self.show.weight.T), how_far)
 
     def at(self, kept_BPC: Tensor, face_BTK: Tensor) -> Tensor:
         """The paint at some places, [B, T, P, 4]."""

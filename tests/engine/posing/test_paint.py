@@ -62,6 +62,14 @@ def test_a_layer_is_what_all_its_places_are_asked_for() -> None:
     assert whole_BTCHW[:, :, 3].min() >= 0 and whole_BTCHW[:, :, 3].max() <= 1
 
 
+def test_a_layer_is_float32_whatever_autocast_says() -> None:
+    paint, picture_BCHW, face_BTK = random_paint(), random_picture(side_px=SIDE_PX), random_faces(2)
+    places = paint.places(paint(picture_BCHW), (SIDE_PX, SIDE_PX))
+    exact_BTCHW = paint.layer(places, face_BTK)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(paint.layer(places, face_BTK), exact_BTCHW)
+
+
 def test_pictures_may_be_wider_than_high() -> None:
     paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)[..., : SIDE_PX // 2, :]
     poser = Poser(random_flow(), PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
