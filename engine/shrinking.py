@@ -67,9 +67,7 @@ def shrink_pack(folder: Path, output: Path, roles: Collection[str] | None = None
 def _write(folder: Path, partial: Path, manifest: Manifest, roles: set[str]) -> list[ShrunkComponent]:
     entries: list[ComponentEntry] = []
     found: list[ShrunkComponent] = []
-    written: dict[
-        str, ComponentEntry
-    ] = {}  # by the file that they were in: one network may have two roles, and stays one
+    written: dict[str, ComponentEntry] = {}  # by file: one network may have two roles, and stays one
     roles = roles | {entry.role for entry in manifest.components if entry.file in _files(manifest, roles)}
     for entry in manifest.components:
         if entry.file in written:
