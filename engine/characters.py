@@ -134,7 +134,7 @@ def read_card(folder: Path) -> CharacterCard:
         if path.stat().st_size > _MAX_CARD_BYTES:
             raise CharacterError(f"{path}: the card is larger than {_MAX_CARD_BYTES // 1024} KB; shorten it")
         table = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise CharacterError(f"{path}: the card is not valid TOML ({error}); correct it") from None
     except OSError as error:
         raise CharacterError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -180,7 +180,7 @@ def _reference_of(entry: object, folder: Path) -> ReferenceFile:
         choices = ", ".join(subtypes(ReferenceKind(kind))) or "no type"
         raise CharacterError(f"{folder}: {name} has the type {subtype!r}, which no {kind} has; use {choices}")
     path = folder / name
-    if Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    if "\0" in name or Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
         raise CharacterError(f"{folder}: {name} lies outside the character's folder; copy it in")
     return ReferenceFile(kind=ReferenceKind(kind), subtype=subtype, path=path)
 

@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadPackError(f"{folder} is not a model pack: it has no {MANIFEST_NAME}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise BadPackError(f"{path} is not readable TOML ({error}); fetch the pack again") from error
     if table.get("format") != FORMAT_VERSION:
         raise BadPackError(f"{path} has format {table.get('format')}, this release reads format {FORMAT_VERSION}")

@@ -8,6 +8,7 @@ session and by the studio, which says so. It knows words and no pack (`engine.ca
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ def parts_in_turn(text: str) -> tuple[str, ...]:
     parts = [_FIRST.sub("", part.strip(" ,;.\uff0c\uff1b\u3002")).strip() for part in _AND_THEN.split(text)]
     parts = [part for part in parts if part]
     return tuple(parts) if len(parts) > 1 else (text,)
+
+
+def in_turn(start_frame: int, end_frame: int, texts: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
+    """Frames shared evenly by directions in turn, (start, end, direction); where there are fewer frames, by the first of them."""
+    texts = texts[: end_frame - start_frame]
+    edges = [start_frame + (end_frame - start_frame) * place // len(texts) for place in range(len(texts) + 1)]
+    return tuple((start, end, text) for (start, end), text in zip(pairwise(edges), texts, strict=True))
 
 
 def as_it_is(text: str) -> tuple[str, ...]:

@@ -190,8 +190,8 @@ def run_studio(project: Path | None = None, machinery: Machinery | None = None) 
     except LpmError:
         settings.end_run()
         raise
-    settings.last_project = store.path
     studio = Studio(application, store, settings, machinery or engine_machinery())
+    settings.last_project = store.path
     try:
         studio.window.show()
         for notice in notices:

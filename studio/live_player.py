@@ -123,11 +123,14 @@ def play(
         raise TimeoutError(f"no frame was ready after {FIRST_FRAME_TIMEOUT_S:.0f} s")
     began_s = time.perf_counter()
     ended, broken = threading.Event(), threading.Event()
-    words = (session, script, began_s, ended, broken)
+    failures: list[Exception] = []
+    words = (session, script, began_s, ended, broken, failures)
     pushing = threading.Thread(target=_push, args=words, name="live push", daemon=True)
     pushing.start()
     try:
         for index in range(num_frames):
+            if failures:
+                raise failures[0]
             if index:
                 frame = _frame_in_time(session, began_s + index / FRAME_RATE_HZ, figures)
             show(frame)
@@ -156,15 +159,27 @@ def _frame_in_time(session: LiveSession, due_s: float, figures: PlayFigures) -> 
 
 
 def _push(
-    session: LiveSession, script: LiveScript, began_s: float, ended: threading.Event, broken: threading.Event
+    session: LiveSession,
+    script: LiveScript,
+    began_s: float,
+    ended: threading.Event,
+    broken: threading.Event,
+    failures: list[Exception],
 ) -> None:
-    """Everything that comes in, each at its time, in order; what is due is done also by a thread that is late."""
+    """Everything that comes in, each at its time, in order; what is due is done also by a thread that is late.
+
+    What a session refuses is kept in `failures` for whoever plays, and nothing more is pushed.
+    """
     for at_s, act in sorted(_acts(session, script), key=lambda pair: pair[0]):
         due_s = began_s + at_s
         ended.wait(max(due_s - time.perf_counter(), 0.0))
         if broken.is_set() or time.perf_counter() < due_s:
             return
-        act()
+        try:
+            act()
+        except Exception as error:  # told by the thread that plays
+            failures.append(error)
+            return
 
 
 def _acts(session: LiveSession, script: LiveScript) -> list[tuple[float, Callable[[], object]]]:

@@ -33,7 +33,7 @@ def read_prompts(path: Path, num_frames: int) -> tuple[PromptSpan, ...]:
     require_file(path, _MAX_BYTES)
     try:
         entries = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:  # no JSON, no UTF-8, or a number of thousands of digits
         raise BadInputError(f"{path}: not valid JSON ({error}); correct it there") from None
     if not isinstance(entries, list) or len(entries) > _MAX_SPANS:
         raise BadInputError(

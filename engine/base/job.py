@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.media.samples import Samples, Silenced, blocks
 from engine.shapes import FRAME_RATE_HZ, PROMPT_FRAMES, SOUND_RATE_HZ
+from engine.turns import in_turn
 
 SAMPLES_PER_FRAME = SOUND_RATE_HZ // FRAME_RATE_HZ
 
@@ -34,15 +34,10 @@ class PromptSpan:
             )
 
     def shared_by(self, texts: tuple[str, ...]) -> "tuple[PromptSpan, ...]":
-        """The span's frames shared evenly by directions in turn; where there are fewer frames than directions, by the first of them."""
-        texts = texts[: self.end_frame - self.start_frame]
-        edges = [
-            self.start_frame + (self.end_frame - self.start_frame) * place // len(texts)
-            for place in range(len(texts) + 1)
-        ]
+        """The span's frames shared evenly by directions in turn (`engine.turns.in_turn`)."""
         return tuple(
             PromptSpan(start_frame=start, end_frame=end, text=text)
-            for (start, end), text in zip(pairwise(edges), texts, strict=True)
+            for start, end, text in in_turn(self.start_frame, self.end_frame, texts)
         )
 
 

@@ -104,9 +104,9 @@ def _resampled(path: Path, source: SoundSource) -> Iterator[NDArray[np.float32]]
         num_out += len(out_S)
         if len(out_S):
             yield out_S
-    if num_in == 0:
-        raise BadInputError(f"{path}: the file has no sound in it; export or record it again")
     wanted = round(num_in * SOUND_RATE_HZ / source.rate_hz) - num_out
+    if wanted + num_out < 1:
+        raise BadInputError(f"{path}: the file has no sound in it; export or record it again")
     rest_S = np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)[: max(wanted, 0)]
     if wanted > 0:
         yield np.pad(rest_S, (0, wanted - len(rest_S)))

@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     script = LiveScript(
         seconds=seconds,
         listen_S=listen_S,
-        speak_S=speak_S,
+        speak_S=None if speak_S is None else speak_S[: _samples_until(seconds - options.speak_at)],
         speak_at_s=options.speak_at,
         interrupt_at_s=tuple(options.interrupt_at),
         prompt_at_s=directions(options.direct_at),
@@ -146,6 +146,11 @@ def run(options: argparse.Namespace) -> int:
             temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _tell(report, options.output)
     return 0
+
+
+def _samples_until(seconds: float) -> int:
+    """Samples of a sound that are spoken before the session is over."""
+    return max(round(seconds * SOUND_RATE_HZ), 0)
 
 
 def _speak_sound(options: argparse.Namespace) -> "NDArray[np.float32] | None":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import BadInputError, LpmError
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
@@ -41,7 +42,7 @@ MOST_REQUESTS: Final = 32
 METERS_EVERY_FRAMES: Final = 6
 MOST_UNSHOWN_FRAMES: Final = 24
 MOST_HEARD_S: Final = 0.5
-"""After a stall only the newest of what a partner said is heard: the rest is past."""
+"""After a stall only the newest of what was said is heard: the rest is past."""
 
 _WARM_UP_STEP_S: Final = 0.05
 _FIRST_FRAME_S: Final = 120.0
@@ -120,9 +121,9 @@ class LiveLoop:
         while not is_stopped():
             frame = self._session.pull(timeout_s=_WARM_UP_STEP_S)
             if frame is not None:
+                if self._microphone is not None:
+                    self._microphone.begin()
                 return frame
-            if self._microphone is not None:
-                self._microphone.read()
             if time.monotonic() > gives_up_s:
                 raise BadInputError(f"no picture was ready after {_FIRST_FRAME_S:.0f} s; choose a smaller pack")
         return None
@@ -158,7 +159,7 @@ class LiveLoop:
         self._level.hear(packet_S)
         most_samples = round(MOST_HEARD_S * self._microphone.rate_hz)
         if self._is_speaking_through:
-            packet_S = self._held_back.through(packet_S)
+            packet_S = self._given_voice(packet_S, most_samples)
         elif self._echo.is_echo(time.monotonic()):
             packet_S = np.zeros_like(packet_S[-most_samples:])
         else:
@@ -172,6 +173,14 @@ class LiveLoop:
             if not self._has_lost_sound:
                 self._watcher.troubled("This machine is too busy to hear everything; close other programs.")
             self._has_lost_sound = True
+
+    def _given_voice(self, packet_S: NDArray[np.float32], most_samples: int) -> NDArray[np.float32]:
+        """What of the character's own voice is spoken now. Nothing catches up with a voice that fell behind, so after a stall it
+        begins again with the newest of it."""
+        if len(packet_S) > most_samples:
+            packet_S = packet_S[-most_samples:]
+            self._held_back.begin_again()
+        return self._held_back.through(packet_S)
 
     # ------------------------------------------------------------------ requests
 

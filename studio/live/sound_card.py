@@ -58,6 +58,10 @@ class CardMicrophone:
         self._packets.append(packet_SC[:, 0].copy())
         self._last_packet_s = time.monotonic()
 
+    def begin(self) -> None:
+        """Forget what came until now."""
+        self._packets.clear()
+
     def read(self) -> NDArray[np.float32]:
         """What came since the last reading; the oldest is lost where nobody read for two seconds."""
         if time.monotonic() - self._last_packet_s > LOST_AFTER_S:

@@ -22,11 +22,15 @@ class FileMicrophone:
     rate_hz: Final = SOUND_RATE_HZ
 
     def __init__(self, path: Path, now: Now = time.monotonic) -> None:
-        """Read the file; `BadInputError` where it holds no sound. It begins with the first reading."""
+        """Read the file; `BadInputError` where it holds no sound. Its clock starts with `begin`, at the latest with the first reading."""
         self._sound_S = read_sound(path)
         self._now = now
         self._began_s: float | None = None
         self._position = 0
+
+    def begin(self) -> None:
+        """Play it from its beginning."""
+        self._began_s, self._position = self._now(), 0
 
     def read(self) -> NDArray[np.float32]:
         """What a microphone would have heard since the last reading."""

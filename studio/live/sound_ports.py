@@ -25,6 +25,9 @@ class Microphone(Protocol):
     def rate_hz(self) -> int:
         """Samples a second of what `read` gives."""
 
+    def begin(self) -> None:
+        """What was heard until now is past: the next reading gives what comes from now on."""
+
     def read(self) -> NDArray[np.float32]:
         """All that was heard since the last reading, mono [S], perhaps nothing; `DeviceLostError` where nothing comes any more."""
 

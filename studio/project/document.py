@@ -24,6 +24,7 @@ REFERENCE_KINDS: Final = ("global", "view", "expression")
 DEFAULT_FRAMES: Final = 8 * CHUNK_FRAMES
 MAX_PROMPT_CHARACTERS: Final = 600
 MAX_NAME_CHARACTERS: Final = 120
+MAX_SEED: Final = 2**31 - 1
 MAX_GAIN_DB: Final = 24.0
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CharacterError
+from engine.turns import in_turn, parts_in_turn
 from studio.project.blobs import decode_picture, sound_blocks
 from studio.project.document import SOUND_TRACKS, Character, Project, PromptSpan, SoundClip, SoundTrack
 from studio.project.timecode import CHUNK_FRAMES, SAMPLES_PER_FRAME, num_chunks
@@ -136,7 +137,7 @@ def chunk_hashes(project: Project) -> tuple[str, ...]:
     hashes: list[str] = []
     num_frames = project.timeline.num_frames
     clips = [_near_chunks(audible_clips(project, track), num_frames) for track in SOUND_TRACKS]
-    prompts = _near_chunks(audible_prompts(project), num_frames)
+    prompts = _near_chunks([part for prompt in audible_prompts(project) for part in _parts_of(prompt)], num_frames)
     for chunk in range(num_chunks(num_frames)):
         start = chunk * CHUNK_FRAMES
         end = min(start + CHUNK_FRAMES, num_frames)
@@ -155,6 +156,12 @@ def chunk_hashes(project: Project) -> tuple[str, ...]:
         )
         hashes.append(chain)
     return tuple(hashes)
+
+
+def _parts_of(prompt: PromptSpan) -> list[PromptSpan]:
+    """The direction as a pack that plans motion is told it: what it asks for in turn shares its frames, wherever chunks begin."""
+    parts = in_turn(prompt.start_frame, prompt.end_frame, parts_in_turn(prompt.text))
+    return [PromptSpan(id=prompt.id, start_frame=start, end_frame=end, text=text) for start, end, text in parts]
 
 
 def _near_chunks(spans: Sequence[Span], num_frames: int) -> list[list[Span]]:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from engine.errors import BadInputError
 from studio.project.document import (
     MAX_NAME_CHARACTERS,
+    MAX_SEED,
     TRACKS,
     Character,
     Project,
@@ -113,7 +114,7 @@ def project_of(tables: Mapping[str, Sequence[Row]]) -> Project:
         return Project(
             title=_text(head["title"]),
             pack=_pack_name(head["pack"]),
-            seed=_integer(head["seed"]),
+            seed=_seed(head["seed"]),
             character_id=_text(head["character_id"]),
             characters=tuple(_character(row) for row in _in_order(tables["characters"])),
             timeline=timeline,
@@ -139,6 +140,13 @@ def _integer(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError(f"{value!r} is not a whole number")
     return value
+
+
+def _seed(value: object) -> int:
+    seed = _integer(value)
+    if not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"{seed} is no seed; it must be from 0 to {MAX_SEED}")
+    return seed
 
 
 def _mark(value: object, first: int, last: int) -> int | None:

@@ -4,6 +4,7 @@ The engine's thread records through `TakeRecorder` on its own store; the viewer,
 Frames are single JPEG pictures by number, so that a killed render keeps all it has made. Knows no Qt.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -100,8 +101,23 @@ def drop_take(store: ProjectStore, take_id: int) -> None:
 
 
 def list_takes(store: ProjectStore) -> list[Take]:
-    """All takes, newest first."""
-    return [Take(**row) for row in store.database.query("SELECT * FROM takes ORDER BY id DESC")]
+    """All takes, newest first; what a stranger's file calls a take and is none is left out."""
+    rows = store.database.query(
+        "SELECT id, started_at, num_frames, done_frames, work_seconds FROM takes ORDER BY id DESC"
+    )
+    return [Take(**row) for row in rows if _is_take(row)]
+
+
+def _is_take(row: dict[str, object]) -> bool:
+    """SQLite keeps in a column whatever it is given."""
+    counts, seconds = (row["id"], row["num_frames"], row["done_frames"]), row["work_seconds"]
+    has_counts = all(isinstance(count, int) and count >= 0 for count in counts)
+    return (
+        has_counts
+        and isinstance(row["started_at"], str)
+        and isinstance(seconds, int | float)
+        and math.isfinite(seconds)
+    )
 
 
 def frame_picture(store: ProjectStore, frame: int) -> bytes | None:

@@ -11,6 +11,7 @@ from engine.errors import LpmError
 from studio.background.tasks import TaskRunner
 from studio.commands.project_edits import add_character
 from studio.commands.sound_edits import add_sound
+from studio.file_names import UNNAMED
 from studio.project.document import Project, SoundTrack
 from studio.project.imports import (
     SOUND_SUFFIXES,
@@ -26,6 +27,7 @@ from studio.project.project_lock import ProjectInUseError
 from studio.project.store import SUFFIX, ProjectStore, edit_copy, edit_own_copy, edit_project, new_project
 from studio.qt_models.session import StudioSession
 from studio.views.dialogs import copy_dialog
+from studio.views.save_dialog import ask_path_to_write
 
 MAX_FILES_AT_ONCE: Final = 20
 
@@ -48,15 +50,15 @@ class FilesController(QObject):
         self._window = window
         self._num_reading = 0
 
-    def _filter(self) -> str:
-        return self.tr("LPM Studio projects") + f" (*{SUFFIX})"
+    def _kind(self) -> str:
+        return self.tr("LPM Studio projects")
 
     def ask_new(self) -> None:
         """Ask where a new project shall lie, and open it."""
-        start = str(self._session.path.with_name("Untitled.lpm"))
-        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("New project"), start, self._filter())
-        if name:
-            self.make_new(_with_suffix(Path(name)))
+        start = self._session.path.with_name(UNNAMED + SUFFIX)
+        path = ask_path_to_write(self._window, self.tr("New project"), start, self._kind(), SUFFIX)
+        if path is not None:
+            self.make_new(path)
 
     def make_new(self, path: Path) -> None:
         """Make and open an empty project; an existing file is replaced, unless it is the project that is open."""
@@ -68,7 +70,9 @@ class FilesController(QObject):
     def ask_open(self) -> None:
         """Ask for a project and open it."""
         start = str(self._session.path.parent)
-        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open project"), start, self._filter())
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Open project"), start, f"{self._kind()} (*{SUFFIX})"
+        )
         if name:
             self.open(Path(name))
 
@@ -91,10 +95,9 @@ class FilesController(QObject):
 
     def ask_save_as(self) -> None:
         """Ask for a name, copy the project there and go on with the copy."""
-        start = str(self._session.path)
-        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project as"), start, self._filter())
-        if name:
-            self.save_as(_with_suffix(Path(name)))
+        path = ask_path_to_write(self._window, self.tr("Save project as"), self._session.path, self._kind(), SUFFIX)
+        if path is not None:
+            self.save_as(path)
 
     def save_as(self, path: Path) -> None:
         """Copy the project, whole or not at all, and go on with the copy."""
@@ -194,7 +197,3 @@ class FilesController(QObject):
         self._num_reading += 1
         self.reading.emit(path.name)
         self._tasks.run(lambda report, should_stop: read(path), keep, self.failed.emit, on_end=ended)
-
-
-def _with_suffix(path: Path) -> Path:
-    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)

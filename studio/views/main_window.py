@@ -10,7 +10,6 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QActionGroup, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from studio.background.tasks import TaskRunner
 from studio.commands.project_edits import set_title
+from studio.file_names import as_file_name
 from studio.playback.player import Player
 from studio.project.export import FILM_SUFFIX
 from studio.qt_models.session import StudioSession
@@ -44,6 +44,7 @@ from studio.views.message_bar import MessageBar
 from studio.views.properties.properties_panel import PropertiesPanel
 from studio.views.render.render_bar import RenderBar
 from studio.views.render.render_controller import RenderController, RenderState
+from studio.views.save_dialog import ask_path_to_write
 from studio.views.status_line import StatusLine
 
 LIBRARY_WIDTH_PX: Final = 304
@@ -295,13 +296,10 @@ class MainWindow(QMainWindow):
         self.renderer.render()
 
     def _ask_export(self) -> None:
-        start = self.session.path.with_name(self.session.project.title).with_suffix(FILM_SUFFIX)
-        name, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Export film"), str(start), self.tr("Film") + f" (*{FILM_SUFFIX})"
-        )
-        if name:
-            path = Path(name)
-            self.renderer.export(path if path.suffix == FILM_SUFFIX else path.with_name(path.name + FILM_SUFFIX))
+        start = self.session.path.with_name(as_file_name(self.session.project.title) + FILM_SUFFIX)
+        path = ask_path_to_write(self, self.tr("Export film"), start, self.tr("Film"), FILM_SUFFIX)
+        if path is not None:
+            self.renderer.export(path)
 
     def _project_changed(self) -> None:
         project = self.session.project

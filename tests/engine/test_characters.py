@@ -66,6 +66,8 @@ def test_write_then_read_is_identity(tmp_path: Path) -> None:
         ('name = "A"\n' + '[[references]]\nfile = "global.png"\nkind = "global"\n' * 2, "2 global pictures"),
         ('[[references]]\nfile = "global.png"\nkind = "global"', "no name"),
         ("name = [", "not valid TOML"),
+        ("name = " + "1" * 5000, "not valid TOML"),
+        ('name = "A"\n[[references]]\nfile = "a\\u0000b.png"\nkind = "global"', "outside"),
         ('name = "A"\norigin = "stolen"', "origin is 'stolen'"),
         ('name = "A"\n[[references]]\nfile = "global.png"\nkind = "hat"', "of kind 'hat'"),
         ('name = "A"\n[[references]]\nfile = "global.png"\nkind = "view"\ntype = "above"', "type 'above'"),

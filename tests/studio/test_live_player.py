@@ -53,16 +53,25 @@ def test_every_frame_is_shown_once_and_sound_comes_in_at_its_time() -> None:
 
 
 def test_what_is_due_comes_in_also_from_a_thread_that_is_late() -> None:
-    ended, broken = threading.Event(), threading.Event()
+    ended, broken, failures = threading.Event(), threading.Event(), list[Exception]()
     ended.set()  # the last frame was shown before this thread had its turn
     began_s = time.perf_counter() - 5.0
     script = LiveScript(seconds=1.0, prompt_at_s=((0.5, "nods"), (600.0, "too late")))
     with stand_in_session(2) as session:
-        _push(session, script, began_s, ended, broken)
+        _push(session, script, began_s, ended, broken, failures)
         assert session._conductor.direction.text == "nods"
         broken.set()
-        _push(session, LiveScript(seconds=1.0, prompt_at_s=((0.5, "never"),)), began_s, ended, broken)
+        _push(session, LiveScript(seconds=1.0, prompt_at_s=((0.5, "never"),)), began_s, ended, broken, failures)
         assert session._conductor.direction.text == "nods"
+    assert not failures
+
+
+def test_what_a_session_refuses_is_told() -> None:
+    script = LiveScript(seconds=30.0, speak_S=np.zeros(24_000 * 500, np.float32))
+    frames: list[LiveFrame] = []
+    with stand_in_session(2, split="pipeline", most_frames=6) as session, pytest.raises(BadInputError, match="waiting"):
+        play(session, script, frames.append, lambda done, total: None)
+    assert len(frames) < 24
 
 
 def test_a_film_that_is_not_committed_leaves_nothing(tmp_path: Path) -> None:
@@ -104,6 +113,14 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
     assert len(read_sound(home / "out.mp4")) == pytest.approx(24_000, abs=200)
     assert len(read_sound(home / "said.wav")) == 24_000
     assert "first frame after" in capsys.readouterr().out
+
+
+def test_of_a_speech_longer_than_the_film_its_beginning_is_said(home: Path) -> None:
+    write_wav(home / "long.wav", 0.3 * np.sin(np.arange(24_000 * 130) * 0.2).astype(np.float32))
+    words = ["live", "--character", "maya", "--pack", "small-online", "--engine", "online", "--split", "pipeline"]
+    words += ["--chunk", "2", "--speak", str(home / "long.wav"), "--speak-at", "0.2", "--seconds", "1"]
+    assert cli.main([*words, "-o", str(home / "out.mp4"), "--speak-track", str(home / "said.wav")]) == 0
+    assert np.abs(read_sound(home / "said.wav")).max() > 0.2
 
 
 def test_directions_come_at_their_times() -> None:

@@ -9,7 +9,7 @@ import pytest
 from engine.errors import CharacterError
 from studio.commands import project_edits, prompt_edits, sound_edits
 from studio.project import render_plan
-from studio.project.document import Project
+from studio.project.document import Project, PromptSpan
 from studio.project.render_plan import chunk_hashes, plan_render
 from studio.project.store import ProjectStore
 from studio.project.takes import ChunkState, TakeRecorder, chunk_states, frame_picture, list_takes, read_frames
@@ -70,6 +70,32 @@ def test_an_edit_makes_stale_what_it_touches_and_what_follows(
 ) -> None:
     before, after = chunk_hashes(store.project), chunk_hashes(edit(store.project))
     assert [a == b for a, b in zip(before, after, strict=True)] == [i < first_changed for i in range(len(before))]
+
+
+@pytest.mark.parametrize(
+    ("edit", "first_changed"),
+    [
+        (
+            lambda d: prompt_edits.split_prompt(d, 48, "q"),
+            1,
+        ),  # each half has both parts, so the first ends earlier
+        (lambda d: prompt_edits.trim_prompt(d, "p", 0, 144), 2),  # the first part goes on where the second began
+        (lambda d: prompt_edits.set_prompt_text(d, "p", "looks left, then smiles"), 2),
+    ],
+)
+def test_what_is_asked_in_turn_is_shared_over_the_whole_direction(
+    store: ProjectStore, edit: Callable[[Project], Project], first_changed: int
+) -> None:
+    in_turn = PromptSpan(id="p", start_frame=0, end_frame=96, text="looks left, then nods")
+    project = replace(store.project, timeline=replace(store.project.timeline, prompts=(in_turn,)))
+    before, after = chunk_hashes(project), chunk_hashes(edit(project))
+    assert [a == b for a, b in zip(before, after, strict=True)] == [i < first_changed for i in range(len(before))]
+
+
+def test_a_plain_direction_may_be_split_between_chunks_and_nothing_changes(store: ProjectStore) -> None:
+    plain = PromptSpan(id="p", start_frame=0, end_frame=96, text="looks left")
+    project = replace(store.project, timeline=replace(store.project.timeline, prompts=(plain,)))
+    assert chunk_hashes(prompt_edits.split_prompt(project, 48, "q")) == chunk_hashes(project)
 
 
 def test_what_is_far_from_a_chunk_need_not_be_looked_at(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,3 +170,16 @@ def test_old_takes_are_dropped(store: ProjectStore) -> None:
 def test_a_frame_that_is_not_rendered_is_none(store: ProjectStore) -> None:
     assert frame_picture(store, 0) is None
     assert read_frames(store, 0, 3) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["done_frames = 'abc'", "done_frames = x'00'", "work_seconds = 'abc'", "num_frames = -1", "work_seconds = 9e999"],
+)
+def test_what_is_no_take_is_left_out(store: ProjectStore, damage: str) -> None:
+    for _ in range(2):
+        TakeRecorder(store, chunk_hashes(store.project), NUM_FRAMES)
+    newest, older = list_takes(store)
+    with store.transaction():
+        store.database.execute(f"UPDATE takes SET {damage} WHERE id = ?", [newest.id])
+    assert list_takes(store) == [older]

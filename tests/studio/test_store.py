@@ -139,6 +139,8 @@ def test_what_is_no_project_is_refused(tmp_path: Path) -> None:
         ("UPDATE prompts SET start_frame = 'x'", "damaged"),
         ("UPDATE sounds SET track = 'nobody'", "damaged"),
         ("UPDATE project SET num_frames = -1", "damaged"),
+        ("UPDATE project SET seed = 1099511627776", "no seed"),
+        ("UPDATE project SET seed = -1", "no seed"),
         ("UPDATE characters SET reference_pictures = '[[1,2]]'", "damaged"),
         ("UPDATE project SET pack = '../elsewhere'", "no name of a model pack"),
         ("DELETE FROM project", "damaged"),

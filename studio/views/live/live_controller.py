@@ -6,6 +6,7 @@ Every method returns at once. The session lives on `LiveThread`; speech and film
 import time
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -13,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from engine.errors import LpmError
 from studio.background.live_thread import LiveThread
 from studio.background.tasks import TaskRunner
+from studio.file_names import as_file_name
 from studio.live.recording import Recorded, Recording
 from studio.live.setup import (
     Direct,
@@ -53,8 +55,8 @@ class LiveController(QObject):
     microphones_found = Signal(object)
     failed = Signal(str)
 
-    _film_done = Signal(object)
-    _film_failed = Signal(str)
+    _film_done = Signal(int, object)
+    _film_failed = Signal(int, str)
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class LiveController(QObject):
         self.setup: LiveSetup | None = None
         self._recording: Recording | None = None
         self._is_recording_wanted = False
+        self._num_films = 0  # begun so far; an earlier one may still be finished while the newest is made
         self._lines = TypedLines(tasks, thread.submit, self)
         self._lines.failed.connect(self.failed)
         thread.opened.connect(self._session_opened)
@@ -148,16 +151,17 @@ class LiveController(QObject):
         """Begin a film; without a path it lies beside the project, under a name that is free."""
         if self.phase is not LivePhase.OPEN or self._is_recording_wanted or self.facts is None or self.setup is None:
             return
+        name = as_file_name(f"{self.setup.character.name} live")
+        target = path or _unused_film(self._session.path.with_name(name))
         self._is_recording_wanted = True
         self.recording_changed.emit()
-        target = path or _unused_film(self._session.path.with_name(f"{self.setup.character.name} live"))
-        size_px, has_partner = self.facts.size_px, _has_partner(self.setup)
+        self._num_films += 1
+        number, size_px, has_partner = self._num_films, self.facts.size_px, _has_partner(self.setup)
+        done, failed = partial(self._film_done.emit, number), partial(self._film_failed.emit, number)
         self._tasks.run(
-            lambda report, should_stop: Recording(
-                target, size_px, has_partner, self._film_done.emit, self._film_failed.emit
-            ),
+            lambda report, should_stop: Recording(target, size_px, has_partner, done, failed),
             self._begin_recording,
-            self._recording_failed,
+            partial(self._recording_failed, number),
         )
 
     def stop_recording(self) -> None:
@@ -215,13 +219,16 @@ class LiveController(QObject):
         else:
             recording.finish()
 
-    def _recording_done(self, film: Recorded) -> None:
-        self._recording = None
+    def _recording_done(self, number: int, film: Recorded) -> None:
+        if number == self._num_films:
+            self._recording = None
         self.recorded.emit(film)
 
-    def _recording_failed(self, message: str) -> None:
-        self._recording = None
-        if self._is_recording_wanted:
+    def _recording_failed(self, number: int, message: str) -> None:
+        is_newest = number == self._num_films
+        if is_newest:
+            self._recording = None
+        if is_newest and self._is_recording_wanted:
             self._is_recording_wanted = False
             self.recording_changed.emit()
         self.failed.emit(message)

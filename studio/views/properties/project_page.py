@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QSpinBox, QTableView, QVBoxLayout, QWidget
 
 from studio.commands.project_edits import set_length, set_seed
+from studio.project.document import MAX_SEED
 from studio.project.takes import ChunkState
 from studio.qt_models.prompt_table import PromptTableModel
 from studio.qt_models.session import StudioSession
@@ -24,7 +25,7 @@ class ProjectPage(QWidget):
             lambda frame: session.do(self.tr("Change length"), lambda project: set_length(project, frame))
         )
         self.seed = QSpinBox()
-        self.seed.setRange(0, 2**31 - 1)
+        self.seed.setRange(0, MAX_SEED)
         self.seed.setKeyboardTracking(False)
         inset(self.seed)
         self.seed.setAccessibleName(self.tr("Seed"))
@@ -40,7 +41,7 @@ class ProjectPage(QWidget):
         self._empty = note(self.tr("No directions yet. Press D to add one at the playhead."))
         self._compose()
         session.project_changed.connect(self.refresh)
-        session.takes_changed.connect(self.refresh)
+        session.takes_changed.connect(self._show_takes)
         self.refresh()
 
     def _compose(self) -> None:
@@ -85,6 +86,13 @@ class ProjectPage(QWidget):
         self.seed.setValue(project.seed)
         self.seed.blockSignals(False)
         self._pack.setText(project.pack)
+        has_prompts = self._model.rowCount() > 0
+        self.table.setVisible(has_prompts)
+        self._empty.setVisible(not has_prompts)
+        self._show_takes()
+
+    def _show_takes(self) -> None:
+        """What is rendered and how fast; a render tells of each piece, while somebody may be typing a length."""
         states = self._session.chunk_states()
         fresh = sum(state is ChunkState.FRESH for state in states)
         stale = sum(state is ChunkState.STALE for state in states)
@@ -96,6 +104,3 @@ class ProjectPage(QWidget):
             self.tr("The last render took {speed:.1f} s for each second of film.").format(speed=speed) if speed else ""
         )
         self._speed.setVisible(bool(speed))
-        has_prompts = self._model.rowCount() > 0
-        self.table.setVisible(has_prompts)
-        self._empty.setVisible(not has_prompts)

@@ -69,6 +69,19 @@ def test_a_file_is_heard_at_the_pace_of_a_microphone(tmp_path: Path) -> None:
     assert not heard_S[len(sound_S) :].any()
 
 
+def test_a_file_begins_when_it_is_told_to(tmp_path: Path) -> None:
+    sound_S = np.linspace(-0.5, 0.5, SOUND_RATE_HZ, dtype=np.float32)
+    write_wav(tmp_path / "voice.wav", sound_S)
+    clock = Clock()
+    microphone = FileMicrophone(tmp_path / "voice.wav", clock)
+    microphone.read()
+    clock.now_s += 0.7
+    microphone.read()
+    microphone.begin()
+    clock.now_s += 0.5
+    np.testing.assert_allclose(microphone.read(), sound_S[: SOUND_RATE_HZ // 2], atol=1e-4)
+
+
 def test_a_silenced_loudspeaker_has_not_played_the_rest(tmp_path: Path) -> None:
     clock = Clock()
     loudspeaker = FileLoudspeaker(tmp_path / "heard.wav", clock)
@@ -257,6 +270,9 @@ def test_a_microphone_gives_all_it_heard_and_is_bounded(monkeypatch: pytest.Monk
         stream.callback(packet_SC, 960, None, None)
     assert len(microphone.read()) == 2 * 48000
     assert not len(microphone.read())
+    stream.callback(packet_SC, 960, None, None)
+    microphone.begin()
+    assert not len(microphone.read()), "what came before is past"
     clock.now_s += 5
     with pytest.raises(DeviceLostError, match="Headset"):
         microphone.read()
