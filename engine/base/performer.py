@@ -34,7 +34,7 @@ from engine.model.transformer import DitInputs
 from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
 from engine.pixels import as_pixels
-from engine.posing.retoucher import PlannedPose
+from engine.posing.retoucher import PlannedPose, standing_before
 from engine.precision import fast_autocast, number_format
 from engine.references import ReferenceLatents
 
@@ -132,12 +132,14 @@ class Performer:
     @torch.no_grad()
     def windows(self) -> Iterator[DrawnWindow]:
         """The film's latents, window by window."""
+        plans = list(plan_windows(self.clock.num_latents(self.job.num_frames), self.settings))
         with fast_autocast(self.device):
-            tail = FilmTail(latents_FCHW=self._first_frame_latent(), start=-1)
+            opening_text = self.conditions.told(plans[0]).text
+            tail = FilmTail(latents_FCHW=self._first_frame_latent(opening_text), start=-1)
         first_final = 0
         fingerprint = film_fingerprint(self.pack, self.settings, self.job, number_format(self.device))
         self._count("references")
-        for window, plan in enumerate(plan_windows(self.clock.num_latents(self.job.num_frames), self.settings)):
+        for window, plan in enumerate(plans):
             if self.should_stop():
                 raise CancelledError("stopped")
             told = self.conditions.told(plan)
@@ -187,7 +189,7 @@ class Performer:
             self._count("references")
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
-            motion_BFM = self._plan_motion(window, plan, conditions)
+            motion_BFM = self._plan_motion(window, plan, references, conditions)
             past_FCHW = tail.latents_FCHW[plan.start - tail.start :][: plan.history]
             before = references if tail.text in (None, told.text) else self.conditions.references.latents(tail.text)
             references = self._posed(plan, references, before, motion_BFM, past_FCHW)
@@ -201,7 +203,9 @@ class Performer:
         self._count("denoise")
         return window_FCHW
 
-    def _plan_motion(self, window: int, plan: WindowPlan, conditions: WindowConditions) -> Tensor | None:
+    def _plan_motion(
+        self, window: int, plan: WindowPlan, references: ReferenceLatents, conditions: WindowConditions
+    ) -> Tensor | None:
         """The window's rows [1, F, M] of the film's motion, planned to the window's end; None for a pack that plans none."""
         planner, config = self.planner, self.pack.transformer.config
         if planner is None:
@@ -217,6 +221,7 @@ class Performer:
             listen_start_row=conditions.listen_start_row + behind * config.listen_window.rows_per_latent,
             no_text_BSD=self.conditions.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT[:, -_new_latents(plan) * self.pack.codec.frames_per_latent :],
+            is_felt=references.anchor_B is not None,
         )
         noise_BFM = self._noise(window, (1, _new_latents(plan), planner.motion.row_width), "motion")
         planner.plan(told, noise_BFM, self.job.guidance)
@@ -249,17 +254,23 @@ class Performer:
         generator = torch.Generator().manual_seed(noise_seed(self.job.seed, window, what))
         return torch.randn(shape, generator=generator).to(self.device)
 
-    def _first_frame_latent(self) -> Tensor:
-        """Latent -1 [1, C, h, w], before the film (paper 3.3: a performance begins with a portrait), also before the first in the decoder.
-
-        It is a first frame of one's own, or the character's global reference.
-        """
-        own_HWC = self.job.first_frame_HWC
-        picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
-        pixels_BCHW = as_pixels(picture_HWC, self.pack.size_px).to(self.device)
+    def _first_frame_latent(self, text: str) -> Tensor:
+        """Latent -1 [1, C, h, w], before the film and in the decoder (paper 3.3: a performance begins with a portrait)."""
+        pixels_BCHW = self._first_frame(text)
         latent_BCHW = self.pack.codec.encode_still(pixels_BCHW).float()
-        self.pack.codec.decode_chunk(latent_BCHW[None], self.decoder_state)
+        finish = None if self.retoucher is None else partial(standing_before, pixels_BCHW)
+        self.pack.codec.decode_chunk(latent_BCHW[None], self.decoder_state, finish)
         return latent_BCHW
+
+    def _first_frame(self, text: str) -> Tensor:
+        """A first frame of one's own; else the picture that fits the first direction, where the pack poses one; else the global one."""
+        own_HWC = self.job.first_frame_HWC
+        if own_HWC is None and self.poser is not None:
+            anchor_BCHW = self.conditions.references.latents(text).anchor_pixels_BCHW
+            assert anchor_BCHW is not None, "a pack that poses its anchor has its picture"
+            return anchor_BCHW
+        picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
+        return as_pixels(picture_HWC, self.pack.size_px).to(self.device)
 
     def _kept(self, history_FCHW: Tensor, references: ReferenceLatents) -> Tensor:
         """History as the pack's settings say that a window is told it."""

@@ -14,6 +14,8 @@ from engine.latent_tail import LatentTail
 from engine.motion.plan import MotionModel, MotionTold, plan_motion
 from engine.motion.smoothing import smoothed
 
+OPENING_ROWS = 3  # half a second at 24 frames: a head that turned in less would be torn from its portrait
+
 
 class MotionPlanner:
     """The last rows of one film, numbered like its latents: row 0 is that of latent 0. Before it stands the row of rest."""
@@ -43,8 +45,7 @@ class MotionPlanner:
         rows_BFM = plan_motion(self.motion, told, history_BFM, self._lots(noise_BFM), guidance).float()
         if self.motion.settings.stiffness:
             rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
-            if self.length == 0:
-                rows_BFM = torch.cat([self._opening(rows_BFM[:, 0])[:, None], rows_BFM[:, 1:]], dim=1)
+            rows_BFM = self._opened(rows_BFM, told.is_felt)
         if told.is_mute_BT is not None and self.motion.settings.articulation:
             rows_BFM = self._silenced(rows_BFM, told.is_mute_BT)
         self.take(rows_BFM)
@@ -81,12 +82,27 @@ class MotionPlanner:
         )
         return silenced_BFM
 
-    def _opening(self, row_BM: Tensor) -> Tensor:
-        """The first row of a film, which begins as its portrait and goes over into its plan frame by frame."""
-        num_frames = row_BM.shape[1] // len(self.motion.settings.stiffness)
-        share_T = torch.linspace(0.0, 1.0, num_frames + 2, device=row_BM.device)[1:-1]
-        share_M = share_T.repeat_interleave(len(self.motion.settings.stiffness))
-        return torch.lerp(self._rest_BM, row_BM, share_M.expand_as(row_BM))
+    def _opened(self, rows_BFM: Tensor, is_felt: bool) -> Tensor:
+        """The next rows, of which a film's first go over from its portrait into the plan.
+
+        It begins slowly, but lips follow their sound within a row; and where the portrait shows the feeling that is asked for, what has no
+        mass is there at once, or a smile would first be wiped from it.
+        """
+        num_opening = min(max(OPENING_ROWS - self.length, 0), rows_BFM.shape[1])
+        if not num_opening:
+            return rows_BFM
+        num_frames = rows_BFM.shape[2] // len(self.motion.settings.stiffness)
+        frame_T = self.length * num_frames + torch.arange(1, num_opening * num_frames + 1, device=rows_BFM.device)
+        eased_T = _eased(frame_T / (OPENING_ROWS * num_frames + 1))
+        quick_T = (frame_T / (num_frames + 1)).clamp(max=1.0)
+        has_mass_K = torch.tensor(self.motion.settings.stiffness, device=rows_BFM.device) > 0
+        share_TK = torch.where(has_mass_K | (not is_felt), eased_T[:, None], 1.0)
+        share_TK = torch.where(self._is_articulated_K(rows_BFM.device), quick_T[:, None], share_TK)
+        share_FM = rearrange(share_TK, "(f t) k -> f (t k)", t=num_frames)
+        opening_BFM = torch.lerp(
+            self._rest_BM[:, None], rows_BFM[:, :num_opening], share_FM.expand_as(rows_BFM[:, :num_opening])
+        )
+        return torch.cat([opening_BFM, rows_BFM[:, num_opening:]], dim=1)
 
     def take(self, rows_BFM: Tensor) -> None:
         """Rows that were planned before."""
@@ -113,3 +129,8 @@ class MotionPlanner:
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take on rows from a file; `BadInputError` unless they fit."""
         self.tail.load(tensors, self.motion.settings.history_rows)
+
+
+def _eased(share_T: Tensor) -> Tensor:
+    """Shares from 0 to 1 that begin and end slowly."""
+    return share_T * share_T * (3.0 - 2.0 * share_T)

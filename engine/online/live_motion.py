@@ -50,10 +50,12 @@ class LiveMotion:
         """Memory of the rows that are kept, at most, and of their anchors in pose."""
         return self.planner.tail.num_bytes + (self._anchors.num_bytes if self._anchors else 0)
 
-    def plan(self, first_latent: int, conditions: ChunkConditions, history_latents: int) -> Tensor:
+    def plan(
+        self, first_latent: int, conditions: ChunkConditions, references: ReferenceLatents, history_latents: int
+    ) -> Tensor:
         """The rows [1, F, M] of a chunk at `first_latent`, going back to it first; its rows of sound begin `history_latents` before it.
 
-        `ValueError` where the plan does not reach it.
+        `references` are those that it shows. `ValueError` where the plan does not reach it.
         """
         self.planner.truncate(first_latent)
         if self.planner.length != first_latent:
@@ -69,6 +71,7 @@ class LiveMotion:
             listen_start_row=behind * listen.rows_per_latent - listen.rows_before,
             no_text_BSD=self.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT,
+            is_felt=references.anchor_B is not None,
         )
         noise_BFM = self.noise.draw(first_latent, conditions.num_latents, MOTION_STEP)[..., 0, 0]
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)

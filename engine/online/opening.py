@@ -91,13 +91,14 @@ def session_stages(
         most_references = pack.online.settings.max_references if pack.online else pack.base.max_references
         references = DirectedReferences(pack, character, most_references)
         portrait_HWC = character.global_picture_HWC if first_frame_HWC is None else first_frame_HWC
-        portrait_BCHW = pack.codec.encode_still(as_pixels(portrait_HWC, pack.size_px).to(device)).float()
+        portrait_BCHW = as_pixels(portrait_HWC, pack.size_px).to(device)
+        first_BCHW = pack.codec.encode_still(portrait_BCHW).float()
         opening_text = parts_of(config.prompt)[0]
-        generator = _generator(pack, config, references.latents(opening_text), portrait_BCHW, slack_latents)
+        generator = _generator(pack, config, references.latents(opening_text), first_BCHW, slack_latents)
         retoucher = pack.retoucher(pack.poser())
         # What is decoded once more is not retouched again, and borders are smoothed against what was shown.
         latents_a_copy = 1 if retoucher else chunk_latents
-        decoder = StreamingDecoder(pack.codec, portrait_BCHW, slack_latents, retoucher, latents_a_copy)
+        decoder = StreamingDecoder(pack.codec, first_BCHW, portrait_BCHW, slack_latents, retoucher, latents_a_copy)
     model_config = pack.online.backbone.config if pack.online else pack.transformer.config
     history_frames = generator.history_latents * pack.codec.frames_per_latent
     reaches = _sound_reaches(pack, model_config, history_frames, chunk_latents + generator.history_latents)

@@ -200,8 +200,8 @@ class CausalRollout:
         """With the chunk's rows, the anchor in their poses, and of sound what is the models' and not the plan's, as in training."""
         if self.motion is None:
             return conditions
-        rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
         references = conditions.references or self.backbone.references
+        rows_BFM = self.motion.plan(first_latent, conditions, references, self.history_latents)
         speak, listen = (self.history_latents * window.rows_per_latent for window in self.motion.windows)
         return replace(
             conditions,

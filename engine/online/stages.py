@@ -26,7 +26,7 @@ from engine.motion.muteness import mute_frames
 from engine.online.audio_window import SAMPLES_PER_FRAME, encode_window
 from engine.online.conditions import ChunkConditions
 from engine.online.nested_tensors import flatten, restore
-from engine.posing.retoucher import PlannedPose, Retoucher
+from engine.posing.retoucher import PlannedPose, Retoucher, standing_before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +112,13 @@ class StreamingDecoder:
         self,
         codec: VideoCodec,
         first_BCHW: Tensor,
+        portrait_BCHW: Tensor,
         slack_latents: int,
         retoucher: Retoucher | None = None,
         latents_a_copy: int = 1,
     ) -> None:
-        """`first_BCHW` is the portrait that stands before the session in the codec too; `retoucher` is None where the pack has none.
+        """`first_BCHW` is the latent of the portrait, which stands before the session in the codec too; `retoucher` is None where the
+        pack has none.
 
         `latents_a_copy`: so many latents lie between copies. What lies behind a copy is decoded once more on the way back, and not
         retouched: with a retoucher there must be a copy at every latent.
@@ -127,8 +129,9 @@ class StreamingDecoder:
         self._latents_a_copy = latents_a_copy
         self._retoucher = retoucher
         self.state: DecoderState = codec.initial_state()
+        finish = None if retoucher is None else partial(standing_before, portrait_BCHW)
         with torch.no_grad():
-            codec.decode_chunk(first_BCHW[:, None], self.state)
+            codec.decode_chunk(first_BCHW[:, None], self.state, finish)
         self.tail = LatentTail(first_BCHW, 2 * slack_latents + 1)
         self._checkpoints: list[tuple[int, DecoderState]] = [(0, copy.deepcopy(self.state))]
 

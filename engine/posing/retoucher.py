@@ -25,6 +25,14 @@ class PlannedPose:
         return PlannedPose(picture_BCHW=self.picture_BCHW, rows_BFM=self.rows_BFM[:, latent : latent + 1])
 
 
+def standing_before(picture_BCHW: Tensor, decoded_BTCHW: Tensor) -> Tensor:
+    """The picture before a film as the frames [B, T, 3, H, W] that its latent decodes to: retouched as well as can be.
+
+    What films begin with is compared with it where borders are smoothed; against a blurred one every edge would be a step.
+    """
+    return picture_BCHW[:, None].expand_as(decoded_BTCHW)
+
+
 class Retoucher:
     """Retouches for one film or session, in one thread: what decodes beside what draws needs a poser of its own."""
 

@@ -24,7 +24,7 @@ class FirstFrameAlone(FoldedVae):
     def num_frames(self, num_latents: int) -> int:
         return 1 + 4 * (num_latents - 1)
 
-    def decode_chunk(self, latents_BFCHW: Tensor, state: object) -> Tensor:
+    def decode_chunk(self, latents_BFCHW: Tensor, state: object, finish: None = None) -> Tensor:
         assert isinstance(state, FoldedDecoderState)
         is_first = state.previous_BCHW is None
         pixels_BTCHW = super().decode_chunk(latents_BFCHW, state)

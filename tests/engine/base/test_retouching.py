@@ -80,6 +80,24 @@ def test_the_whole_way_is_the_anchor_of_the_direction_in_the_pose_of_every_frame
     assert (np.diff(wanted_THWC.astype(int), axis=0) != 0).any(axis=(1, 2, 3)).all(), "every frame is another pose"
 
 
+@pytest.mark.parametrize("text", ["", "is happy"])
+@pytest.mark.parametrize("has_own", [False, True])
+def test_before_a_film_stands_the_picture_that_fits_and_it_is_not_blurred(
+    pack: LoadedPack, text: str, has_own: bool
+) -> None:
+    knowing = replace(pack, text_encoder=WordOfJoy())  # type: ignore[arg-type]
+    at_rest_HWC, happy_HWC = (each.picture_HWC for each in two_faced().references)
+    own_HWC = at_rest_HWC[::-1].copy()
+    prompts = (PromptSpan(start_frame=0, end_frame=NUM_FRAMES, text=text),) if text else ()
+    asked = replace(job(character=two_faced()), prompts=prompts, first_frame_HWC=own_HWC if has_own else None)
+    performer = Performer(knowing, asked, knowing.base, lambda: False, None, None)
+    next(performer.windows())
+    picture_HWC = own_HWC if has_own else happy_HWC if text else at_rest_HWC
+    wanted_BCHW = as_pixels(picture_HWC, pack.size_px)
+    before_B2CHW = performer.decoder_state.pictures_B2CHW  # type: ignore[attr-defined]
+    assert torch.equal(before_B2CHW, wanted_BCHW[:, None].expand_as(before_B2CHW))
+
+
 def test_without_its_network_a_pack_performs_as_ever(pack: LoadedPack, tmp_path: Path) -> None:
     never = load_pack(write_small_posing_pack(tmp_path))
     never.codec.config = replace(never.codec.config, border_step_levels=40.0)  # type: ignore[attr-defined]

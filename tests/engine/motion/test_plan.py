@@ -11,7 +11,7 @@ from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import DitInputs, Transformer
 from engine.motion.plan import MotionModel, MotionTold, motion_velocity, plan_motion
-from engine.motion.planner import MotionPlanner
+from engine.motion.planner import OPENING_ROWS, MotionPlanner
 from engine.motion.settings import MotionSettings
 from engine.references import ReferenceLatents
 from tests.engine.small_pack import MOTION, MOTION_SETTINGS, ROW_WIDTH
@@ -315,13 +315,38 @@ def test_rows_from_a_hostile_file_are_refused_in_one_line(motion: MotionModel) -
         assert "\n" not in str(refused.value)
 
 
-def test_with_frames_that_have_mass_a_film_begins_as_its_portrait(motion: MotionModel) -> None:
-    framed = replace(motion, settings=replace(motion.settings, drawn_share=(), stiffness=(0.0,)))
+@pytest.mark.parametrize("opens", ["slowly", "quickly", "at once"])
+def test_a_film_begins_as_its_portrait_and_goes_over_into_its_plan(motion: MotionModel, opens: str) -> None:
+    """Slowly within half a second; lips within a row; a feeling that the portrait shows at once. A frame is one number here."""
+    articulation = (0,) if opens == "quickly" else ()
+    framed = replace(
+        motion, settings=replace(motion.settings, drawn_share=(), stiffness=(0.0,), articulation=articulation)
+    )
     loose = replace(motion, settings=replace(motion.settings, drawn_share=()))
-    planner, plain = MotionPlanner(framed, slack_rows=3), MotionPlanner(loose, slack_rows=3)
+    planner, plain = MotionPlanner(framed, slack_rows=5), MotionPlanner(loose, slack_rows=5)
     for each in (planner, plain):
-        each.plan(told(), noise(3))
-    share_M = torch.arange(1, ROW_WIDTH + 1) / (ROW_WIDTH + 1)  # a row of so many frames of one number
-    opening_M = torch.lerp(motion.rest()[0], plain.planned(0)[0, 0], share_M)
-    torch.testing.assert_close(planner.planned(0)[0, 0], opening_M)
-    torch.testing.assert_close(planner.planned(1), plain.planned(1))
+        each.plan(replace(told(), is_felt=opens == "at once"), noise(5))
+    num_frames = {"slowly": OPENING_ROWS * ROW_WIDTH, "quickly": ROW_WIDTH, "at once": 0}[opens]
+    share_T = (torch.arange(1, 5 * ROW_WIDTH + 1) / (num_frames + 1)).clamp(max=1.0)
+    if opens == "slowly":
+        share_T = 3 * share_T**2 - 2 * share_T**3
+    opened_FM = torch.lerp(motion.rest(), plain.planned(0)[0], share_T.view(5, ROW_WIDTH))
+    torch.testing.assert_close(planner.planned(0)[0], opened_FM)
+
+
+def test_what_has_mass_begins_slowly_also_where_a_feeling_is_there_at_once(motion: MotionModel) -> None:
+    planner = MotionPlanner(replace(motion, settings=replace(motion.settings, stiffness=(2.0,))))
+    rows_BFM = motion.rest()[:, None] + torch.ones(1, 4, ROW_WIDTH)
+    assert torch.equal(planner._opened(rows_BFM, is_felt=True), planner._opened(rows_BFM, is_felt=False))
+    assert not torch.equal(planner._opened(rows_BFM, is_felt=True), rows_BFM)
+
+
+def test_an_opening_is_the_same_in_parts(motion: MotionModel) -> None:
+    framed = replace(motion, settings=replace(motion.settings, stiffness=(1.0,)))
+    rows_BFM = motion.rest()[:, None] + torch.randn(1, 5, ROW_WIDTH, generator=torch.Generator().manual_seed(4))
+    whole_BFM = MotionPlanner(framed)._opened(rows_BFM, is_felt=False)
+    planner = MotionPlanner(framed, slack_rows=5)
+    for part in (slice(0, 1), slice(1, 4), slice(4, 5)):
+        opened_BFM = planner._opened(rows_BFM[:, part], is_felt=False)
+        torch.testing.assert_close(opened_BFM, whole_BFM[:, part])
+        planner.take(opened_BFM)

@@ -65,7 +65,7 @@ class StandInCodec:
     def initial_state(self) -> StandInState:
         return StandInState()
 
-    def decode_chunk(self, latents_BFCHW: Tensor, state: StandInState) -> Tensor:
+    def decode_chunk(self, latents_BFCHW: Tensor, state: StandInState, finish: None = None) -> Tensor:
         numbers = latents_BFCHW[0, :, 0, 0, 0]
         before = -2.0 if state.last is None else float(state.last)
         wanted = before + 1 + torch.arange(len(numbers))
@@ -183,7 +183,7 @@ def stand_in_session(
     stages = SessionStages(
         encoder=StandInEncoder(reach),
         generator=StandInGenerator(slack),
-        decoder=StreamingDecoder(StandInCodec(), PORTRAIT, slack, latents_a_copy=chunk_latents),  # type: ignore[arg-type]
+        decoder=StreamingDecoder(StandInCodec(), PORTRAIT, PORTRAIT, slack, latents_a_copy=chunk_latents),  # type: ignore[arg-type]
         device=torch.device("cpu"),
     )
     portrait_HWC = np.full((1, 1, 3), 255, np.uint8)

@@ -127,7 +127,7 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
     own_BCHW = as_pixels(striking_character().global_picture_HWC, pack.size_px)
 
     def decoder() -> StreamingDecoder:
-        return StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), 9, pack.retoucher(pack.poser()))
+        return StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), own_BCHW, 9, pack.retoucher(pack.poser()))
 
     def decoded(by: StreamingDecoder, cut: slice, first: int) -> NDArray[np.uint8]:
         pose = PlannedPose(picture_BCHW=own_BCHW, rows_BFM=rows_BFM[:, cut])
@@ -149,4 +149,11 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
         for latent in range(back, 9)
     )
     with pytest.raises(ValueError, match="keep a copy at every latent"):
-        StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), 9, pack.retoucher(pack.poser()), latents_a_copy=3)
+        StreamingDecoder(
+            pack.codec,
+            torch.zeros(1, 4, 4, 4),
+            own_BCHW,
+            9,
+            pack.retoucher(pack.poser()),
+            latents_a_copy=3,
+        )

@@ -25,7 +25,7 @@ def latents(seed: int, count: int) -> torch.Tensor:
 
 
 def begun(codec: FoldedVae) -> StreamingDecoder:
-    return StreamingDecoder(codec, latents(0, 1)[:, 0], slack_latents=4)
+    return StreamingDecoder(codec, latents(0, 1)[:, 0], torch.zeros(1, 3, 32, 32), slack_latents=4)
 
 
 def test_going_back_comes_out_as_if_nothing_had_been_taken_back(codec: FoldedVae) -> None:
