@@ -19,6 +19,7 @@ from training.plans.cli import PLANS, PlanAsked, run_plan
 from training.progress import print_json, print_line
 from training.recipes.places import DEFAULT_CLIPS, DEFAULT_PARTS, Places
 from training.recipes.registry import RECIPES
+from training.tiny_numbers import drop_tiny_numbers
 from training.trainer import Trainer, TrainerConfig
 
 DEFAULT_MINUTES: Final = 60.0
@@ -109,6 +110,7 @@ def train_recipe(
 ) -> None:
     """One process of a run."""
     keep_freed_memory()
+    drop_tiny_numbers()
     world = join_world(device_type)
     torch.manual_seed(0)
     built = RECIPES[recipe](places)

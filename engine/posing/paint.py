@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.posing.portrait_look import PortraitLook, check_look, coordinates
+from engine.posing.pose_flow import silent_head, smooth
 
 TOLD_UNIT = 2.0  # spreads of a channel; many of them (closed lids are five) count as their logarithm
 WHOLLY_TOLD = 0.25  # of that measure: paint is as thick as the network says from here on, and fades to nothing at rest
+DRAG_UNIT = 0.02  # of half a picture's side, for each one of the network's output
 THIN = -3.0  # of the paint's logit at first
 LAYER_CHANNELS = 4  # red, green and blue, each times the thickness, and the thickness
 LEAST_THICKNESS = 0.02  # that counts as paint where its places are searched,
@@ -33,7 +35,8 @@ class PaintConfig:
     """The shape of a painting network.
 
     face_columns: which of a frame's `frame_width` numbers it is told, in spreads from rest; face_least, face_most: how far each of them
-    went where it learned, and is told at most. hidden_columns: those that are painted wholly, so that nothing is to be moved for them.
+    went where it learned, and is told at most. hidden_columns: those that the pose flow is to know nothing of. dragged_columns: those that
+    pixels under the paint are dragged by.
     `width` numbers are kept for each place of a picture looked at with a side of `look_px`.
     """
 
@@ -42,6 +45,7 @@ class PaintConfig:
     face_least: tuple[float, ...]
     face_most: tuple[float, ...]
     hidden_columns: tuple[int, ...] = ()
+    dragged_columns: tuple[int, ...] = ()
     look_px: int = 192
     look_widths: tuple[int, ...] = (24, 32, 64, 96)
     width: int = 48
@@ -58,10 +62,24 @@ class PaintConfig:
             raise ValueError("face_least and face_most must hold a number for each of the face_columns")
         if not all(least <= 0.0 <= most for least, most in zip(self.face_least, self.face_most, strict=True)):
             raise ValueError("a face must be able to rest: face_least at most 0, face_most at least")
-        if not set(self.hidden_columns) <= set(self.face_columns):
-            raise ValueError(f"hidden_columns {self.hidden_columns} must be among the face_columns {self.face_columns}")
+        for name in ("hidden_columns", "dragged_columns"):
+            columns: tuple[int, ...] = getattr(self, name)
+            if not set(columns) <= set(self.face_columns):
+                raise ValueError(f"{name} {columns} must be among the face_columns {self.face_columns}")
         if min(self.width, self.mixed_width, self.told_width) < 1:
             raise ValueError(f"{self} counts things that there must be at least one of")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one look at pictures leaves, g being half of `look_px`.
+
+    `kept_BCHW` [B, width, g, g] are the numbers kept for each place, `drags_BNCHW` [B, N, 2, g, g] says where pixels are dragged from,
+    x before y in halves of a picture's side, for each of the `dragged_columns`.
+    """
+
+    kept_BCHW: Tensor
+    drags_BNCHW: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +120,25 @@ class Paint(PortraitLook):
         self.tell = nn.Linear(config.told_width, 2 * (config.width + config.mixed_width))
         self.mix = nn.Linear(config.width, config.mixed_width)
         self.show = nn.Linear(config.mixed_width, LAYER_CHANNELS)
+        self.drag = (
+            silent_head(config.look_widths[0], 2 * len(config.dragged_columns)) if config.dragged_columns else None
+        )
         if not self.keep.weight.is_meta:
             nn.init.constant_(self.show.bias[3:], THIN)
 
-    def forward(self, picture_BCHW: Tensor) -> Tensor:
-        """What is kept of pictures [B, 3, H, W] in [-1, 1], [B, width, look_px / 2, look_px / 2]."""
-        kept_BCHW: Tensor = self.keep(self.looked(picture_BCHW)).float()
-        return kept_BCHW
+    def forward(self, picture_BCHW: Tensor) -> "Seen":
+        """What is seen of pictures [B, 3, H, W] in [-1, 1]."""
+        seen_BCHW = self.looked(picture_BCHW)
+        drags_BCHW = seen_BCHW[:, :0] if self.drag is None else smooth(self.drag(seen_BCHW).float())
+        return Seen(
+            kept_BCHW=self.keep(seen_BCHW).float(),
+            drags_BNCHW=DRAG_UNIT * rearrange(drags_BCHW, "b (n xy) h w -> b n xy h w", xy=2),
+        )
+
+    def drag_terms(self, face_BTK: Tensor) -> Tensor:
+        """How far frames are dragged along each field, [B, T, N]; `face_BTK` as in `layer`."""
+        dragged = [self.config.face_columns.index(column) for column in self.config.dragged_columns]
+        return self._within_bounds(face_BTK)[..., dragged] / TOLD_UNIT
 
     @staticmethod
     def kept_at(kept_BCHW: Tensor, xy_BP2: Tensor) -> Tensor:
@@ -140,9 +170,8 @@ class Paint(PortraitLook):
         """
         num_pixels = places.size_HW[0] * places.size_HW[1]
         whole_BTCP = places.kept_BPC.new_zeros(*face_BTK.shape[:2], LAYER_CHANNELS, num_pixels)
-        least_K, most_K = self._bounds().to(face_BTK)
         with torch.autocast(face_BTK.device.type, enabled=False):
-            told = self._told(face_BTK.clamp(least_K, most_K))
+            told = self._told(self._within_bounds(face_BTK))
             for film, kept_PC in enumerate(places.kept_BPC):
                 for frame, layer_PC in enumerate(self._frame_by_frame(kept_PC, told, film)):
                     whole_BTCP[film, frame, :, places.places_P] = layer_PC.T
@@ -181,6 +210,10 @@ class Paint(PortraitLook):
             moves=(1.0 + gain, shift, 1.0 + mixed_gain, mixed_shift),
             how_far_BT=(told_BTK.abs().amax(dim=-1) / WHOLLY_TOLD).clamp(max=1.0),
         )
+
+    def _within_bounds(self, face_BTK: Tensor) -> Tensor:
+        least_K, most_K = self._bounds().to(face_BTK)
+        return face_BTK.clamp(least_K, most_K)
 
     def _bounds(self) -> Tensor:
         """The least and the most of each number of a face, [2, K]."""

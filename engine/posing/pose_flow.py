@@ -98,9 +98,9 @@ class PoseFlow(PortraitLook):
     def __init__(self, config: PoseFlowConfig) -> None:
         super().__init__(config.look_px, config.widths)
         self.config = config
-        self.head = _silent_head(config.widths[0], 2 * config.num_terms)
+        self.head = silent_head(config.widths[0], 2 * config.num_terms)
         self.fine_head = (
-            _silent_head(config.widths[0], 2 * config.num_terms * config.field_scale**2) if config.is_fine else None
+            silent_head(config.widths[0], 2 * config.num_terms * config.field_scale**2) if config.is_fine else None
         )
 
     def forward(self, picture_BCHW: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ class PoseFlow(PortraitLook):
         return torch.cat([units_BTP, *(product[..., None] for product in products)], dim=-1)
 
 
-def _silent_head(width: int, num_channels: int) -> nn.Conv2d:
+def silent_head(width: int, num_channels: int) -> nn.Conv2d:
     """A layer that says nothing before it has learned."""
     head = nn.Conv2d(width, num_channels, 3, padding=1)
     if not head.weight.is_meta:

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn import functional
 
 from engine.codec.protocol import VideoCodec
 from engine.posing.paint import Paint, PaintedPlaces, painted
@@ -21,7 +22,8 @@ MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and fo
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What was seen of a picture: its fields [B, N, 2, g, g], and where it may be painted, finely and coarsely, unless nothing is."""
+    """What was seen of a picture: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over, and where it
+    may be painted, finely and coarsely, unless nothing is."""
 
     picture_BCHW: Tensor
     fields_BNCHW: Tensor
@@ -68,12 +70,12 @@ class Poser:
     def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Tensor:
         look = self._look(picture_BCHW)
         frames_BTK = self._frames(self.from_rest(rows_BFM))
-        places = self._flow.places(look.fields_BNCHW, self._flow.terms(self._poses(frames_BTK)), size_of(picture_BCHW))
+        places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_of(picture_BCHW))
         moved_BTCHW = sampled(picture_BCHW, places.on_face_NHWC, resampling)
         if self._paint is None:
             return moved_BTCHW
         painted_places = look.painted[resampling]
-        layer_BTCHW = self._paint.layer(painted_places, frames_BTK[..., list(self._paint.config.face_columns)])
+        layer_BTCHW = self._paint.layer(painted_places, self._faces(frames_BTK, self._paint))
         rows, columns = _window(places.on_head_NHWC, painted_places.reach())
         layer_NCHW = sampled(layer_BTCHW.flatten(0, 1), places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
         under_BTCHW = moved_BTCHW[..., rows, columns]
@@ -102,27 +104,49 @@ class Poser:
         poses_BTP: Tensor = frames_BTK[..., list(self._flow.config.pose_columns)]
         return poses_BTP
 
+    def _terms(self, frames_BTK: Tensor) -> Tensor:
+        """How far along each of a look's fields pixels go, [B, T, N]."""
+        terms_BTN = self._flow.terms(self._poses(frames_BTK))
+        if self._paint is None:
+            return terms_BTN
+        return torch.cat([terms_BTN, self._paint.drag_terms(self._faces(frames_BTK, self._paint))], dim=-1)
+
+    @staticmethod
+    def _faces(frames_BTK: Tensor, paint: Paint) -> Tensor:
+        """Those numbers of each frame that paint is told."""
+        return frames_BTK[..., list(paint.config.face_columns)]
+
     def _look(self, picture_BCHW: Tensor) -> Look:
         known = [look for look in self._looks if look.picture_BCHW is picture_BCHW]
         if known:
             return known[0]
-        look = Look(
-            picture_BCHW=picture_BCHW,
-            fields_BNCHW=self._flow(picture_BCHW),
-            painted=self._painted(picture_BCHW),
-        )
+        look = self._new_look(picture_BCHW)
         self._looks = [look, *self._looks[: MOST_LOOKS - 1]]
         return look
 
-    def _painted(self, picture_BCHW: Tensor) -> dict[Resampling, PaintedPlaces]:
-        """Where a picture may be painted: for its finest edges in each pixel, for latents, which blur it, in every second one."""
+    def _new_look(self, picture_BCHW: Tensor) -> Look:
+        """Painted for its finest edges in each pixel, for latents, which blur it, in every second one."""
+        fields_BNCHW = self._flow(picture_BCHW)
         if self._paint is None:
-            return {}
-        kept_BCHW, (height, width) = self._paint(picture_BCHW), size_of(picture_BCHW)
-        return {
-            "bicubic": self._paint.places(kept_BCHW, (height, width)),
-            "bilinear": self._paint.places(kept_BCHW, (height // 2, width // 2)),
-        }
+            return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, painted={})
+        seen, (height, width) = self._paint(picture_BCHW), size_of(picture_BCHW)
+        return Look(
+            picture_BCHW=picture_BCHW,
+            fields_BNCHW=with_drags(fields_BNCHW, seen.drags_BNCHW),
+            painted={
+                "bicubic": self._paint.places(seen.kept_BCHW, (height, width)),
+                "bilinear": self._paint.places(seen.kept_BCHW, (height // 2, width // 2)),
+            },
+        )
+
+
+def with_drags(fields_BNCHW: Tensor, drags_BNCHW: Tensor) -> Tensor:
+    """The fields of a face, and behind them those that drag it under its paint, on the same grid: [B, N, 2, g, g]."""
+    grid_px = fields_BNCHW.shape[-2:]
+    if drags_BNCHW.shape[-2:] != grid_px:
+        resized_NCHW = functional.interpolate(drags_BNCHW.flatten(0, 1), grid_px, mode="bilinear", antialias=True)
+        drags_BNCHW = rearrange(resized_NCHW, "(b n) xy h w -> b n xy h w", b=len(fields_BNCHW))
+    return torch.cat([fields_BNCHW, drags_BNCHW], dim=1)
 
 
 def _window(on_head_NHWC: Tensor, reach: tuple[float, float, float, float]) -> tuple[slice, slice]:

@@ -21,6 +21,7 @@ from training.recipes.places import Places
 from training.recipes.run import NothingToLearn, Run
 from training.tasks.task import StoppableTask, Task
 from training.time_budget import TimeBudget
+from training.tiny_numbers import drop_tiny_numbers
 from training.trainer import Trainer
 
 BEFORE_FILE, CLOCK_FILE, START_FOLDER = "before.json", "clock.json", "start"
@@ -60,6 +61,7 @@ def make(stage: MadeStage, work: StageWork) -> None:
 def train(stage: TrainedStage, work: StageWork) -> None:
     """One process of a stage that trains."""
     keep_freed_memory()
+    drop_tiny_numbers()
     world = join_world(work.device_type)
     torch.manual_seed(0)
     budget = work.budget(world)

@@ -79,6 +79,7 @@ PAINT = PaintConfig(
     face_least=tuple(round(FACE_RANGES[name][0] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
     face_most=tuple(round(FACE_RANGES[name][1] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
     hidden_columns=tuple(channel(name) for name in HIDDEN_CHANNELS),
+    dragged_columns=tuple(channel(name) for name in FACE_CHANNELS),
 )
 RETOUCH = RetouchConfig(frame_width=len(STATE_CHANNELS), frames_per_latent=CODEC.frames_per_latent)
 MOTION = DitConfig(

@@ -12,17 +12,19 @@ import cv2
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.packs import fill_from_file, save_weights
 from engine.posing.paint import Paint, painted
 from engine.posing.portrait_look import coordinates
-from engine.posing.pose_flow import PoseFlow
+from engine.posing.pose_flow import PoseFlow, flow_of, sampled
+from engine.posing.poser import with_drags
 from engine.precision import fast_autocast
 from training.data.painted_faces import PAINTED_CHANNELS, PaintedFaceSamples
 from training.loader import first_samples, numbered_batches
 from training.parallel import World
 from training.tasks.codec import HELD_OUT_IDENTITY, to_psnr_db
-from training.tasks.pose_flow import as_pixels, picture_distance
+from training.tasks.pose_flow import SMOOTHNESS, as_pixels, picture_distance, roughness
 from training.tasks.retouch import EDGE_WEIGHT, edge_distance
 
 SAMPLE_COLUMNS: Final = 10
@@ -30,6 +32,15 @@ CLOSED_SPREADS: Final = (
     4.0  # lids that are at least so far down, and mouths that are at least so far open, are measured apart
 )
 OPEN_SPREADS: Final = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """Squares [B, S, 3, h, w] as they are moved, and painted; and the fields [B, N, 2, g, g] by which pixels under paint are dragged."""
+
+    moved_BSCHW: Tensor
+    painted_BSCHW: Tensor
+    drags_BNCHW: Tensor
 
 
 @dataclass(kw_only=True)
@@ -55,7 +66,7 @@ class PaintTask:
     @property
     def adamw_names(self) -> tuple[str, ...]:
         """All that is not a look: layers over single places."""
-        return ("keep", "hear", "tell", "mix", "show")
+        return ("keep", "drag", "hear", "tell", "mix", "show")
 
     def batches(
         self, first_sample: int, batch_samples: int, world: World, num_workers: int
@@ -66,21 +77,22 @@ class PaintTask:
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """How painted faces differ from the truth, from near and from afar, and how their edges do."""
         del generator
-        _, made_BSCHW = self._made(batch)
-        made_NCHW = made_BSCHW.flatten(0, 1)
+        faces = self._made(batch)
+        made_NCHW = faces.painted_BSCHW.flatten(0, 1)
         truth_NCHW = as_pixels(batch["truth_SHWC"].flatten(0, 1))
         seen = picture_distance(made_NCHW, truth_NCHW, batch["focus_SHW"].flatten(0, 1).float())
         edges = edge_distance(made_NCHW, truth_NCHW)
-        return {"loss": seen + EDGE_WEIGHT * edges, "distance": seen.detach(), "edges": edges.detach()}
+        loss = seen + EDGE_WEIGHT * edges + SMOOTHNESS * roughness(faces.drags_BNCHW)
+        return {"loss": loss, "distance": seen.detach(), "edges": edges.detach()}
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """PSNR of mouths and eyes of characters that training never draws, painted and as the flow alone moves them; then of faces whose
         lids are down, and of those whose mouths are open."""
         batch = self.held_out()
-        moved_BSCHW, made_BSCHW = self._made(batch)
+        faces = self._made(batch)
         truth_BSCHW = rearrange(
-            as_pixels(batch["truth_SHWC"].flatten(0, 1)), "(b s) c h w -> b s c h w", b=len(made_BSCHW)
+            as_pixels(batch["truth_SHWC"].flatten(0, 1)), "(b s) c h w -> b s c h w", b=len(faces.painted_BSCHW)
         )
         focus_BSHW = batch["focus_SHW"]
         face_BSK = batch["face_SK"]
@@ -90,7 +102,7 @@ class PaintTask:
             "mouths_open_": face_BSK[..., PAINTED_CHANNELS.index("mouth_open")] > OPEN_SPREADS,
         }
         measures = {}
-        for name, pictures_BSCHW in (("moved", moved_BSCHW), ("held_out", made_BSCHW)):
+        for name, pictures_BSCHW in (("moved", faces.moved_BSCHW), ("held_out", faces.painted_BSCHW)):
             errors_BSHW = (pictures_BSCHW.clamp(-1, 1) - truth_BSCHW).square().mean(dim=2)
             for which, are_BS in chosen.items():
                 in_focus_BSHW = focus_BSHW & are_BS[..., None, None]
@@ -101,7 +113,8 @@ class PaintTask:
     def write_samples(self, folder: Path, step: int) -> None:
         """Moved, painted, truth, one below the other."""
         batch = {name: tensor[:SAMPLE_COLUMNS] for name, tensor in self.held_out().items()}
-        moved_BSCHW, made_BSCHW = (each[:, :2] for each in self._made(batch))
+        faces = self._made(batch)
+        moved_BSCHW, made_BSCHW = faces.moved_BSCHW[:, :2], faces.painted_BSCHW[:, :2]
         truth_BCHW = as_pixels(batch["truth_SHWC"][:, :2].flatten(0, 1))
         rows = torch.stack([moved_BSCHW.flatten(0, 1), made_BSCHW.flatten(0, 1), truth_BCHW]).clamp(-1, 1)
         sheet = rearrange((rows + 1) * 127.5, "row b c h w -> (row h) (b w) c").byte().numpy()
@@ -122,26 +135,29 @@ class PaintTask:
             self._held_out = first_samples(make, self.num_held_out)
         return self._held_out
 
-    def _made(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Squares [B, S, 3, h, w] as the flow moves them, and painted."""
+    def _made(self, batch: dict[str, Tensor]) -> "Faces":
         rest_BCHW = as_pixels(batch["rest_HWC"])
         face_BSK = batch["face_SK"]
         with fast_autocast(rest_BCHW.device):
-            kept_BCHW = self.paint(rest_BCHW)
+            seen = self.paint(rest_BCHW)
         with torch.no_grad(), fast_autocast(rest_BCHW.device):
-            fields_BNCHW = self.flow(rest_BCHW)
-        terms_BSN = self.flow.terms(self._pose_of(face_BSK))
-        with torch.no_grad():
-            whole_BSCHW = self.flow.moved(rest_BCHW, fields_BNCHW, terms_BSN, "bicubic")
+            flow_BNCHW = self.flow(rest_BCHW)
+        num_body = self.flow.config.num_body_terms
+        fields_BNCHW = with_drags(flow_BNCHW[:, num_body:], seen.drags_BNCHW)
+        flow_terms_BSN = self.flow.terms(self._pose_of(face_BSK))[..., num_body:]
+        terms_BSN = torch.cat([flow_terms_BSN, self.paint.drag_terms(face_BSK)], dim=-1)
+        xy_BHW2 = self._squares(batch)
+        moved_BSCHW = _moved(rest_BCHW, fields_BNCHW, terms_BSN, xy_BHW2)
+        layer_BSPC = self.paint.at(self.paint.kept_at(seen.kept_BCHW, xy_BHW2.flatten(1, 2)), face_BSK)
+        painted_BSCHW = painted(moved_BSCHW, rearrange(layer_BSPC, "b s (h w) c -> b s c h w", h=xy_BHW2.shape[1]))
+        return Faces(moved_BSCHW=moved_BSCHW, painted_BSCHW=painted_BSCHW, drags_BNCHW=seen.drags_BNCHW)
+
+    def _squares(self, batch: dict[str, Tensor]) -> Tensor:
+        """Where the pixels of each portrait's square are, [B, h, w, 2] from -1 to 1."""
+        xy_BHW2 = rearrange(coordinates(as_pixels(batch["rest_HWC"])), "b xy h w -> b h w xy")
         side = batch["truth_SHWC"].shape[2]
-        squares = [
-            (place, slice(y, y + side), slice(x, x + side)) for place, (y, x) in enumerate(batch["corner_2"].tolist())
-        ]
-        xy_BHWC = rearrange(coordinates(rest_BCHW), "b c h w -> b h w c")
-        xy_BP2 = torch.stack([xy_BHWC[square].flatten(0, 1) for square in squares])
-        moved_BSCHW = torch.stack([whole_BSCHW[place, :, :, rows, columns] for place, rows, columns in squares])
-        layer_BSPC = self.paint.at(self.paint.kept_at(kept_BCHW, xy_BP2), face_BSK)
-        return moved_BSCHW, painted(moved_BSCHW, rearrange(layer_BSPC, "b s (h w) c -> b s c h w", h=side))
+        corners = batch["corner_2"].tolist()
+        return torch.stack([xy_BHW2[place, y : y + side, x : x + side] for place, (y, x) in enumerate(corners)])
 
     def _pose_of(self, face_BSK: Tensor) -> Tensor:
         """Poses [B, S, P] of the flow whose faces show this, as far as it is not painted wholly; bodies are at rest."""
@@ -150,3 +166,11 @@ class PaintTask:
         frame_BSK[..., list(painting.face_columns)] = face_BSK
         frame_BSK[..., list(painting.hidden_columns)] = 0.0
         return frame_BSK[..., list(config.pose_columns)]
+
+
+def _moved(rest_BCHW: Tensor, fields_BNCHW: Tensor, terms_BSN: Tensor, xy_BHW2: Tensor) -> Tensor:
+    """Squares [B, S, C, h, w] of portraits whose faces go along these fields; their bodies are at rest."""
+    flow_NCHW = flow_of(fields_BNCHW.float(), terms_BSN.float())
+    xy_NHW2 = xy_BHW2.repeat_interleave(terms_BSN.shape[1], dim=0)
+    face_NCHW = functional.grid_sample(flow_NCHW, xy_NHW2, padding_mode="border", align_corners=False)
+    return sampled(rest_BCHW, xy_NHW2 + rearrange(face_NCHW, "n xy h w -> n h w xy"), "bicubic")

@@ -58,8 +58,7 @@ class PoseFlowTask:
         del generator
         posed_BCHW, fields_BNCHW = self._posed(batch)
         seen = picture_distance(posed_BCHW, as_pixels(batch["posed_HWC"]), batch["focus_HW"].float())
-        rough = torch.stack([fields_BNCHW.diff(dim=axis).abs().mean() for axis in (3, 4)]).sum()
-        return {"loss": seen + SMOOTHNESS * rough, "distance": seen.detach()}
+        return {"loss": seen + SMOOTHNESS * roughness(fields_BNCHW), "distance": seen.detach()}
 
     def measure(self) -> dict[str, float]:
         """PSNR of held-out characters in their poses, and what it would be if nothing moved."""
@@ -122,6 +121,13 @@ def picture_distance(made_BCHW: Tensor, truth_BCHW: Tensor, focus_BHW: Tensor) -
         difference_BCHW = functional.avg_pool2d(made_BCHW - truth_BCHW, scale)
         distances.append(((difference_BCHW.square() + 1e-4).sqrt() * functional.avg_pool2d(weight_B1HW, scale)).mean())
     return torch.stack(distances).mean()
+
+
+def roughness(fields_BNCHW: Tensor) -> Tensor:
+    """How much fields differ from one position to the next; 0 where there are none."""
+    if not fields_BNCHW.shape[1]:
+        return fields_BNCHW.new_zeros(())
+    return torch.stack([fields_BNCHW.diff(dim=axis).abs().mean() for axis in (3, 4)]).sum()
 
 
 def _psnr_db(made_BCHW: Tensor, truth_BCHW: Tensor, where_BHW: Tensor | None = None) -> float:

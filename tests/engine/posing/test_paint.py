@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.posing.paint import Paint, PaintConfig, painted
+from engine.posing.paint import DRAG_UNIT, TOLD_UNIT, Paint, PaintConfig, painted
 from engine.posing.portrait_look import coordinates, size_of
-from engine.posing.poser import Poser
+from engine.posing.poser import Poser, with_drags
 from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture
 
 PAINT = PaintConfig(
@@ -42,13 +42,13 @@ def random_faces(num_frames: int, batch: int = 1) -> Tensor:
 def everywhere(paint: Paint, picture_BCHW: Tensor, face_BTK: Tensor) -> Tensor:
     """The layer with every pixel asked, [B, T, 4, H, W]."""
     xy_BP2 = coordinates(picture_BCHW).flatten(2).transpose(1, 2)
-    layer_BTPC = paint.at(paint.kept_at(paint(picture_BCHW), xy_BP2), face_BTK)
+    layer_BTPC = paint.at(paint.kept_at(paint(picture_BCHW).kept_BCHW, xy_BP2), face_BTK)
     return layer_BTPC.transpose(2, 3).unflatten(3, picture_BCHW.shape[-2:])
 
 
 def test_a_layer_is_what_all_its_places_are_asked_for() -> None:
     paint, picture_BCHW, face_BTK = random_paint(), random_picture(side_px=SIDE_PX, batch=2), random_faces(3, batch=2)
-    places = paint.places(paint(picture_BCHW), size_of(picture_BCHW))
+    places = paint.places(paint(picture_BCHW).kept_BCHW, size_of(picture_BCHW))
     layer_BTCHW = paint.layer(places, face_BTK)
     assert layer_BTCHW.shape == (2, 3, 4, SIDE_PX, SIDE_PX)
     whole_BTCHW = everywhere(paint, picture_BCHW, face_BTK)
@@ -64,7 +64,7 @@ def test_a_layer_is_what_all_its_places_are_asked_for() -> None:
 
 def test_a_layer_is_float32_whatever_autocast_says() -> None:
     paint, picture_BCHW, face_BTK = random_paint(), random_picture(side_px=SIDE_PX), random_faces(2)
-    places = paint.places(paint(picture_BCHW), (SIDE_PX, SIDE_PX))
+    places = paint.places(paint(picture_BCHW).kept_BCHW, (SIDE_PX, SIDE_PX))
     exact_BTCHW = paint.layer(places, face_BTK)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(paint.layer(places, face_BTK), exact_BTCHW)
@@ -75,7 +75,7 @@ def test_pictures_may_be_wider_than_high() -> None:
     poser = Poser(random_flow(), PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
     rows_BFM = REST_M + torch.randn(1, 1, ROW_WIDTH, generator=torch.Generator().manual_seed(3))
     assert poser.pictures(picture_BCHW, rows_BFM).shape == (1, 2, 3, SIDE_PX // 2, SIDE_PX)
-    places = paint.places(paint(picture_BCHW), size_of(picture_BCHW))
+    places = paint.places(paint(picture_BCHW).kept_BCHW, size_of(picture_BCHW))
     left, top, right, bottom = places.reach()
     xy_P2 = coordinates(picture_BCHW)[0].flatten(1).T[places.places_P]
     assert left < xy_P2[:, 0].min() and xy_P2[:, 0].max() < right
@@ -85,14 +85,15 @@ def test_pictures_may_be_wider_than_high() -> None:
 def test_places_that_no_face_paints_are_left_out() -> None:
     paint = random_paint()
     paint.show.bias.data[3] = -30.0
-    places = paint.places(paint(random_picture(side_px=SIDE_PX)), (SIDE_PX, SIDE_PX))
+    places = paint.places(paint(random_picture(side_px=SIDE_PX)).kept_BCHW, (SIDE_PX, SIDE_PX))
     assert len(places.places_P) == 0
     assert not paint.layer(places, random_faces(2)).any()
 
 
 def test_faces_beyond_what_was_learned_are_painted_as_its_ends() -> None:
     paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)
-    places, far_BTK = paint.places(paint(picture_BCHW), size_of(picture_BCHW)), torch.tensor([[[40.0, -40.0, 1.0]]])
+    places = paint.places(paint(picture_BCHW).kept_BCHW, size_of(picture_BCHW))
+    far_BTK = torch.tensor([[[40.0, -40.0, 1.0]]])
     assert torch.equal(paint.layer(places, far_BTK), paint.layer(places, torch.tensor([[[9.0, -9.0, 1.0]]])))
     assert not torch.equal(paint.layer(places, far_BTK), paint.layer(places, torch.tensor([[[8.0, -9.0, 1.0]]])))
 
@@ -128,7 +129,7 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
     moved_BTCHW = flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bicubic")
     frames_BTK = poser.from_rest(rows_BFM).view(1, 4, CONFIG.frame_width)
     layer_BTCHW = paint.layer(
-        paint.places(paint(picture_BCHW), size_of(picture_BCHW)), frames_BTK[..., list(PAINT.face_columns)]
+        paint.places(paint(picture_BCHW).kept_BCHW, size_of(picture_BCHW)), frames_BTK[..., list(PAINT.face_columns)]
     )
     on_head_NHWC = flow.places(fields_BNCHW, terms_BTN, (SIDE_PX, SIDE_PX)).on_head_NHWC
     for frame in range(4):
@@ -149,12 +150,51 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
     assert torch.equal(poser.pictures(picture_BCHW, at_rest_BFM), plain.pictures(picture_BCHW, at_rest_BFM))
 
 
+def test_pixels_are_dragged_under_the_paint_and_paint_stays() -> None:
+    """Column 4 drags by whole pixels to the left; the pose flow knows nothing of it, and says nothing here at all."""
+    torch.manual_seed(0)
+    paint = Paint(replace(PAINT, dragged_columns=(2, 4))).eval().requires_grad_(False)
+    assert paint.drag is not None
+    picture_BCHW = random_picture(side_px=SIDE_PX)
+    assert not paint(picture_BCHW).drags_BNCHW.any(), "before it learns it drags nothing"
+    paint.drag.bias.copy_(torch.tensor([0.0, 0.0, 2 / SIDE_PX / DRAG_UNIT, 0.0]))
+    flow = random_flow()
+    flow.head.weight.zero_()
+    flow.head.bias.zero_()  # type: ignore[union-attr]
+    poser = Poser(flow, PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
+    frames_BTK = torch.zeros(1, 2, CONFIG.frame_width)
+    frames_BTK[0, :, 4] = torch.tensor([0.0, 3 * TOLD_UNIT])
+    rows_BFM = REST_M + frames_BTK.view(1, 1, ROW_WIDTH)
+    face_BTK = frames_BTK[..., list(PAINT.face_columns)]
+    dragged_CHW = torch.cat([picture_BCHW[0, ..., 3:], picture_BCHW[0, ..., -1:].expand(-1, -1, 3)], dim=-1)
+    at_rest, moved = painted(
+        torch.stack([picture_BCHW[0], dragged_CHW])[None], everywhere(paint, picture_BCHW, face_BTK)
+    )[0]
+    made_TCHW = poser.pictures(picture_BCHW, rows_BFM)[0]
+    torch.testing.assert_close(made_TCHW[0], at_rest)
+    inside = (..., slice(3, -6))
+    torch.testing.assert_close(made_TCHW[1][inside], moved[inside], rtol=0, atol=1e-3)
+    frames_BTK[0, :, 4] = torch.tensor([9.0, 40.0])
+    within, beyond = paint.drag_terms(frames_BTK[..., list(PAINT.face_columns)])[0]
+    assert torch.equal(within, beyond), "faces beyond what was learned are dragged as its ends"
+
+
+@pytest.mark.parametrize("grid_px", [4, 8, 12])
+def test_drags_come_to_the_grid_of_the_flow(grid_px: int) -> None:
+    flow_BNCHW, drags_BNCHW = torch.rand(2, 3, 2, grid_px, grid_px), torch.full((2, 5, 2, 8, 8), 0.25)
+    fields_BNCHW = with_drags(flow_BNCHW, drags_BNCHW)
+    assert torch.equal(fields_BNCHW[:, :3], flow_BNCHW)
+    torch.testing.assert_close(fields_BNCHW[:, 3:], torch.full((2, 5, 2, grid_px, grid_px), 0.25))
+    assert torch.equal(with_drags(flow_BNCHW, drags_BNCHW[:, :0]), flow_BNCHW)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"face_columns": (2, 6)}, "must lie within"),
         ({"face_columns": ()}, "must lie within"),
-        ({"hidden_columns": (1,)}, "must be among the face_columns"),
+        ({"hidden_columns": (1,)}, "hidden_columns .* must be among the face_columns"),
+        ({"dragged_columns": (1,)}, "dragged_columns .* must be among the face_columns"),
         ({"look_px": 18}, "multiple of 4"),
         ({"look_widths": ()}, "at least one"),
         ({"width": 0}, "at least one of"),
