@@ -9,14 +9,18 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.characters import CARD_NAME, Origin, ReferenceKind, check_character
 from engine.errors import BadInputError, CharacterError
-from engine.media.pictures import write_picture
+from engine.media.pictures import read_picture, square_crop, write_picture
 from engine.media.whole_files import cannot_write
+
+MAX_IMPORT_PX: Final = 768
+_USER_ANSWERS: Final = "Imported by the user, who answers for the right to use this face."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,19 @@ class NewCharacter:
     origin: Origin
     consent: str
     references: Sequence[NewReference]
+
+
+def read_reference(path: Path, kind: ReferenceKind = ReferenceKind.GLOBAL, subtype: str = "") -> NewReference:
+    """A picture of the person's own: its middle square, at most 768 pixels wide; `BadInputError` as from `read_picture`."""
+    picture_HWC = read_picture(path)
+    side_px = min(*picture_HWC.shape[:2], MAX_IMPORT_PX)
+    return NewReference(kind=kind, subtype=subtype, picture_HWC=square_crop(picture_HWC, side_px))
+
+
+def imported_character(name: str, consent: str, references: Sequence[NewReference]) -> NewCharacter:
+    """A character of pictures that a person brings; where they do not say why this face may be used, they answer for it."""
+    consent = consent.strip() or _USER_ANSWERS
+    return NewCharacter(name=name, description="", origin=Origin.IMPORTED, consent=consent, references=references)
 
 
 def write_character(folder: Path, character: NewCharacter) -> None:

@@ -36,7 +36,7 @@ CARD_NAME: Final = "character.toml"
 VIEWS: Final = ("front", "left", "right", "rear")
 EXPRESSIONS: Final = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
 _MAX_CARD_BYTES: Final = 64 * 2**10
-_MAX_TEXT: Final = {"name": 80, "description": 2000, "consent": 2000}
+MAX_LETTERS: Final = {"name": 80, "description": 2000, "consent": 2000}
 
 
 class ReferenceKind(StrEnum):
@@ -142,7 +142,7 @@ def read_card(folder: Path) -> CharacterCard:
 
 
 def _card_of(table: Mapping[str, object], folder: Path) -> CharacterCard:
-    texts = {key: _text(table, key, folder) for key in _MAX_TEXT}
+    texts = {key: _text(table, key, folder) for key in MAX_LETTERS}
     if not texts["name"]:
         raise CharacterError(f'{folder}: the card has no name; add a line like name = "Maya"')
     origin = table.get("origin", Origin.IMPORTED.value)
@@ -165,8 +165,8 @@ def _card_of(table: Mapping[str, object], folder: Path) -> CharacterCard:
 
 def _text(table: Mapping[str, object], key: str, folder: Path) -> str:
     value = table.get(key, "")
-    if not isinstance(value, str) or len(value) > _MAX_TEXT[key]:
-        raise CharacterError(f"{folder}: {key} must be a text of at most {_MAX_TEXT[key]} letters")
+    if not isinstance(value, str) or len(value) > MAX_LETTERS[key]:
+        raise CharacterError(f"{folder}: {key} must be a text of at most {MAX_LETTERS[key]} letters")
     return " ".join(value.split())
 
 

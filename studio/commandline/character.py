@@ -3,12 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
 
-from engine.character_writing import NewCharacter, NewReference, write_character
+from engine.character_writing import NewReference, imported_character, read_reference, write_character
 from engine.characters import (
     CharacterCard,
-    Origin,
     ReferenceKind,
     check_character,
     find_character,
@@ -18,11 +16,8 @@ from engine.characters import (
     subtypes,
 )
 from engine.errors import BadInputError
-from engine.media.pictures import read_picture, square_crop
 from studio.commandline.console import one_line, say
 from studio.commandline.handover import hand_over
-
-_MAX_IMPORT_PX: Final = 768
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,9 +108,7 @@ def _check(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     references = [_reference(text, is_first=number == 0) for number, text in enumerate(options.pictures)]
     name = options.name or options.output.resolve().name
-    consent = options.consent or "Imported by the user, who answers for the right to use this face."
-    character = NewCharacter(name=name, description="", origin=Origin.IMPORTED, consent=consent, references=references)
-    write_character(options.output, character)
+    write_character(options.output, imported_character(name, options.consent, references))
     say(f"{options.output}: {name}, {len(references)} pictures")
     return 0
 
@@ -133,6 +126,4 @@ def _reference(text: str, *, is_first: bool) -> NewReference:
             ["global", *(f"{k}-{s}" for k in ("view", "expression") for s in subtypes(ReferenceKind(k)))]
         )
         raise BadInputError(f"{label}: no such kind of picture; use one of {choices}")
-    picture_HWC = read_picture(Path(file))
-    side_px = min(*picture_HWC.shape[:2], _MAX_IMPORT_PX)
-    return NewReference(kind=ReferenceKind(kind), subtype=subtype, picture_HWC=square_crop(picture_HWC, side_px))
+    return read_reference(Path(file), ReferenceKind(kind), subtype)

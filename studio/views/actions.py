@@ -37,6 +37,7 @@ PLANS: Final = (
         name="import", text="&Import sounds…", menu="&File", icon="import", keys=("Ctrl+I",), has_line_before=True
     ),
     ActionPlan(name="import_character", text="Import &character…", menu="&File", keys=("Ctrl+Shift+I",)),
+    ActionPlan(name="import_picture", text="Character from a &picture…", menu="&File"),
     ActionPlan(name="export", text="Export", menu="&File", icon="export", keys=("Ctrl+M",)),
     ActionPlan(name="preferences", text="&Preferences…", menu="&File", keys=("Ctrl+,",), has_line_before=True),
     ActionPlan(name="quit", text="&Quit", menu="&File", keys=(_Standard.Quit, "Ctrl+Q")),
@@ -79,6 +80,7 @@ class Actions:
         """Make them all."""
         self._look = look
         self._actions: dict[str, QAction] = {}
+        self._tips: dict[str, str] = {}
         for plan in PLANS:
             self._actions[plan.name] = self._make(plan, parent)
         look.changed.connect(self.dress)
@@ -87,6 +89,11 @@ class Actions:
     def __getitem__(self, name: str) -> QAction:
         """One action; `KeyError` for a name that is none."""
         return self._actions[name]
+
+    def allow(self, name: str, why_not: str = "") -> None:
+        """Let an action be used, or say under its tool tip why it cannot be."""
+        self._actions[name].setEnabled(not why_not)
+        self._actions[name].setToolTip(f"{self._tips[name]}\n{why_not}".strip())
 
     def dress(self) -> None:
         """Draw the icons in the current colours."""
@@ -113,7 +120,8 @@ class Actions:
         action.setCheckable(plan.is_checkable)
         key = plan.shown_key or action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         plain = text.replace("&", "").rstrip("…")
-        action.setToolTip(f"{plain} ({key})" if key else plain)
+        self._tips[plan.name] = f"{plain} ({key})" if key else plain
+        action.setToolTip(self._tips[plan.name])
         action.setIconVisibleInMenu(False)
         if plan.name == "quit":
             action.setMenuRole(QAction.MenuRole.QuitRole)

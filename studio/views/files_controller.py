@@ -1,4 +1,4 @@
-"""Opening, making, copying projects, and bringing in sounds and characters. It owns no widget but asks through file dialogs."""
+"""Opening, making, copying projects, and bringing in sounds, pictures and characters. It owns no widget but asks through file dialogs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from engine.character_writing import NewReference, read_reference
 from engine.errors import LpmError
 from studio.background.tasks import TaskRunner
 from studio.commands.project_edits import add_character
@@ -14,10 +15,13 @@ from studio.commands.sound_edits import add_sound
 from studio.file_names import UNNAMED
 from studio.project.document import Project, SoundTrack
 from studio.project.imports import (
+    PICTURE_SUFFIXES,
     SOUND_SUFFIXES,
     ImportedCharacter,
     ImportedSound,
     is_character_folder,
+    is_picture,
+    make_character,
     read_character_import,
     read_sound_import,
     store_character,
@@ -25,7 +29,9 @@ from studio.project.imports import (
 )
 from studio.project.project_lock import ProjectInUseError
 from studio.project.store import SUFFIX, ProjectStore, edit_copy, edit_own_copy, edit_project, new_project
+from studio.qt_models.images import image_from_array
 from studio.qt_models.session import StudioSession
+from studio.views.character.picture_dialog import PictureDialog
 from studio.views.dialogs import copy_dialog
 from studio.views.save_dialog import ask_path_to_write
 
@@ -136,16 +142,32 @@ class FilesController(QObject):
         if name:
             self.take([Path(name)], "speak", 0)
 
+    def ask_import_picture(self) -> None:
+        """Ask for a picture and offer to make a character of it."""
+        pattern = " ".join(f"*{suffix}" for suffix in PICTURE_SUFFIXES)
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Character from a picture"), "", self.tr("Pictures") + f" ({pattern})"
+        )
+        if name:
+            self._take_picture(Path(name))
+
     def take(self, paths: Sequence[Path], track: SoundTrack, frame: int) -> None:
-        """Bring in whatever was dropped or chosen: sounds, character folders, a project."""
+        """Bring in whatever was dropped or chosen: sounds, a picture, character folders, a project."""
+        pictures = [path for path in paths if is_picture(path)]
         for path in paths[:MAX_FILES_AT_ONCE]:
             if path.suffix == SUFFIX:
                 self.open(path)
                 return
             if path.is_dir():
                 self._take_character(path)
-            else:
+            elif path not in pictures:
                 self._take_sound(path, track, frame)
+        if len(pictures) == 1:
+            self._take_picture(pictures[0])
+        elif pictures:  # told last, so that nothing that is read takes its place
+            self.failed.emit(
+                self.tr("Drop one picture, the portrait that shows who the character is, without the others.")
+            )
 
     def _take_sound(self, path: Path, track: SoundTrack, frame: int) -> None:
         session, store = self._session, self._session.store
@@ -162,10 +184,10 @@ class FilesController(QObject):
             if session.do(label, lambda project: add_sound(project, clip)):
                 session.select("sound", clip.id)
 
-        self._read(path, read_sound_import, keep)
+        self._read(path.name, lambda: read_sound_import(path), keep)
 
     def _take_character(self, folder: Path) -> None:
-        session, store = self._session, self._session.store
+        store = self._session.store
         if not is_character_folder(folder):
             self.failed.emit(
                 self.tr("{folder}: this folder is no character; it has no character.toml").format(folder=folder)
@@ -173,20 +195,56 @@ class FilesController(QObject):
             return
 
         def keep(imported: ImportedCharacter) -> None:
-            if session.store is not store:
-                return
-            try:
-                character = store_character(store, imported)
-            except LpmError as error:
-                self.failed.emit(str(error))
-                return
-            label = self.tr("Import {name}").format(name=imported.name)
-            if session.do(label, lambda project: add_character(project, character)):
-                session.select("character", character.id)
+            self._keep_character(store, imported, self.tr("Import {name}"))
 
-        self._read(folder, read_character_import, keep)
+        self._read(folder.name, lambda: read_character_import(folder), keep)
 
-    def _read(self, path: Path, read: Callable[[Path], Any], keep: Callable[[Any], None]) -> None:
+    def _keep_character(self, store: ProjectStore, imported: ImportedCharacter, label: str) -> bool:
+        """Take a character that was read into the cast; False where it could not be, or another project was opened since."""
+        session = self._session
+        if session.store is not store:
+            return False
+        try:
+            character = store_character(store, imported)
+        except LpmError as error:
+            self.failed.emit(str(error))
+            return False
+        is_kept = session.do(label.format(name=imported.name), lambda project: add_character(project, character))
+        if is_kept:
+            session.select("character", character.id)
+        return is_kept
+
+    def _take_picture(self, path: Path) -> None:
+        self._read(path.name, lambda: read_reference(path), lambda portrait: self._offer_character(path, portrait))
+
+    def _offer_character(self, path: Path, portrait: NewReference) -> None:
+        name = path.stem.replace("_", " ").strip()
+        offer = PictureDialog(image_from_array(portrait.picture_HWC), name, self._window)
+        offer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        offer.accepted.connect(lambda: self.make_character(portrait, offer.name, offer.consent))
+        offer.open()
+
+    def make_character(self, portrait: NewReference, name: str, consent: str) -> None:
+        """Make a character of one picture and take it into the cast."""
+        store = self._session.store
+
+        def keep(imported: ImportedCharacter) -> None:
+            if self._keep_character(store, imported, self.tr("Add {name}")):
+                self.done.emit(self._welcome(imported.name))
+
+        self._read(name, lambda: make_character(name, consent, portrait), keep)
+
+    def _welcome(self, name: str) -> str:
+        """Says of a character of one picture what it can be; of the model that ships, also what suits it."""
+        if self._session.project.pack != Project.pack:
+            return self.tr("{name} is in the cast, with one picture.").format(name=name)
+        words = self.tr(
+            "{name} is in the cast. lpm-tiny draws best in the flat style of its own characters."
+            " Feelings show better with a picture of each: lpm character import makes a folder of several."
+        )
+        return words.format(name=name)
+
+    def _read(self, name: str, read: Callable[[], Any], keep: Callable[[Any], None]) -> None:
         """Read on a task; `reading` tells the name, and `read` follows when nothing is read any more."""
 
         def ended() -> None:
@@ -195,5 +253,5 @@ class FilesController(QObject):
                 self.read.emit()
 
         self._num_reading += 1
-        self.reading.emit(path.name)
-        self._tasks.run(lambda report, should_stop: read(path), keep, self.failed.emit, on_end=ended)
+        self.reading.emit(name)
+        self._tasks.run(lambda report, should_stop: read(), keep, self.failed.emit, on_end=ended)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QActionGroup, QCloseEvent, QKeyEvent
+from PySide6.QtGui import QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -36,6 +36,7 @@ from studio.views.character.library_panel import LibraryPanel
 from studio.views.dialogs import about_dialog, keys_dialog, preferences_dialog
 from studio.views.direct.timeline_view import TimelineView
 from studio.views.direct.viewer import Viewer
+from studio.views.dropped_files import dropped_paths
 from studio.views.edit_controller import EditController
 from studio.views.files_controller import FilesController
 from studio.views.live.live_controller import LiveController
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         self.title = QLineEdit()
         self.setWindowIcon(look.icon("lpm-studio"))
         self.setMinimumSize(1040, 720)
+        self.setAcceptDrops(True)
         self._arrange()
         self.message = MessageBar(look, self)
         self.status = StatusLine(session, player, render, tasks, self.statusBar())
@@ -190,6 +192,7 @@ class MainWindow(QMainWindow):
             "save_as": self.files.ask_save_as,
             "import": lambda: self.files.ask_import_sounds(player.frame),
             "import_character": self.files.ask_import_character,
+            "import_picture": self.files.ask_import_picture,
             "export": self._ask_export,
             "preferences": lambda: preferences_dialog(self, self._look, self._settings).exec(),
             "quit": self.close,
@@ -241,6 +244,7 @@ class MainWindow(QMainWindow):
         self.live.failed.connect(self.message.show_error)
         self.live.done.connect(self.message.show_done)
         self.files.project_switched.connect(self._project_switched)
+        self.library.picture_requested.connect(self.files.ask_import_picture)
         self.library.import_requested.connect(self.files.ask_import_character)
         self.library.characters_wanted.connect(lambda paths: self.files.take(paths, "speak", 0))
         self.library.reference_chosen.connect(self.viewer.show_still)
@@ -308,6 +312,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{project.title} - LPM Studio")
         self.setWindowFilePath(str(self.session.path))
         self._refresh_edit_actions()
+        self._refresh_render_actions()
         if self.player.is_playing:
             self.player.refresh_sound()
 
@@ -321,6 +326,18 @@ class MainWindow(QMainWindow):
             action[name].setText(f"{verb} {label}" if label else verb)
             action[name].setToolTip(action[name].text().replace("&", ""))
         action["delete"].setEnabled(not self.is_live and self.session.selection.kind in ("sound", "prompt"))
+
+    def _refresh_render_actions(self) -> None:
+        project = self.session.project
+        why_not = ""
+        if self.renderer.is_busy:
+            why_not = self.tr("A film is being made: wait for its end or cancel it first")
+        elif project.character is None and project.characters:
+            why_not = self.tr("Choose a character in the library first")
+        elif project.character is None:
+            why_not = self.tr("Add a character in the library first")
+        for name in ("render", "export"):
+            self.actions_by_name.allow(name, why_not)
 
     def _playing_changed(self, is_playing: bool) -> None:
         look = self._look
@@ -338,8 +355,9 @@ class MainWindow(QMainWindow):
         }
         action = self.actions_by_name
         is_busy = self.renderer.is_busy
-        for name in ("render", "export", "new", "open", "save_as"):
+        for name in ("new", "open", "save_as"):
             action[name].setEnabled(not is_busy)
+        self._refresh_render_actions()
         action["cancel"].setEnabled(is_busy and state is not RenderState.CANCELLING)
         if is_busy:
             self.render_bar.show_waiting(words[state])
@@ -371,6 +389,18 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
         else:
             self.actions_by_name[name].trigger()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files wherever nothing else takes them."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Bring in what was dropped, sounds at the playhead."""
+        paths = dropped_paths(event)
+        if paths:
+            event.acceptProposedAction()
+            self.files.take(paths, "speak", self.player.frame)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop what plays and renders; everything is saved already."""

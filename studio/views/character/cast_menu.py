@@ -1,4 +1,4 @@
-"""The menu from which a project's cast is made: the characters at hand, those that come with the studio among them, or any folder."""
+"""The menu from which a project's cast is made: the characters at hand, a picture, or any folder."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ class CastMenu(QMenu):
     """Looks for characters each time it is opened."""
 
     picked = Signal(Path)
+    picture_wanted = Signal()
     folder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -28,4 +29,5 @@ class CastMenu(QMenu):
             action.triggered.connect(lambda _=False, folder=card.folder: self.picked.emit(folder))
         if not self.isEmpty():
             self.addSeparator()
+        self.addAction(self.tr("From a picture…")).triggered.connect(lambda _=False: self.picture_wanted.emit())
         self.addAction(self.tr("From a folder…")).triggered.connect(lambda _=False: self.folder_wanted.emit())

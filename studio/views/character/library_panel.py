@@ -1,7 +1,5 @@
 """The library: the cast of the project with their reference pictures, and the way to bring in more."""
 
-from pathlib import Path
-
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import (
@@ -25,11 +23,13 @@ from studio.theme.look import Look
 from studio.views.character.cast_menu import CastMenu
 from studio.views.character.character_delegate import ROW_HEIGHT_PX, CharacterDelegate
 from studio.views.character.reference_grid import ReferenceGrid
+from studio.views.dropped_files import dropped_paths
 
 
 class LibraryPanel(QWidget):
     """Lists the characters; selecting one shows its references, activating one lets it perform."""
 
+    picture_requested = Signal()
     import_requested = Signal()
     characters_wanted = Signal(list)
     reference_chosen = Signal(QImage, str)
@@ -49,9 +49,10 @@ class LibraryPanel(QWidget):
         self.references.chosen.connect(self.reference_chosen)
         self.perform = QPushButton(self.tr("Let this character perform"))
         self.perform.clicked.connect(self._choose_selected)
-        self._cast = CastMenu(self)
-        self._cast.picked.connect(lambda folder: self.characters_wanted.emit([folder]))
-        self._cast.folder_wanted.connect(self.import_requested)
+        self.cast = CastMenu(self)
+        self.cast.picked.connect(lambda folder: self.characters_wanted.emit([folder]))
+        self.cast.picture_wanted.connect(self.picture_requested)
+        self.cast.folder_wanted.connect(self.import_requested)
         self._compose()
         session.project_changed.connect(self._refresh)
         session.project_opened.connect(self._select_performer)
@@ -101,7 +102,7 @@ class LibraryPanel(QWidget):
         self._add.setFixedSize(28, 28)  # as high as the headings of the other panels
         self._add.setToolTip(self.tr("Add a character"))
         self._add.setAccessibleName(self.tr("Add a character"))
-        self._add.setMenu(self._cast)
+        self._add.setMenu(self.cast)
         self._add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         line.addWidget(heading, 1)
         line.addWidget(self._add)
@@ -114,12 +115,12 @@ class LibraryPanel(QWidget):
         self._empty_sign = QLabel()
         title = QLabel(self.tr("No characters yet"))
         title.setProperty("title", True)
-        hint = QLabel(self.tr("Take one that comes with the studio, or drop a character folder of your own here."))
+        hint = QLabel(self.tr("Take one that comes with the studio, or drop a picture of your own here."))
         hint.setProperty("soft", True)
         hint.setWordWrap(True)
         button = QPushButton(self.tr("Add a character"))
         button.setObjectName("menu")
-        button.setMenu(self._cast)
+        button.setMenu(self.cast)
         layout.addStretch(1)
         for widget in (self._empty_sign, title, hint):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -180,13 +181,13 @@ class LibraryPanel(QWidget):
             self._session.do(name, lambda project: choose_character(project, character.id))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take folders."""
+        """Take pictures and folders."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Hand on what was dropped."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        paths = dropped_paths(event)
         if paths:
             event.acceptProposedAction()
             self.characters_wanted.emit(paths)

@@ -1,6 +1,5 @@
 """The timeline: ruler, speak, listen, directions and takes under one playhead, with zoom and scrolling."""
 
-from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
@@ -19,6 +18,7 @@ from studio.views.direct.take_strip import TAKE_STRIP_HEIGHT_PX, TakeStrip
 from studio.views.direct.time_scale import ZOOM_STEP, TimeScale
 from studio.views.direct.track_header import TrackHeader, empty_header
 from studio.views.direct.waveform_track import SOUND_TRACK_HEIGHT_PX, WaveformTrack
+from studio.views.dropped_files import dropped_paths
 
 SCROLL_UNITS_PER_FRAME: Final = 8
 TOOLS_AND_SCROLL_BAR_PX: Final = 72
@@ -205,7 +205,7 @@ class TimelineView(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Hand on dropped files with the track and the frame they fell on."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        paths = dropped_paths(event)
         position = self._lanes.mapFrom(self, event.position().toPoint())
         track: SoundTrack = "listen" if self.listen.geometry().contains(position) else "speak"
         frame = max(int(self.scale.frame_at(position.x())), 0)

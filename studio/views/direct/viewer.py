@@ -153,10 +153,10 @@ class Viewer(QWidget):
         self.picture.set_badge(self.tr("Rendering") if self._is_rendering else "", self._look.colors.accent)
         if character is None:
             self.picture.show_image(QImage())
-            self.picture.set_hint(
-                self.tr("Who is going to perform?"),
-                self.tr("Choose a character in the library, or drop a character folder here."),
-            )
+            hint = self.tr("Add a character in the library, or drop a picture here.")
+            if self._session.project.characters:
+                hint = self.tr("Choose a character in the library.")
+            self.picture.set_hint(self.tr("Who is going to perform?"), hint)
             return
         self.picture.show_image(self._portrait())
         if self._is_rendering:

@@ -103,7 +103,7 @@ class LiveController(QObject):
         if self.phase is not LivePhase.CLOSED:
             return False
         if project.character is None:
-            self.failed.emit(self.tr("Nobody is there to talk with: choose a character in the library."))
+            self.failed.emit(self.tr("Nobody is there to talk with: add a character in the library, or choose one."))
             return False
         if use is MicrophoneUse.SPEAK and microphone is None:
             self.failed.emit(self.tr("To speak through the character, pick a microphone or a sound file."))

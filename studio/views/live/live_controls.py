@@ -38,6 +38,7 @@ class LiveControls(QWidget):
     record_toggled = Signal()
     directed = Signal(str)
     look_again = Signal()
+    microphone_changed = Signal()
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         """Begin without a list of microphones."""
@@ -197,6 +198,7 @@ class LiveControls(QWidget):
         words = self.tr("No microphone was found here. Connect one and look again, or let a sound file be heard.")
         self.device_note.setText(words if is_missing else "")
         self.device_note.setVisible(is_missing)
+        self.microphone_changed.emit()
 
     def _engine_words(self, facts: LiveFacts) -> str:
         words = [

@@ -64,20 +64,21 @@ class LiveStage(QWidget):
         self.say_button.setIcon(self._look.icon("speak", colors.text))
         self.interrupt_button.setIcon(self._look.icon("stop", colors.text))
 
-    def show_closed(self, portrait: QImage, name: str) -> None:
-        """No session: the portrait and what to do."""
+    def show_closed(self, portrait: QImage, name: str, *, has_cast: bool, has_microphone: bool) -> None:
+        """No session: the portrait and what to do; a blank `name` where nobody is chosen to perform."""
         self.ribbon.end()
         self.picture.show_image(portrait)
         self.picture.set_badge("")
         if name:
-            self.picture.set_hint(
-                self.tr("Talk with {name}").format(name=name),
-                self.tr("Pick a microphone and press Go live."),
-            )
+            hint = self.tr("Pick a microphone and press Go live.")
+            if not has_microphone:
+                hint = self.tr("Press Go live and type what {name} says, or choose a sound file to be heard.")
+            self.picture.set_hint(self.tr("Talk with {name}").format(name=name), hint.format(name=name))
         else:
-            self.picture.set_hint(
-                self.tr("Who is going to perform?"), self.tr("Choose a character in the library, then go live.")
-            )
+            hint = self.tr("Add a character in the library, then go live.")
+            if has_cast:
+                hint = self.tr("Choose a character in the library, then go live.")
+            self.picture.set_hint(self.tr("Who is going to perform?"), hint)
 
     def show_opening(self, name: str) -> None:
         """The model is loaded and the first pictures are made."""

@@ -36,6 +36,7 @@ class LiveWorkspace(QObject):
         controls.ended.connect(controller.end)
         controls.record_toggled.connect(self._toggle_recording)
         controls.directed.connect(controller.direct)
+        controls.microphone_changed.connect(self._show_closed)
         controls.look_again.connect(controller.look_for_microphones)
         controller.phase_changed.connect(self._show_phase)
         controller.frame_shown.connect(self._show_frame)
@@ -89,7 +90,16 @@ class LiveWorkspace(QObject):
             self.stage.show_open()
             self.stage.line.setFocus()
         elif phase is LivePhase.CLOSED:
-            self.stage.show_closed(self._portrait(), name)
+            self._show_closed()
+
+    def _show_closed(self) -> None:
+        if self.controller.phase is LivePhase.CLOSED:
+            self.stage.show_closed(
+                self._portrait(),
+                self._name(),
+                has_cast=bool(self._session.project.characters),
+                has_microphone=self.controls.chosen_microphone is not None,
+            )
 
     def _show_frame(self, frame: object) -> None:
         from engine import LiveFrame

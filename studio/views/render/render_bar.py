@@ -78,12 +78,12 @@ def _action_button(action: QAction, name: str) -> QPushButton:
     button = QPushButton(action.text().replace("&", ""))
     button.setObjectName(name)
     button.setIconSize(QSize(16, 16))
-    button.setToolTip(f"{button.text()} ({action.shortcut().toString()})")
     button.clicked.connect(action.trigger)
 
     def follow() -> None:
         button.setIcon(action.icon())
         button.setEnabled(action.isEnabled())
+        button.setToolTip(action.toolTip())
 
     action.changed.connect(follow)
     follow()

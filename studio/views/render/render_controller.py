@@ -76,6 +76,9 @@ class RenderController(QObject):
         if self.is_busy:
             return False
         project = self._session.project
+        if project.character is None:
+            self.failed.emit(self.tr("Nobody is there to perform: add a character in the library, or choose one."))
+            return False
         try:
             performer_of(project)
         except LpmError as error:
