@@ -112,7 +112,8 @@ NOTES = {
     "floor": "the regressor on the truth's own frames: what its noise alone costs",
     "ceiling": "the truth through the pack's codec: the best that these latents allow",
     "interval": "95 %, bootstrap over actors",
-    "identity_top1": "a clip counts as a miss where its motion is below 0.6 of the truth's",
+    "identity_top1": "a clip counts as a miss where its motion is below 0.4 of the truth's; of the actor's own other speaking clips "
+    "that of 6 in 100 is",
     "false_lip_rate": "share of frames open by more than 15 % of the 95th percentile of the truth's opening in speech, "
     "beyond what the expression by itself parts the lips (the median read from the truth's closed mouth)",
     "motion_ratio": "mean over six channels of the deviation over time in fixed units, against that of the truth's frames",
