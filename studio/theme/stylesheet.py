@@ -17,7 +17,7 @@ QLabel { color: $text; background: transparent; }
 QLabel[soft="true"] { color: $text_soft; }
 QLabel[heading="true"] { color: $text_soft; font-weight: 600; letter-spacing: 0.4px; }
 QLabel[title="true"] { font-size: 15px; font-weight: 600; }
-QLabel[mono="true"] { font-family: "JetBrains Mono", "SF Mono", Consolas, "DejaVu Sans Mono", monospace; }
+QLabel[mono="true"] { font-family: "JetBrains Mono", "SF Mono", Consolas, "DejaVu Sans Mono", monospace; font-size: 12px; }
 QLabel[badge="true"] { background: $raised; color: $text_soft; border-radius: 8px; padding: 2px 8px; }
 
 QMenuBar { background: $panel; color: $text_soft; padding: 0 8px; border: none; }
@@ -74,7 +74,7 @@ QListView, QTableView { background: transparent; color: $text; border: none; }
 QListView::item { border-radius: 6px; }
 QListView::item:hover { background: $hover; }
 QListView::item:selected { background: $selection; color: $text; }
-QTableView { gridline-color: transparent; selection-background-color: $selection; selection-color: $text; }
+QTableView { font-size: 12px; gridline-color: transparent; selection-background-color: $selection; selection-color: $text; }
 QTableView::item { padding: 4px 2px; border: none; }
 QHeaderView { background: transparent; }
 QHeaderView::section { background: $panel; color: $text_soft; border: none; padding: 4px 6px; }

@@ -48,7 +48,7 @@ from studio.views.save_dialog import ask_path_to_write
 from studio.views.status_line import StatusLine
 
 LIBRARY_WIDTH_PX: Final = 304
-PROPERTIES_WIDTH_PX: Final = 304
+PROPERTIES_WIDTH_PX: Final = 320
 PROPERTIES_LEAST_PX: Final = 280
 DEFAULT_SIZE: Final = QSize(1440, 900)
 TIMELINE_ACTIONS: Final = (

@@ -1,12 +1,13 @@
 """The page of the project: length, seed, and what the last render took. Shown when nothing else is selected."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QSpinBox, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QLabel, QSpinBox, QTableView, QVBoxLayout, QWidget
 
 from studio.commands.project_edits import set_length, set_seed
 from studio.project.document import MAX_SEED
 from studio.project.takes import ChunkState
-from studio.qt_models.prompt_table import PromptTableModel
+from studio.project.timecode import format_timecode
+from studio.qt_models.prompt_table import FROM, TO, PromptTableModel
 from studio.qt_models.session import StudioSession
 from studio.views.properties.form import fields, heading, inset, note
 from studio.views.properties.timecode_edit import TimecodeEdit
@@ -65,14 +66,16 @@ class ProjectPage(QWidget):
         self.table.setModel(self._model)
         self.table.setAccessibleName(self.tr("Directions"))
         self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
         self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(28)
+        self.table.verticalHeader().setMinimumSectionSize(28)
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header = self.table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setStretchLastSection(True)
-        for column in (0, 1):
-            self.table.setColumnWidth(column, 76)
+        self.table.ensurePolished()
+        for column in (FROM, TO):
+            time_px = self.table.fontMetrics().horizontalAdvance(format_timecode(0))
+            self.table.setColumnWidth(column, time_px + 12)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         layout.addWidget(self._empty)
         layout.addWidget(self.table, 100)
