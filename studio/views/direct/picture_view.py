@@ -24,7 +24,7 @@ class PictureView(QWidget):
         self._badge_color = ""
         self._title = ""
         self._hint = ""
-        self.setMinimumSize(240, 200)
+        self.setMinimumSize(240, 144)
         self.setAccessibleName(self.tr("Viewer"))
         look.changed.connect(self.update)
 

@@ -12,6 +12,7 @@ from studio.views.direct.time_scale import TimeScale
 RULER_HEIGHT_PX = 32
 LABEL_GAP_PX = 56.0
 TIMECODE_GAP_PX = 88.0
+_HANDLE_TOP_PX = 16  # the labels are above the handle
 
 
 class Ruler(QWidget):
@@ -76,7 +77,7 @@ class Ruler(QWidget):
         painter.setPen(QColor(colors.text_soft))
         spacing = label_spacing(scale)
         for frame in marks(scale, spacing):
-            area = QRectF(scale.x_of(frame) + 5, 0, TIMECODE_GAP_PX * 2, bottom - 5)
+            area = QRectF(scale.x_of(frame) + 5, 0, TIMECODE_GAP_PX * 2, _HANDLE_TOP_PX)
             text = label(frame, spacing)
             if area.left() + painter.fontMetrics().horizontalAdvance(text) <= self.width():
                 painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
@@ -84,7 +85,7 @@ class Ruler(QWidget):
     def _draw_handle(self, painter: QPainter) -> None:
         x_px = round(self._context.scale.x_of(self._context.player.frame)) + 0.5
         bottom = self.height()
-        shape = [(-6, 14), (6, 14), (6, 22), (0, 29), (-6, 22)]
+        shape = [(-6, _HANDLE_TOP_PX), (6, _HANDLE_TOP_PX), (6, 23), (0, 30), (-6, 23)]
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._context.look.colors.playhead))
         painter.drawPolygon(QPolygonF([QPointF(x_px + dx, dy) for dx, dy in shape]))

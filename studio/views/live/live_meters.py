@@ -63,6 +63,7 @@ class MeterPanel(QWidget):
         """No session."""
         self.stages.show_stages({}, 1000.0)
         self.level.setValue(0)
+        self.level.setEnabled(False)
         for value in self.values.values():
             value.setText("–")
 
@@ -70,6 +71,7 @@ class MeterPanel(QWidget):
         """Show the figures of a moment."""
         self.stages.show_stages(meters.stages_ms, 1000.0 * chunk_frames / FRAME_RATE_HZ)
         decibel = meters.microphone_db if meters.microphone_db is not None else QUIETEST_DB
+        self.level.setEnabled(True)
         self.level.setValue(round(min(max(decibel - QUIETEST_DB, 0.0), -QUIETEST_DB)))
         share = meters.repeated_frames / max(meters.shown_frames, 1)
         self.values["late"].setText(

@@ -70,9 +70,10 @@ class StageMeter(QWidget):
             ms = self._stages_ms.get(stage) if stage else (self.total_ms if self._stages_ms else None)
             middle = (row + 0.5) * _ROW_PX
             track.moveTop(middle - _BAR_PX / 2)
+            painter.setPen(QColor(colors.edge if self._stages_ms else colors.edge_soft))
+            painter.setBrush(QColor(colors.field))
+            painter.drawRoundedRect(track.adjusted(-0.5, -0.5, 0.5, 0.5), 3.5, 3.5)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.raised))
-            painter.drawRoundedRect(track, 3, 3)
             if ms is not None:
                 is_late = not stage and ms > self._budget_ms
                 painter.setBrush(QColor(colors.stale if is_late else colors.accent if stage else colors.fresh))

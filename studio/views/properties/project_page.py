@@ -1,5 +1,7 @@
 """The page of the project: length, seed, and what the last render took. Shown when nothing else is selected."""
 
+from typing import Final
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHeaderView, QLabel, QSpinBox, QTableView, QVBoxLayout, QWidget
 
@@ -11,6 +13,8 @@ from studio.qt_models.prompt_table import FROM, TO, PromptTableModel
 from studio.qt_models.session import StudioSession
 from studio.views.properties.form import fields, heading, inset, note
 from studio.views.properties.timecode_edit import TimecodeEdit
+
+TABLE_LEAST_PX: Final = 128  # the heads and three rows
 
 
 class ProjectPage(QWidget):
@@ -66,6 +70,7 @@ class ProjectPage(QWidget):
         self.table.setModel(self._model)
         self.table.setAccessibleName(self.tr("Directions"))
         self.table.setShowGrid(False)
+        self.table.setMinimumHeight(TABLE_LEAST_PX)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setMinimumSectionSize(28)
         self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
