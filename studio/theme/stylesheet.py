@@ -66,7 +66,8 @@ QLineEdit#title { background: transparent; border: 1px solid transparent; font-s
 QLineEdit#title:hover { background: $field; }
 QLineEdit#title:focus { background: $field; border: 1px solid $accent; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: none; }
-QComboBox::drop-down { border: none; width: 24px; }
+QComboBox { padding-right: 2px; }
+QComboBox::drop-down { border: none; width: 22px; }
 QComboBox::down-arrow { image: url("$icons/down_$shade.svg"); width: 14px; height: 14px; }
 QCheckBox { color: $text; spacing: 8px; }
 QCheckBox:disabled { color: $text_faint; }

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QW
 
 from studio.live.setup import LiveMeters
 from studio.project.timecode import FRAME_RATE_HZ
+from studio.qt_models.wording import counted
 from studio.theme.look import Look
 from studio.views.live.stage_meter import StageMeter
 
@@ -81,7 +82,7 @@ class MeterPanel(QWidget):
         )
         self.values["factor"].setText(_seconds(meters.real_time_factor))
         self.values["reaction"].setText(_seconds(meters.reaction_ms_p50 / 1000))
-        self.values["ahead"].setText(self.tr("{frames} frames").format(frames=meters.ahead_frames))
+        self.values["ahead"].setText(counted(meters.ahead_frames, self.tr("{num} frame"), self.tr("{num} frames")))
         self.values["pace"].setText(meters.pace)
 
 

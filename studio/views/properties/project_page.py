@@ -11,6 +11,7 @@ from studio.project.takes import ChunkState
 from studio.project.timecode import format_timecode
 from studio.qt_models.prompt_table import FROM, TO, PromptTableModel
 from studio.qt_models.session import StudioSession
+from studio.qt_models.wording import counted
 from studio.views.properties.form import fields, heading, inset, note
 from studio.views.properties.timecode_edit import TimecodeEdit
 
@@ -104,7 +105,9 @@ class ProjectPage(QWidget):
         states = self._session.chunk_states()
         fresh = sum(state is ChunkState.FRESH for state in states)
         stale = sum(state is ChunkState.STALE for state in states)
-        text = self.tr("{fresh} of {all} chunks").format(fresh=fresh, all=len(states))
+        text = self.tr("{fresh} of {all}").format(
+            fresh=fresh, all=counted(len(states), self.tr("{num} chunk"), self.tr("{num} chunks"))
+        )
         self._rendered.setText(text + (self.tr(", {stale} changed").format(stale=stale) if stale else ""))
         take = self._session.newest_take()
         speed = take.seconds_per_second if take else None
