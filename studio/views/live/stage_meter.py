@@ -84,8 +84,7 @@ class StageMeter(QWidget):
         if not self._stages_ms:
             return
         over = track.left() + self._budget_ms * scale
-        painter.setPen(QColor(colors.playhead))
-        painter.drawLine(round(over), 4, round(over), self.height() - 4)
+        painter.fillRect(QRectF(round(over), 4, 1, self.height() - 8), QColor(colors.playhead))
 
     def _draw_words(self, painter: QPainter, middle: float, name: str, ms: float | None) -> None:
         colors = self._look.colors
