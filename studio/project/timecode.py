@@ -16,16 +16,22 @@ MAX_FRAMES: Final = 2 * 3600 * FRAME_RATE_HZ  # two hours, the longest sound tha
 
 
 def format_timecode(frame: int) -> str:
-    """A frame as `MM:SS:FF`, or `H:MM:SS:FF` from one hour on."""
+    """A frame as `HH:MM:SS:FF`, which every tool for films reads the same way."""
     seconds, frames = divmod(max(frame, 0), FRAME_RATE_HZ)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    tail = f"{minutes:02d}:{seconds:02d}:{frames:02d}"
-    return f"{hours}:{tail}" if hours else tail
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{frames:02d}"
+
+
+def clock_text(seconds: int) -> str:
+    """Whole seconds as a clock shows them: `0:14`, or `1:02:05` from one hour on."""
+    minutes, seconds = divmod(max(seconds, 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def parse_timecode(text: str) -> int | None:
-    """The frame that a person typed: `SS`, `SS:FF`, `MM:SS:FF` or `H:MM:SS:FF`; None if it is not a time."""
+    """The frame that a person typed: `SS`, `SS:FF`, `MM:SS:FF` or `HH:MM:SS:FF`; None if it is not a time."""
     parts = text.strip().split(":")
     if not 1 <= len(parts) <= 4 or not all(part.isascii() and part.isdigit() and len(part) <= 6 for part in parts):
         return None

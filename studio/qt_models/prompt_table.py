@@ -8,6 +8,7 @@ from studio.commands.prompt_edits import set_prompt_text, trim_prompt
 from studio.project.document import PromptSpan
 from studio.project.timecode import format_timecode, parse_timecode
 from studio.qt_models.session import StudioSession
+from studio.qt_models.wording import timecode_words
 
 FROM, TO, WORDS = range(3)
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -46,6 +47,8 @@ class PromptTableModel(QAbstractTableModel):
         prompt = self._prompts[index.row()]
         if index.column() == WORDS:
             return prompt.text
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return timecode_words()
         return format_timecode(prompt.start_frame if index.column() == FROM else prompt.end_frame)
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:

@@ -18,12 +18,15 @@ class Colors:
     hover: str
     field: str  # where one types, and the tracks
     stage: str  # around the picture
-    border: str
+    border: str  # between panels and rows, decoration only
+    edge: str  # around fields and meters, what is empty of a groove: 3:1 at least against what is beside it
+    edge_soft: str  # around buttons, chips and menus, whose words say where they are
     grid: str  # the frame grid
     grid_strong: str  # the chunk grid
     text: str
     text_soft: str
-    text_faint: str  # disabled, decoration only
+    placeholder: str  # what a field says while it is empty
+    text_faint: str  # disabled, decoration only: 3:1 at least
     accent: str
     accent_hover: str
     on_accent: str
@@ -46,11 +49,14 @@ DARK: Final = Colors(
     field="#121316",
     stage="#0c0d0f",
     border="#2c2f36",
+    edge="#696f7b",
+    edge_soft="#444953",
     grid="#1d1f24",
     grid_strong="#2d3038",
     text="#e7e8eb",
-    text_soft="#a3a8b3",
-    text_faint="#666b76",
+    text_soft="#a8adb8",
+    placeholder="#8b919d",
+    text_faint="#757b87",
     accent="#5b8def",
     accent_hover="#739ff5",
     on_accent="#0b1220",
@@ -73,11 +79,14 @@ LIGHT: Final = Colors(
     field="#ffffff",
     stage="#d3d6dc",
     border="#cdd1d8",
+    edge="#7c828e",
+    edge_soft="#b4bac5",
     grid="#f0f1f4",
     grid_strong="#d9dce2",
     text="#1b1d22",
     text_soft="#555b67",
-    text_faint="#9aa0ab",
+    placeholder="#6a7080",
+    text_faint="#767c88",
     accent="#2a5fd0",
     accent_hover="#2050b8",
     on_accent="#ffffff",

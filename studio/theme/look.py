@@ -82,7 +82,7 @@ def palette(colors: Colors) -> QPalette:
         QPalette.ColorRole.ButtonText: colors.text,
         QPalette.ColorRole.ToolTipBase: colors.raised,
         QPalette.ColorRole.ToolTipText: colors.text,
-        QPalette.ColorRole.PlaceholderText: colors.text_soft,
+        QPalette.ColorRole.PlaceholderText: colors.placeholder,
         QPalette.ColorRole.Highlight: colors.accent,
         QPalette.ColorRole.HighlightedText: colors.on_accent,
         QPalette.ColorRole.Link: colors.accent,

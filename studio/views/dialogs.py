@@ -1,6 +1,7 @@
 """The small dialogs: preferences, keys, about, and the offer of a copy."""
 
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtWidgets import (
@@ -19,6 +20,8 @@ from studio.theme.icons import icon_pixmap
 from studio.theme.look import Look, LookChoice
 from studio.views.actions import key_lines
 from studio.views.properties.form import fields, heading, note
+
+KEYS_LEAST_PX: Final = 120
 
 
 def _dialog(parent: QWidget | None, title: str) -> tuple[QDialog, QVBoxLayout]:
@@ -68,6 +71,8 @@ def keys_dialog(parent: QWidget) -> QDialog:
     grid = QGridLayout()
     grid.setHorizontalSpacing(24)
     grid.setVerticalSpacing(6)
+    for column in (1, 3):
+        grid.setColumnMinimumWidth(column, KEYS_LEAST_PX)  # longer ones widen it
     lines = key_lines()
     half = -(-len(lines) // 2)
     for place, (text, key) in enumerate(lines):
@@ -75,7 +80,6 @@ def keys_dialog(parent: QWidget) -> QDialog:
         name = QLabel(text)
         name.setProperty("soft", True)
         keys = QLabel(key)
-        keys.setMinimumWidth(120)
         grid.addWidget(name, place % half, column)
         grid.addWidget(keys, place % half, column + 1)
     layout.addLayout(grid)

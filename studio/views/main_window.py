@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QMainWindow,
     QMenuBar,
     QSplitter,
@@ -26,6 +25,7 @@ from studio.background.tasks import TaskRunner
 from studio.commands.project_edits import set_title
 from studio.file_names import as_file_name
 from studio.playback.player import Player
+from studio.project.document import SoundTrack
 from studio.project.export import FILM_SUFFIX
 from studio.qt_models.session import StudioSession
 from studio.settings import Settings
@@ -46,10 +46,12 @@ from studio.views.properties.properties_panel import PropertiesPanel
 from studio.views.render.render_bar import RenderBar
 from studio.views.render.render_controller import RenderController, RenderState
 from studio.views.save_dialog import ask_path_to_write
+from studio.views.sound_dialog import ask_sounds_to_read
 from studio.views.status_line import StatusLine
+from studio.views.title_edit import TitleEdit
 
 LIBRARY_WIDTH_PX: Final = 304
-PROPERTIES_WIDTH_PX: Final = 304
+PROPERTIES_WIDTH_PX: Final = 320
 PROPERTIES_LEAST_PX: Final = 280
 DEFAULT_SIZE: Final = QSize(1440, 900)
 TIMELINE_ACTIONS: Final = (
@@ -86,13 +88,13 @@ class MainWindow(QMainWindow):
         self.edits = EditController(session, player, self)
         action = self.actions_by_name
         self.render_bar = RenderBar(look, action["render"], action["cancel"], action["export"])
-        self.title = QLineEdit()
+        self.title = TitleEdit()
         self.setWindowIcon(look.icon("lpm-studio"))
         self.setMinimumSize(1040, 720)
         self.setAcceptDrops(True)
         self._arrange()
         self.message = MessageBar(look, self)
-        self.status = StatusLine(session, player, render, tasks, self.statusBar())
+        self.status = StatusLine(session, player, render, live, tasks, self.statusBar())
         self._connect_actions()
         self._connect_signals()
         for button in self.findChildren(QAbstractButton):
@@ -154,11 +156,9 @@ class MainWindow(QMainWindow):
         logo.setScaledContents(True)
         menu = QMenuBar()
         self.actions_by_name.fill(menu)
-        self.title.setObjectName("title")
         self.title.setAccessibleName(self.tr("Project title"))
         self.title.setMinimumWidth(120)
-        self.title.setMaximumWidth(280)
-        self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.title.setMaximumWidth(400)
         layout = QHBoxLayout(bar)
         layout.setContentsMargins(16, 0, 16, 0)
         layout.setSpacing(8)
@@ -249,6 +249,7 @@ class MainWindow(QMainWindow):
         self.library.characters_wanted.connect(lambda paths: self.files.take(paths, "speak", 0))
         self.library.reference_chosen.connect(self.viewer.show_still)
         self.timeline.sounds_dropped.connect(self.files.take)
+        self.timeline.sounds_wanted.connect(self._import_to)
         self.timeline.prompt_edit_requested.connect(self.properties.edit_prompt)
         self.title.editingFinished.connect(self._rename)
         render.state_changed.connect(self._render_state_changed)
@@ -279,9 +280,13 @@ class MainWindow(QMainWindow):
         self._centre.setCurrentWidget(centre)
         self._side.setCurrentWidget(side)
         self.timeline.setHidden(self.is_live)
+        self.status.show_workspace(self.is_live)
         for name in TIMELINE_ACTIONS:  # nothing that is out of sight is changed by a key
             self.actions_by_name[name].setEnabled(not self.is_live)
         self._refresh_edit_actions()
+
+    def _import_to(self, track: SoundTrack) -> None:
+        self.files.take(ask_sounds_to_read(self, self.tr("Import sounds")), track, self.player.frame)
 
     def _rename(self) -> None:
         text = self.title.text()

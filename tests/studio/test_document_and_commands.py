@@ -12,7 +12,7 @@ from studio.commands.funnel import CommandFunnel
 from studio.project.document import Character, Project, PromptSpan, SoundClip, Timeline
 from studio.project.rows import project_of, tables_of
 from studio.project.store import ProjectStore
-from studio.project.timecode import format_timecode, nearest_chunk_edge, num_chunks, parse_timecode
+from studio.project.timecode import clock_text, format_timecode, nearest_chunk_edge, num_chunks, parse_timecode
 
 BASE = Project(
     characters=(Character(id="a", name="A"), Character(id="b", name="B")),
@@ -138,11 +138,22 @@ def test_a_new_direction_goes_where_there_is_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "text"), [(0, "00:00:00"), (25, "00:01:01"), (1440, "01:00:00"), (86400, "1:00:00:00")]
+    ("frame", "text"), [(0, "00:00:00:00"), (25, "00:00:01:01"), (1440, "00:01:00:00"), (86400, "01:00:00:00")]
 )
 def test_timecode_reads_back(frame: int, text: str) -> None:
     assert format_timecode(frame) == text
     assert parse_timecode(text) == frame
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"), [("14", 336), ("14:06", 342), ("1:14:06", 1782), ("0:01:14:06", 1782), (" 00:14 ", 14)]
+)
+def test_shorter_times_are_taken_too(text: str, frame: int) -> None:
+    assert parse_timecode(text) == frame
+
+
+def test_a_clock_shows_hours_only_where_there_are_some() -> None:
+    assert [clock_text(seconds) for seconds in (0, 14, 75, 3725)] == ["0:00", "0:14", "1:15", "1:02:05"]
 
 
 @pytest.mark.parametrize("text", ["", "a", "1:2:3:4:5", "-1", "1.5", "٣"])

@@ -25,7 +25,7 @@ from studio.project.store import ProjectStore
 from studio.project.takes import ChunkState
 from studio.settings import Settings
 from studio.theme.look import LookChoice
-from studio.views import message_bar
+from studio.views import main_window, message_bar
 from studio.views.character.reference_grid import ReferenceButton
 from studio.views.direct.prompt_track import PromptTrack
 from tests.studio.conftest import NUM_FRAMES, WAIT_MS, HandClock, StandInEngine, picture, tone
@@ -312,6 +312,21 @@ def test_sounds_and_characters_are_imported(qtbot: QtBot, studio: Studio, tmp_pa
     qtbot.waitUntil(lambda: "text.wav" in studio.window.message.text, timeout=WAIT_MS)
     studio.window.files.take([tmp_path], "speak", 0)
     qtbot.waitUntil(lambda: "no character" in studio.window.message.text, timeout=WAIT_MS)
+
+
+def test_an_empty_track_takes_the_sounds_that_its_button_asks_for(
+    qtbot: QtBot, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wav = tmp_path / "voice.wav"
+    write_wav(wav, tone(1))
+    monkeypatch.setattr(main_window, "ask_sounds_to_read", lambda parent, title: [wav])
+    studio.window.files.make_new(tmp_path / "new.lpm")
+    studio.player.seek(12)
+    studio.window.timeline.listen.import_button.click()
+    qtbot.waitUntil(lambda: len(studio.session.project.timeline.clips_on("listen")) == 1, timeout=WAIT_MS)
+    assert studio.session.project.timeline.clips_on("listen")[0].start_frame == 12
+    assert not studio.window.timeline.listen.import_button.isVisible()
+    assert studio.window.timeline.speak.import_button.isVisible()
 
 
 def test_an_empty_project_says_what_to_do(qtbot: QtBot, studio: Studio, tmp_path: Path) -> None:

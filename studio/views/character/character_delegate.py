@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.project.document import Character
 from studio.qt_models.character_list import CHARACTER_ROLE, IS_PERFORMING_ROLE, PORTRAIT_ROLE
+from studio.qt_models.wording import counted
 from studio.theme.look import Look
 
 ROW_HEIGHT_PX: Final = 56
@@ -80,7 +81,12 @@ class CharacterDelegate(QStyledItemDelegate):
         painter.setPen(QColor(colors.text_soft))
         views = sum(reference.kind == "view" for reference in character.references)
         expressions = sum(reference.kind == "expression" for reference in character.references)
-        text = self.tr("{views} views, {expressions} expressions").format(views=views, expressions=expressions)
+        text = ", ".join(
+            (
+                counted(views, self.tr("{num} view"), self.tr("{num} views")),
+                counted(expressions, self.tr("{num} expression"), self.tr("{num} expressions")),
+            )
+        )
         if is_performing:
             text = self.tr("Performs") + " · " + text
         text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(area.width()))

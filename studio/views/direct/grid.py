@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from typing import Final
 
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from studio.project.timecode import CHUNK_FRAMES
 from studio.theme.colors import Colors
 from studio.views.direct.time_scale import TimeScale
 
 MIN_LINE_GAP_PX: Final = 8.0
+HINT_LEFT_PX: Final = 20
+_HINT_PX: Final = 12
+_HINT_GROUND_PX: Final = 6
 
 
 def marks(scale: TimeScale, every_frames: int) -> Iterator[int]:
@@ -43,3 +46,30 @@ def draw_grid(painter: QPainter, area: QRectF, scale: TimeScale, colors: Colors)
     end_x = scale.x_of(scale.num_frames)
     if end_x < area.right():
         painter.fillRect(QRectF(end_x, top, area.right() - end_x, height), QColor(colors.panel))
+
+
+def hint_font(font: QFont) -> QFont:
+    """The letters of the words in an empty track."""
+    made = QFont(font)
+    made.setPixelSize(_HINT_PX)
+    return made
+
+
+def hint_width(text: str, font: QFont) -> float:
+    """How wide the words in an empty track are."""
+    return QFontMetricsF(hint_font(font)).horizontalAdvance(text)
+
+
+def draw_hint(painter: QPainter, area: QRectF, text: str, colors: Colors) -> None:
+    """Say what to do in an empty track, on a ground of its own: no line of the grid runs through the words."""
+    painter.setFont(hint_font(painter.font()))
+    metrics = QFontMetricsF(painter.font())
+    room = area.adjusted(HINT_LEFT_PX, 0, -HINT_LEFT_PX, 0)
+    words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+    ground = QRectF(
+        room.left(), room.center().y() - metrics.height() / 2, metrics.horizontalAdvance(words), metrics.height()
+    )
+    margin = _HINT_GROUND_PX
+    painter.fillRect(ground.adjusted(-margin, -margin, margin, margin), QColor(colors.field))
+    painter.setPen(QColor(colors.text_soft))
+    painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)

@@ -3,13 +3,15 @@
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from studio.theme.look import Look
 
 _MARGIN_PX: Final = 16
 _RADIUS_PX: Final = 6.0
+_WIDEST_HINT_PX: Final = 340.0
+_HINT_GAP_PX: Final = 6.0
 
 
 class PictureView(QWidget):
@@ -24,7 +26,7 @@ class PictureView(QWidget):
         self._badge_color = ""
         self._title = ""
         self._hint = ""
-        self.setMinimumSize(240, 200)
+        self.setMinimumSize(240, 144)
         self.setAccessibleName(self.tr("Viewer"))
         look.changed.connect(self.update)
 
@@ -99,26 +101,41 @@ class PictureView(QWidget):
     def _draw_hint(self, painter: QPainter, area: QRectF) -> None:
         colors = self._look.colors
         is_over_picture = not self._image.isNull()
-        box = QRectF(area.left(), area.center().y() - 40, area.width(), 80)
+        room = area if is_over_picture else QRectF(self.rect())
+        width = min(room.width() - 2 * _MARGIN_PX, _WIDEST_HINT_PX)
+        lines = (
+            (self._title, self._font(15, QFont.Weight.DemiBold), "#f2f3f5" if is_over_picture else colors.text),
+            (self._hint, self._font(12, QFont.Weight.Normal), "#c3c7cf" if is_over_picture else colors.text_soft),
+        )
+        heights = [
+            QFontMetricsF(font).boundingRect(QRectF(0, 0, width, self.height()), _CENTRE, words).height()
+            for words, font, _ in lines
+        ]
+        height = sum(heights) + _HINT_GAP_PX
+        top = room.center().y() - height / 2
         if is_over_picture:
-            box = QRectF(area.left(), area.bottom() - 72, area.width(), 72)
-            path = QPainterPath()
-            path.addRoundedRect(area, _RADIUS_PX, _RADIUS_PX)
-            painter.setClipPath(path)
-            painter.fillRect(box, QColor(12, 13, 15, 205))
-            painter.setClipping(False)
+            ground = QRectF(room.left(), room.bottom() - height - 2 * _MARGIN_PX, room.width(), height + 2 * _MARGIN_PX)
+            self._draw_ground(painter, room, ground)
+            top = ground.top() + _MARGIN_PX
+        for (words, font, color), needed in zip(lines, heights, strict=True):
+            painter.setFont(font)
+            painter.setPen(QColor(color))
+            painter.drawText(QRectF(room.center().x() - width / 2, top, width, needed), _CENTRE, words)
+            top += needed + _HINT_GAP_PX
+
+    def _font(self, size_px: int, weight: QFont.Weight) -> QFont:
         font = QFont(self.font())
-        font.setPixelSize(15)
-        font.setWeight(QFont.Weight.DemiBold)
-        painter.setFont(font)
-        painter.setPen(QColor("#f2f3f5") if is_over_picture else QColor(colors.text))
-        half = box.height() / 2
-        painter.drawText(box.adjusted(16, 8, -16, -half), _CENTRE, self._title)
-        font.setPixelSize(12)
-        font.setWeight(QFont.Weight.Normal)
-        painter.setFont(font)
-        painter.setPen(QColor("#c3c7cf") if is_over_picture else QColor(colors.text_soft))
-        painter.drawText(box.adjusted(16, half - 2, -16, -6), _CENTRE, self._hint)
+        font.setPixelSize(size_px)
+        font.setWeight(weight)
+        return font
+
+    def _draw_ground(self, painter: QPainter, picture: QRectF, ground: QRectF) -> None:
+        """Darken the part of the picture that words are on."""
+        path = QPainterPath()
+        path.addRoundedRect(picture, _RADIUS_PX, _RADIUS_PX)
+        painter.setClipPath(path)
+        painter.fillRect(ground, QColor(12, 13, 15, 205))
+        painter.setClipping(False)
 
 
 _CENTRE: Final = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)

@@ -14,7 +14,7 @@ from studio.project.document import Project, PromptSpan
 from studio.project.timecode import CHUNK_FRAMES, nearest_chunk_edge
 from studio.views.direct.context import TimelineContext
 from studio.views.direct.drags import Drag, grip_at
-from studio.views.direct.grid import draw_grid
+from studio.views.direct.grid import draw_grid, draw_hint
 
 PROMPT_TRACK_HEIGHT_PX: Final = 56
 _RADIUS_PX: Final = 5.0
@@ -58,9 +58,8 @@ class PromptTrack(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         timeline = self._project.timeline
         if not timeline.prompts:
-            painter.setPen(QColor(colors.text_soft))
             hint = self.tr("Double-click here, or press D, to say what the character should do")
-            painter.drawText(self.rect().adjusted(20, 0, -20, 0), Qt.AlignmentFlag.AlignVCenter, hint)
+            draw_hint(painter, QRectF(self.rect()), hint, colors)
         painter.setOpacity(0.45 if "prompts" in timeline.muted else 1.0)
         for prompt in timeline.prompts:
             self._draw(painter, prompt)
@@ -89,7 +88,8 @@ class PromptTrack(QWidget):
             painter.setBrush(QColor(colors.text if is_selected else colors.prompt))
             for x_px in (area.left() + 4, area.right() - 6):
                 painter.drawRoundedRect(QRectF(x_px, area.center().y() - 8, 2, 16), 1, 1)
-        self._draw_words(painter, prompt, area.adjusted(12, 5, -12, -5))
+        seen = area.intersected(QRectF(self.rect()))  # a direction that begins further left keeps its words in sight
+        self._draw_words(painter, prompt, seen.adjusted(12, 1, -12, -1))
         if prompt.start_frame % CHUNK_FRAMES:
             self._draw_effect_line(painter, prompt)
 

@@ -1,15 +1,18 @@
-"""The time ruler: timecode, frames, the stretch between in and out, and the handle of the playhead."""
+"""The time ruler: time, frames, the stretch between in and out, and the handle of the playhead."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from studio.project.timecode import CHUNK_FRAMES, FRAME_RATE_HZ, format_timecode
+from studio.project.timecode import CHUNK_FRAMES, FRAME_RATE_HZ, clock_text, format_timecode
 from studio.views.direct.context import TimelineContext
 from studio.views.direct.grid import chunk_spacing, marks
+from studio.views.direct.time_scale import TimeScale
 
 RULER_HEIGHT_PX = 32
-LABEL_GAP_PX = 72.0
+LABEL_GAP_PX = 56.0
+TIMECODE_GAP_PX = 88.0
+_HANDLE_TOP_PX = 16  # the labels are above the handle
 
 
 class Ruler(QWidget):
@@ -72,19 +75,17 @@ class Ruler(QWidget):
         for frame in marks(scale, chunk_spacing(scale)):
             painter.fillRect(QRectF(round(scale.x_of(frame)), bottom - 8, 1, 8), QColor(colors.text_faint))
         painter.setPen(QColor(colors.text_soft))
-        spacing = chunk_spacing(scale, LABEL_GAP_PX)
-        if scale.px_per_frame * CHUNK_FRAMES / 4 >= LABEL_GAP_PX:
-            spacing = CHUNK_FRAMES // 4
+        spacing = label_spacing(scale)
         for frame in marks(scale, spacing):
-            area = QRectF(scale.x_of(frame) + 5, 0, LABEL_GAP_PX * 2, bottom - 5)
-            text = format_timecode(frame)
+            area = QRectF(scale.x_of(frame) + 5, 0, TIMECODE_GAP_PX * 2, _HANDLE_TOP_PX)
+            text = label(frame, spacing)
             if area.left() + painter.fontMetrics().horizontalAdvance(text) <= self.width():
                 painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _draw_handle(self, painter: QPainter) -> None:
         x_px = round(self._context.scale.x_of(self._context.player.frame)) + 0.5
         bottom = self.height()
-        shape = [(-6, 14), (6, 14), (6, 22), (0, 29), (-6, 22)]
+        shape = [(-6, _HANDLE_TOP_PX), (6, _HANDLE_TOP_PX), (6, 23), (0, 30), (-6, 23)]
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._context.look.colors.playhead))
         painter.drawPolygon(QPolygonF([QPointF(x_px + dx, dy) for dx, dy in shape]))
@@ -102,3 +103,15 @@ class Ruler(QWidget):
 
     def _scrub(self, x_px: float) -> None:
         self._context.player.seek(int(self._context.scale.frame_at(x_px)))
+
+
+def label_spacing(scale: TimeScale) -> int:
+    """The spacing of the labels in frames: whole seconds, but for a zoom that shows each frame."""
+    if scale.px_per_frame * (CHUNK_FRAMES // 4) >= TIMECODE_GAP_PX:
+        return CHUNK_FRAMES // 4
+    return chunk_spacing(scale, LABEL_GAP_PX)
+
+
+def label(frame: int, spacing: int) -> str:
+    """Seconds as a clock shows them; where frames are told too, the whole timecode, which nothing else can be read as."""
+    return format_timecode(frame) if spacing % FRAME_RATE_HZ else clock_text(frame // FRAME_RATE_HZ)

@@ -13,8 +13,9 @@ from studio.background.engine_thread import RenderProgress
 from studio.project.takes import ChunkState
 from studio.project.timecode import CHUNK_FRAMES, chunk_of, format_timecode
 from studio.qt_models.images import image_of
+from studio.qt_models.wording import counted
 from studio.views.direct.context import TimelineContext
-from studio.views.direct.grid import draw_grid
+from studio.views.direct.grid import draw_grid, draw_hint
 
 TAKE_STRIP_HEIGHT_PX: Final = 56
 _BAR_PX: Final = 4
@@ -53,7 +54,9 @@ class TakeStrip(QWidget):
         self._states = self._context.session.chunk_states()
         fresh = sum(state is ChunkState.FRESH for state in self._states)
         self.setAccessibleDescription(
-            self.tr("{fresh} of {all} chunks are rendered").format(fresh=fresh, all=len(self._states))
+            self.tr("{fresh} of {all} rendered").format(
+                fresh=fresh, all=counted(len(self._states), self.tr("{num} chunk"), self.tr("{num} chunks"))
+            )
         )
         self.update()
 
@@ -79,9 +82,8 @@ class TakeStrip(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if self._states and all(state is ChunkState.EMPTY for state in self._states) and self._rendering is None:
-            painter.setPen(QColor(colors.text_soft))
             hint = self.tr("Nothing is rendered yet. Press Render, and the film appears here chunk by chunk")
-            painter.drawText(self.rect().adjusted(20, 0, -20, 0), Qt.AlignmentFlag.AlignVCenter, hint)
+            draw_hint(painter, QRectF(self.rect()), hint, colors)
             return
         first = max(int(scale.frame_at(0)) // CHUNK_FRAMES, 0)
         last = min(int(scale.frame_at(self.width())) // CHUNK_FRAMES + 1, len(self._states))

@@ -43,9 +43,12 @@ class PlayheadLine(QWidget):
 
 
 class TimelineView(QWidget):
-    """All tracks of the project over time. Sounds that are dropped on a track are handed on by `sounds_dropped`."""
+    """All tracks of the project over time. Sounds that are dropped on a track are handed on by `sounds_dropped`,
+    a wish for some by `sounds_wanted`.
+    """
 
     sounds_dropped = Signal(list, str, int)
+    sounds_wanted = Signal(str)
     prompt_edit_requested = Signal(str)
 
     def __init__(self, session: StudioSession, player: Player, look: Look, parent: QWidget | None = None) -> None:
@@ -132,6 +135,8 @@ class TimelineView(QWidget):
         self.scale.changed.connect(self._scale_changed)
         self._scroll_bar.valueChanged.connect(self._scrolled)
         self.prompts.edit_requested.connect(self.prompt_edit_requested)
+        self.speak.import_button.clicked.connect(lambda: self.sounds_wanted.emit("speak"))
+        self.listen.import_button.clicked.connect(lambda: self.sounds_wanted.emit("listen"))
 
     @property
     def is_snapping(self) -> bool:

@@ -45,7 +45,8 @@ class Viewer(QWidget):
     def _compose(self) -> None:
         for label, name in ((self._now, self.tr("Position")), (self._length, self.tr("Length"))):
             label.setProperty("mono", True)
-            label.setFixedWidth(88)
+            label.ensurePolished()
+            label.setFixedWidth(label.fontMetrics().horizontalAdvance(format_timecode(0)) + 4)
             label.setAccessibleName(name)
         self._now.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._length.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -56,6 +57,7 @@ class Viewer(QWidget):
         self._buttons.setSpacing(4)
         bar = QHBoxLayout()
         bar.setContentsMargins(8, 0, 8, 0)
+        bar.setSpacing(0)
         bar.addWidget(self._now)
         bar.addStretch(1)
         bar.addLayout(self._buttons)

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph
 from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from engine.errors import LpmError
 from studio.commands.sound_edits import move_sound, trim_sound
@@ -18,16 +18,17 @@ from studio.project.sound_cache import SAMPLES_PER_PEAK, outline
 from studio.project.timecode import SAMPLES_PER_FRAME, nearest_chunk_edge
 from studio.views.direct.context import TimelineContext
 from studio.views.direct.drags import SNAP_PX, Drag, grip_at, nearest
-from studio.views.direct.grid import draw_grid
+from studio.views.direct.grid import HINT_LEFT_PX, draw_grid, draw_hint, hint_width
 
 SOUND_TRACK_HEIGHT_PX: Final = 64
 PEAKS_PER_FRAME: Final = SAMPLES_PER_FRAME // SAMPLES_PER_PEAK
 _RADIUS_PX: Final = 5.0
 _LABEL_HEIGHT_PX: Final = 18
+_BUTTON_GAP_PX: Final = 14
 
 
 class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """Shows the sounds of the speak or the listen track."""
+    """Shows the sounds of the speak or the listen track; where there are none, `import_button` leads to some."""
 
     def __init__(self, context: TimelineContext, track: SoundTrack, parent: QWidget | None = None) -> None:
         """Follow document, selection and scale."""
@@ -43,6 +44,7 @@ class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph ha
         self.setAntialiasing(True)
         self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Speak track") if track == "speak" else self.tr("Listen track"))
+        self.import_button = self._make_import_button()
         plot = self.getPlotItem()
         plot.hideAxis("left")
         plot.hideAxis("bottom")
@@ -82,7 +84,24 @@ class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph ha
             color = QColor(self._color)
             color.setAlpha(90 if is_off or clip.is_muted else 230)
             self._add_curves(clip, color)
+        self._place_import_button()
         self._repaint()
+
+    def _make_import_button(self) -> QPushButton:
+        button = QPushButton(self.tr("Import…"), self)
+        button.setObjectName("chip")
+        button.setToolTip(self.tr("Pick sounds; they begin at the playhead"))
+        button.setAccessibleName(self.tr("Import sounds to the {track}").format(track=self.accessibleName()))
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        return button
+
+    def _place_import_button(self) -> None:
+        button = self.import_button
+        button.setHidden(bool(self._clips))
+        button.adjustSize()
+        behind_words = HINT_LEFT_PX + round(hint_width(self._hint, self.font())) + _BUTTON_GAP_PX
+        furthest = self.width() - button.width() - _BUTTON_GAP_PX
+        button.move(min(behind_words, furthest), (self.height() - button.height()) // 2)
 
     def _repaint(self) -> None:
         self.viewport().update()
@@ -148,7 +167,7 @@ class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph ha
         for clip in self._clips:
             self._draw_label(painter, clip, QFontMetricsF(font))
         if not self._clips:
-            self._draw_hint(painter)
+            draw_hint(painter, QRectF(self.viewport().rect()), self._hint, self._context.look.colors)
         painter.restore()
 
     def _draw_label(self, painter: QPainter, clip: SoundClip, metrics: QFontMetricsF) -> None:
@@ -166,13 +185,13 @@ class WaveformTrack(pyqtgraph.PlotWidget):  # type: ignore[misc]  # pyqtgraph ha
             text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRectF(left, area.top() + 1, room, _LABEL_HEIGHT_PX), Qt.AlignmentFlag.AlignVCenter, text)
 
-    def _draw_hint(self, painter: QPainter) -> None:
-        painter.setPen(QColor(self._context.look.colors.text_soft))
+    @property
+    def _hint(self) -> str:
         if self._track == "speak":
-            text = self.tr("Drop a recording here: the character will say it")
+            words = self.tr("Drop a recording here: the character will say it")
         else:
-            text = self.tr("Drop the other person's voice here: the character will listen to it")
-        painter.drawText(self.viewport().rect().adjusted(20, 0, -20, 0), Qt.AlignmentFlag.AlignVCenter, text)
+            words = self.tr("Drop the other person's voice here: the character will listen to it")
+        return str(words)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The curves follow the width."""

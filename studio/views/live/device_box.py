@@ -7,6 +7,8 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
 LEAST_LETTERS: Final = 10
+LIST_FRAME_PX: Final = 24
+WIDEST_LIST_PX: Final = 560
 
 
 class DeviceBox(QComboBox):
@@ -18,6 +20,12 @@ class DeviceBox(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(LEAST_LETTERS)
         self.currentTextChanged.connect(self.setToolTip)
+
+    def showPopup(self) -> None:
+        """Open a list that is wide enough for the longest name."""
+        names_px = self.view().sizeHintForColumn(0) + LIST_FRAME_PX
+        self.view().setMinimumWidth(min(max(names_px, self.width()), WIDEST_LIST_PX))
+        super().showPopup()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """As every box is drawn, but for the words."""

@@ -64,7 +64,7 @@ class LiveControls(QWidget):
         self.show_microphones(())
 
     def _fill(self) -> None:
-        self.use.addItem(self.tr("A voice it listens to"), MicrophoneUse.LISTEN)
+        self.use.addItem(self.tr("A voice it hears"), MicrophoneUse.LISTEN)
         self.use.addItem(self.tr("Its own voice"), MicrophoneUse.SPEAK)
         for voice in VOICES:
             self.voice.addItem(voice.label, voice)

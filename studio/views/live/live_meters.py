@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QW
 
 from studio.live.setup import LiveMeters
 from studio.project.timecode import FRAME_RATE_HZ
+from studio.qt_models.wording import counted
 from studio.theme.look import Look
 from studio.views.live.stage_meter import StageMeter
 
@@ -63,6 +64,7 @@ class MeterPanel(QWidget):
         """No session."""
         self.stages.show_stages({}, 1000.0)
         self.level.setValue(0)
+        self.level.setEnabled(False)
         for value in self.values.values():
             value.setText("–")
 
@@ -70,6 +72,7 @@ class MeterPanel(QWidget):
         """Show the figures of a moment."""
         self.stages.show_stages(meters.stages_ms, 1000.0 * chunk_frames / FRAME_RATE_HZ)
         decibel = meters.microphone_db if meters.microphone_db is not None else QUIETEST_DB
+        self.level.setEnabled(True)
         self.level.setValue(round(min(max(decibel - QUIETEST_DB, 0.0), -QUIETEST_DB)))
         share = meters.repeated_frames / max(meters.shown_frames, 1)
         self.values["late"].setText(
@@ -79,7 +82,7 @@ class MeterPanel(QWidget):
         )
         self.values["factor"].setText(_seconds(meters.real_time_factor))
         self.values["reaction"].setText(_seconds(meters.reaction_ms_p50 / 1000))
-        self.values["ahead"].setText(self.tr("{frames} frames").format(frames=meters.ahead_frames))
+        self.values["ahead"].setText(counted(meters.ahead_frames, self.tr("{num} frame"), self.tr("{num} frames")))
         self.values["pace"].setText(meters.pace)
 
 

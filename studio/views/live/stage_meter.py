@@ -70,9 +70,10 @@ class StageMeter(QWidget):
             ms = self._stages_ms.get(stage) if stage else (self.total_ms if self._stages_ms else None)
             middle = (row + 0.5) * _ROW_PX
             track.moveTop(middle - _BAR_PX / 2)
+            painter.setPen(QColor(colors.edge if self._stages_ms else colors.edge_soft))
+            painter.setBrush(QColor(colors.field))
+            painter.drawRoundedRect(track.adjusted(-0.5, -0.5, 0.5, 0.5), 3.5, 3.5)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.raised))
-            painter.drawRoundedRect(track, 3, 3)
             if ms is not None:
                 is_late = not stage and ms > self._budget_ms
                 painter.setBrush(QColor(colors.stale if is_late else colors.accent if stage else colors.fresh))
@@ -83,8 +84,7 @@ class StageMeter(QWidget):
         if not self._stages_ms:
             return
         over = track.left() + self._budget_ms * scale
-        painter.setPen(QColor(colors.playhead))
-        painter.drawLine(round(over), 4, round(over), self.height() - 4)
+        painter.fillRect(QRectF(round(over), 4, 1, self.height() - 8), QColor(colors.playhead))
 
     def _draw_words(self, painter: QPainter, middle: float, name: str, ms: float | None) -> None:
         colors = self._look.colors

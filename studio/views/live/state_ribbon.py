@@ -110,9 +110,10 @@ class StateRibbon(QWidget):
             is_now = state == self.state
             font.setWeight(QFont.Weight.DemiBold if is_now else QFont.Weight.Normal)
             painter.setFont(font)
-            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setPen(QColor(state_color(state, colors) if is_now else colors.edge_soft))
             painter.setBrush(QColor(state_color(state, colors) if is_now else colors.raised))
-            painter.drawRoundedRect(chip, 6, 6)
+            painter.drawRoundedRect(chip.adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+            painter.setPen(Qt.PenStyle.NoPen)
             word = self._word(state)
             word_px = painter.fontMetrics().horizontalAdvance(word)
             left = chip.center().x() - (word_px + 14) / 2
@@ -139,3 +140,6 @@ class StateRibbon(QWidget):
             painter.fillRect(QRectF(right - width, top, width + 0.5, strip.bottom() - top), color)
             right -= width
         painter.setClipping(False)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QColor(colors.edge if self.state else colors.edge_soft))
+        painter.drawRoundedRect(strip.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from studio.commands.project_edits import choose_character, remove_character
 from studio.qt_models.session import StudioSession
+from studio.qt_models.wording import counted
 from studio.views.properties.form import heading, note
 
 
@@ -53,7 +54,8 @@ class CharacterPage(QWidget):
         self._description.setVisible(bool(character.description))
         origin = self.tr("Synthetic") if character.origin == "synthetic" else self.tr("Imported pictures")
         is_performing = character.id == project.character_id
-        facts = [origin, self.tr("{num} reference pictures").format(num=len(character.references))]
+        num = len(character.references)
+        facts = [origin, counted(num, self.tr("{num} reference picture"), self.tr("{num} reference pictures"))]
         facts += [self.tr("Performs in this project")] if is_performing else []
         self._facts.setText("\n".join(facts))
         self.perform.setVisible(not is_performing)

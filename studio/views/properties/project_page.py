@@ -1,15 +1,21 @@
 """The page of the project: length, seed, and what the last render took. Shown when nothing else is selected."""
 
+from typing import Final
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QSpinBox, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QLabel, QSpinBox, QTableView, QVBoxLayout, QWidget
 
 from studio.commands.project_edits import set_length, set_seed
 from studio.project.document import MAX_SEED
 from studio.project.takes import ChunkState
-from studio.qt_models.prompt_table import PromptTableModel
+from studio.project.timecode import format_timecode
+from studio.qt_models.prompt_table import FROM, TO, PromptTableModel
 from studio.qt_models.session import StudioSession
+from studio.qt_models.wording import counted
 from studio.views.properties.form import fields, heading, inset, note
 from studio.views.properties.timecode_edit import TimecodeEdit
+
+TABLE_LEAST_PX: Final = 128  # the heads and three rows
 
 
 class ProjectPage(QWidget):
@@ -65,14 +71,17 @@ class ProjectPage(QWidget):
         self.table.setModel(self._model)
         self.table.setAccessibleName(self.tr("Directions"))
         self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
+        self.table.setMinimumHeight(TABLE_LEAST_PX)
         self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(28)
+        self.table.verticalHeader().setMinimumSectionSize(28)
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header = self.table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setStretchLastSection(True)
-        for column in (0, 1):
-            self.table.setColumnWidth(column, 76)
+        self.table.ensurePolished()
+        for column in (FROM, TO):
+            time_px = self.table.fontMetrics().horizontalAdvance(format_timecode(0))
+            self.table.setColumnWidth(column, time_px + 12)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         layout.addWidget(self._empty)
         layout.addWidget(self.table, 100)
@@ -96,7 +105,9 @@ class ProjectPage(QWidget):
         states = self._session.chunk_states()
         fresh = sum(state is ChunkState.FRESH for state in states)
         stale = sum(state is ChunkState.STALE for state in states)
-        text = self.tr("{fresh} of {all} chunks").format(fresh=fresh, all=len(states))
+        text = self.tr("{fresh} of {all}").format(
+            fresh=fresh, all=counted(len(states), self.tr("{num} chunk"), self.tr("{num} chunks"))
+        )
         self._rendered.setText(text + (self.tr(", {stale} changed").format(stale=stale) if stale else ""))
         take = self._session.newest_take()
         speed = take.seconds_per_second if take else None

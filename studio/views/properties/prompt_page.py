@@ -11,6 +11,7 @@ from studio.commands.prompt_edits import delete_prompt, set_prompt_text, trim_pr
 from studio.project.document import MAX_PROMPT_CHARACTERS
 from studio.project.timecode import CHUNK_FRAMES, seconds_text
 from studio.qt_models.session import StudioSession
+from studio.qt_models.wording import counted
 from studio.views.properties.form import fields, heading, note
 from studio.views.properties.timecode_edit import TimecodeEdit
 
@@ -71,7 +72,8 @@ class PromptPage(QWidget):
         layout.addSpacing(8)
         layout.addLayout(fields([(self.tr("From"), self.start), (self.tr("To"), self.end)]))
         layout.addWidget(self._note)
-        delete = QPushButton(self.tr("Delete direction"))
+        delete = QPushButton(self.tr("Delete"))
+        delete.setToolTip(self.tr("Delete direction"))
         delete.clicked.connect(self._delete)
         table = QPushButton(self.tr("All directions…"))
         table.clicked.connect(self.table_requested)
@@ -98,9 +100,10 @@ class PromptPage(QWidget):
         self._shown_id = prompt.id
         self.start.set_frame(prompt.start_frame)
         self.end.set_frame(prompt.end_frame)
-        chunks = prompt.num_frames / CHUNK_FRAMES
-        note_text = self.tr("{length}, {chunks:g} chunks. A direction takes effect at the next chunk boundary.").format(
-            length=seconds_text(prompt.num_frames), chunks=round(chunks, 2)
+        chunks = round(prompt.num_frames / CHUNK_FRAMES, 2)
+        note_text = self.tr("{length}, {chunks}. A direction takes effect at the next chunk boundary.").format(
+            length=seconds_text(prompt.num_frames),
+            chunks=counted(chunks, self.tr("{num} chunk"), self.tr("{num} chunks")),
         )
         parts = parts_in_turn(prompt.text)
         if len(parts) > 1:

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.project.timecode import format_timecode, parse_timecode
+from studio.qt_models.wording import timecode_words
 
 
 class TimecodeEdit(QLineEdit):
@@ -16,7 +17,7 @@ class TimecodeEdit(QLineEdit):
         super().__init__(parent)
         self._frame = 0
         self.setAccessibleName(name)
-        self.setToolTip(self.tr("Minutes:seconds:frames, or seconds alone"))
+        self.setToolTip(timecode_words())
         self.setMaxLength(14)
         self.editingFinished.connect(self._take)
 

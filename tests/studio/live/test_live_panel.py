@@ -127,6 +127,9 @@ def test_it_listens_answers_a_typed_line_and_the_film_has_both(
     wait_for_state(qtbot, studio, "responding")
     until(qtbot, lambda: live.stage.ribbon.state != "responding")
     assert "windows of 12 frames" in live.controls.engine_note.text()  # it says what performs
+    status = studio.window.status
+    assert "Maya performs live" in status.engine.text() and "idle" not in status.engine.text()
+    assert re.fullmatch(r"Live for 0:\d\d", status.place.text())  # and nothing of the timeline, which is out of sight
     assert live.controls.meters.stages.total_ms > 0
     assert "Stop recording" in live.controls.record_button.text()
     live.controls.record_button.click()
