@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.characters import CARD_NAME, Origin, ReferenceKind, check_character
-from engine.errors import BadInputError, CharacterError
+from engine.errors import CharacterError
+from engine.media.files_to_write import check_new_folder
 from engine.media.pictures import read_picture, square_crop, write_picture
 from engine.media.whole_files import cannot_write
 
@@ -63,8 +64,7 @@ def imported_character(name: str, consent: str, references: Sequence[NewReferenc
 
 def write_character(folder: Path, character: NewCharacter) -> None:
     """Write a new folder; `BadInputError` where one is there already, `CharacterError` where it would not be a valid one."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInputError(f"{folder}: is there already and not empty; choose another name")
+    check_new_folder(folder)
     staging = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
     try:
         staging.mkdir(parents=True)

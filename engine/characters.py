@@ -128,16 +128,21 @@ def load_character(folder: Path) -> Character:
 def read_card(folder: Path) -> CharacterCard:
     """Read and check `character.toml` without opening a picture; `CharacterError` in one line for a bad one."""
     path = folder / CARD_NAME
-    if not path.is_file():
-        raise CharacterError(f"{folder}: no character here, {CARD_NAME} is missing; see `lpm character list` for names")
     try:
+        if not path.is_file():
+            raise CharacterError(
+                f"{folder}: no character here, {CARD_NAME} is missing; see `lpm character list` for names, or make one of a picture "
+                "with: lpm character import PICTURE -o DIR"
+            )
         if path.stat().st_size > _MAX_CARD_BYTES:
             raise CharacterError(f"{path}: the card is larger than {_MAX_CARD_BYTES // 1024} KB; shorten it")
         table = tomllib.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise CharacterError(f"{path}: the card is not valid TOML ({error}); correct it") from None
     except OSError as error:
-        raise CharacterError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise CharacterError(
+            f"{path}: cannot be read ({error.strerror or error}); give yourself leave to read it, or choose another character"
+        ) from None
     return _card_of(table, folder)
 
 
@@ -215,15 +220,19 @@ def check_character(folder: Path) -> list[str]:
     return problems
 
 
+def character_files(name_or_folder: str) -> Iterator[Path]:
+    """The files of a character, so that nobody writes over them; `CharacterError` as `find_character` and `read_card` raise it."""
+    folder = find_character(name_or_folder)
+    yield folder / CARD_NAME
+    for item in read_card(folder).references:
+        yield item.path
+
+
 def list_characters() -> list[CharacterCard]:
     """The cards of all characters at hand, by name; the person's own come before one that ships under the same folder name."""
     cards: dict[str, CharacterCard] = {}
-    for root in character_dirs():
-        if not root.is_dir():
-            continue
-        for folder in sorted(root.iterdir()):
-            if folder.name in cards or not (folder / CARD_NAME).is_file():
-                continue
+    for folder in _character_folders():
+        if folder.name not in cards:
             try:
                 cards[folder.name] = read_card(folder)
             except CharacterError:
@@ -231,15 +240,32 @@ def list_characters() -> list[CharacterCard]:
     return sorted(cards.values(), key=lambda card: card.name.casefold())
 
 
+def _character_folders() -> Iterator[Path]:
+    """What may be characters, the person's own first; places that cannot be read hold none."""
+    for root in character_dirs():
+        try:
+            yield from sorted(path for path in root.iterdir() if path.is_dir())
+        except OSError:
+            continue
+
+
 def find_character(name_or_folder: str) -> Path:
     """The folder of a character: a path as it stands, or a name (of the folder or on the card), whatever its capitals."""
     path = Path(name_or_folder)
-    if path.is_dir():
-        return path
+    try:
+        if path.is_dir():
+            return path
+    except OSError as error:
+        raise CharacterError(
+            f"{name_or_folder}: cannot be read ({error.strerror or error}); see `lpm character list` for names"
+        ) from None
     wanted = name_or_folder.casefold()
     cards = list_characters()
     for card in cards:
         if wanted in (card.folder.name.casefold(), card.name.casefold()):
             return card.folder
+    for folder in _character_folders():
+        if wanted == folder.name.casefold():
+            return folder  # its card is broken or missing: whoever reads it says what is wrong
     choices = ", ".join(card.name for card in cards) or "none is installed yet"
     raise CharacterError(f"{name_or_folder}: there is no such character or folder; choose one of: {choices}")

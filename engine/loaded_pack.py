@@ -1,5 +1,6 @@
 """A model pack in memory: every component built, filled and ready to compute. Made by `load_pack`, shared by all performers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from engine.base.settings import BaseSettings
 from engine.codec.protocol import VideoCodec
 from engine.devices import chosen_device
 from engine.encoders.protocol import AudioRows, TextRows
+from engine.encoders.umt5_tokenizer import TOKENIZER_NAME
 from engine.errors import BadPackError
 from engine.filled_components import filled_component
 from engine.flow.guidance import GuidanceScales
@@ -19,7 +21,7 @@ from engine.model_config import AudioWindow
 from engine.motion.loading import load_motion
 from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
-from engine.packs import Manifest, build_config, read_manifest
+from engine.packs import MANIFEST_NAME, Manifest, build_config, read_manifest
 from engine.posing.loading import load_paint, load_posing, load_retouch
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
@@ -84,6 +86,14 @@ def find_pack(name_or_folder: str | Path) -> Path:
             return place / str(name_or_folder)
     known = sorted(path.name for place in pack_dirs() if place.is_dir() for path in place.iterdir() if path.is_dir())
     raise BadPackError(f"there is no model pack {str(name_or_folder)!r}; known packs: {', '.join(known) or 'none'}")
+
+
+def pack_files(name_or_folder: str | Path) -> Iterator[Path]:
+    """The files of a pack, so that nobody writes over them; `BadPackError` as `find_pack` raises it."""
+    folder = find_pack(name_or_folder)
+    yield folder / MANIFEST_NAME
+    yield folder / TOKENIZER_NAME
+    yield from folder.glob("*.safetensors")
 
 
 def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPack:

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lpm", description=__doc__.splitlines()[0] if __doc__ else None)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, (module_name, help_text) in VERBS.items():
-        verb = verbs.add_parser(name, help=help_text)
+        verb = verbs.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         if words[:1] == [name]:
             importlib.import_module(module_name).add_arguments(verb)
     options = parser.parse_args(words)

@@ -14,15 +14,20 @@ import torch
 
 from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_folder_to_write
+from engine.packs import MANIFEST_NAME
 from training.parallel import join_world, leave_world, run_processes
 from training.plans.cli import PLANS, PlanAsked, run_plan
 from training.progress import print_json, print_line
+from training.recipes.parts import POSING_FILE
 from training.recipes.places import DEFAULT_CLIPS, DEFAULT_PARTS, Places
 from training.recipes.registry import RECIPES
 from training.tiny_numbers import drop_tiny_numbers
 from training.trainer import Trainer, TrainerConfig
 
 DEFAULT_MINUTES: Final = 60.0
+NEW_IN_OLD_PACKS: Final = {"tiny-posing": POSING_FILE}
+"""What may be trained into the folder of a pack, as long as it has none."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe",
         choices=[*sorted(PLANS), *sorted(RECIPES)],
-        help=f"what to train; whole plans: {', '.join(sorted(PLANS))}",
+        metavar="RECIPE",
+        help=f"what to train: a whole plan ({', '.join(sorted(PLANS))}) or one recipe ({', '.join(sorted(RECIPES))})",
     )
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings of the run, e.g. num_steps=2000")
+    parser.add_argument(
+        "settings", nargs="*", default=(), metavar="key=value", help="settings of a recipe's run, e.g. num_steps=2000"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, help="the run's folder (default runs/RECIPE); resumes what is there"
     )
@@ -59,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Trains to the end of the schedule, or resumes."""
     folder = options.output or Path("runs") / options.recipe
+    _check_folder(folder, options)
     if options.recipe in PLANS:
         _run_plan(options, folder)
         return
@@ -78,6 +87,18 @@ def run(options: argparse.Namespace) -> None:
         options.json,
     )
     run_processes(job, options.processes)
+
+
+def _check_folder(folder: Path, options: argparse.Namespace) -> None:
+    """Refuse a folder that takes no files, and one whose weights the run reads or a pack is made of, before anything is computed."""
+    check_folder_to_write(folder)
+    start_from, new_file = options.start_from, NEW_IN_OLD_PACKS.get(options.recipe)
+    if (folder / MANIFEST_NAME).exists() and (new_file is None or (folder / new_file).exists()):
+        raise BadInputError(
+            f"{folder}: is a model pack, whose weights would be overwritten; choose another folder for -o"
+        )
+    if start_from is not None and folder.exists() and start_from.exists() and folder.samefile(start_from):
+        raise BadInputError(f"{folder}: is read and would be overwritten; choose another folder for -o")
 
 
 def _run_plan(options: argparse.Namespace, folder: Path) -> None:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import BadInputError
+from engine.media.whole_files import advice_for
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class WindowStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInputError(
-                f"{folder}: finished parts cannot be kept here ({error.strerror or error}); choose another folder"
+                f"{folder}: finished parts cannot be kept here ({error.strerror or error}); {advice_for(error)}"
             ) from None
         self._forget_halves()
         self._num_bytes = sum(size for _, _, size in self._files())

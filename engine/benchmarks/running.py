@@ -13,6 +13,7 @@ from engine.benchmarks.timing import Timing
 from engine.benchmarks.transformer import EngineShape, measure_engine
 from engine.errors import BadInputError
 from engine.loaded_pack import load_pack
+from engine.media.whole_files import write_text_file
 from engine.precision import has_fast_bfloat16
 from engine.processor import processor_facts
 
@@ -41,8 +42,7 @@ def run_bench(kind: str, pack_name: str, device: str, shape: EngineShape | None)
 
 def write_figures(result: dict[str, Any], path: Path) -> None:
     """As JSON, the folder made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_text_file(path, json.dumps(result, indent=1) + "\n")
 
 
 def machine(device: torch.device) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import BadInputError
+from engine.media.whole_files import advice_for
 
 BYTES_PER_SAMPLE = 4
 BLOCK_SAMPLES = 1 << 20
@@ -89,7 +90,7 @@ class SpooledSound:
 
 def _no_room(error: OSError) -> BadInputError:
     reason = error.strerror or error
-    return BadInputError(f"{tempfile.gettempdir()}: sound cannot be laid down here ({reason}); free some space")
+    return BadInputError(f"{tempfile.gettempdir()}: sound cannot be laid down here ({reason}); {advice_for(error)}")
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,16 @@ name. It knows nothing of what is inside.
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from engine.errors import BadInputError
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+_NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class WholeFile:
@@ -19,11 +24,11 @@ class WholeFile:
         """Claim the temporary name; `BadInputError` where the folder is missing or cannot be written."""
         self.path = path
         self.temporary = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
-        if path.is_dir():
-            raise BadInputError(f"{path}: this is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
         try:
+            if path.is_dir():
+                raise BadInputError(f"{path}: this is a folder; give the name of a file")
+            if not path.parent.is_dir():
+                raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
             self.temporary.write_bytes(b"")
         except BaseException as error:  # an interrupt too: nobody holds this object yet who could discard it
             self.discard()
@@ -60,8 +65,27 @@ def whole_file(path: Path) -> Iterator[Path]:
         file.discard()
 
 
+def write_text_file(path: Path, text: str) -> None:
+    """Write a text, whole or not at all; its folder is made where it is missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def cannot_write(path: Path, error: OSError) -> BadInputError:
-    """The one line for a disk that is full, a folder that is read-only and their like."""
-    return BadInputError(
-        f"{path}: cannot be written ({error.strerror or error}); free some space or choose another folder"
-    )
+    """The one line for a disk that is full, a folder that is read-only and their like, with the advice that fits."""
+    return BadInputError(f"{path}: cannot be written ({error.strerror or error}); {advice_for(error)}")
+
+
+def advice_for(error: OSError) -> str:
+    """What to do where something cannot be written."""
+    if error.errno in _NO_ROOM:
+        return "free some space or choose another folder"
+    if error.errno in _NOT_ALLOWED:
+        return "choose a folder in which you may write"
+    if error.errno == errno.ENAMETOOLONG:
+        return "choose a shorter name"
+    return "choose another folder"

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_files_to_write
 from studio.commandline import bench_stream
 from studio.commandline.console import say
-from studio.commandline.perform import DEFAULT_PACK
+from studio.commandline.perform import DEFAULT_PACK, character_and_pack_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, and tell or write the figures."""
+    figures = None if options.json in (None, "-") else Path(options.json)
+    check_files_to_write({"--json": figures, "--curves": options.curves}, _files_read(options), makes_folders=True)
+    check_files_to_write({"--curves": options.curves})
+
     from engine.benchmarks.running import run_bench, write_figures
 
     if options.kind == "stream":
@@ -52,10 +58,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json == "-":
         say(json.dumps(result, indent=1))
         return 0
-    if options.json is not None:
-        write_figures(result, Path(options.json))
+    if figures is not None:
+        write_figures(result, figures)
     (bench_stream.tell if options.kind == "stream" else _tell)(result)
     return 0
+
+
+def _files_read(options: argparse.Namespace) -> Iterator[Path]:
+    if options.kind == "stream":
+        yield from character_and_pack_files(options.character, options.pack)
+        return
+
+    from engine.loaded_pack import pack_files
+
+    yield from pack_files(options.pack)
 
 
 def _shape(options: argparse.Namespace) -> Any:

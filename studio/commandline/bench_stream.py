@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.characters import find_character, load_character
 from engine.errors import BadInputError, LpmError
-from studio.commandline.console import say
+from studio.commandline.console import counted, say
 from studio.commandline.live import add_engine_argument
 
 if TYPE_CHECKING:
@@ -191,12 +191,16 @@ def _read_pictures(folder: Path, character: str) -> dict[str, Any] | None:
 
 def tell(figures: dict[str, Any]) -> None:
     """The figures that matter most, in words."""
-    say(f"{figures['pack']}: {figures['generator']}, chunks of {figures['chunk_frames']} frames, {figures['split']}")
+    say(
+        f"{figures['pack']}: {figures['generator']}, chunks of {counted(figures['chunk_frames'], 'frame')}, {figures['split']}"
+    )
     computing = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in figures["cpu_stages_s"].items())
     say(
         f"a second of film keeps the busiest worker busy for {figures['real_time_factor']:.2f} s; computing: {computing}"
     )
-    say(f"first frame after {figures['first_frame_s']:.2f} s; {figures['sessions_in_real_time']} sessions in real time")
+    say(
+        f"first frame after {figures['first_frame_s']:.2f} s; {counted(figures['sessions_in_real_time'], 'session')} in real time"
+    )
     for length in figures["lengths"]:
         say(
             f"{length['minutes']:g} min of film: {length['chunk_ms_p50']:.0f} ms a chunk (95 % within "
@@ -208,7 +212,7 @@ def tell(figures: dict[str, Any]) -> None:
             )
     for kind, found in figures.get("reaction", {}).items():
         if kind == "chunk_frames":
-            say(f"answers with chunks of {found} frames:")
+            say(f"answers with chunks of {counted(found, 'frame')}:")
         elif "cuts" in found:
             way = "" if kind == "interruption" else ", waiting for the boundary,"
             say(f"  from cut to closed mouth{way} {found['closed_p50_s']} s, 95 % within {found['closed_p95_s']} s")

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.character_writing import NewReference, imported_character, read_reference, write_character
@@ -16,7 +17,8 @@ from engine.characters import (
     subtypes,
 )
 from engine.errors import BadInputError
-from studio.commandline.console import one_line, say
+from engine.media.files_to_write import check_new_folder
+from studio.commandline.console import counted, one_line, say
 from studio.commandline.handover import hand_over
 
 
@@ -32,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write; it must be new"
     )
-    check = actions.add_parser("check", help="everything that is wrong with a character folder")
-    check.add_argument("folder", type=Path, metavar="DIR")
+    check = actions.add_parser("check", help="everything that is wrong with a character")
+    check.add_argument("name", metavar="NAME_OR_DIR")
     bring = actions.add_parser("import", help="make a character from pictures of your own")
     bring.add_argument(
         "pictures",
@@ -69,7 +71,7 @@ def _summary(card: CharacterCard) -> str:
     counts = [
         sum(item.kind is kind for item in card.references) for kind in (ReferenceKind.VIEW, ReferenceKind.EXPRESSION)
     ]
-    return f"{card.origin:<9}  {counts[0]} views  {counts[1]} expressions"
+    return f"{card.origin:<9}  {counted(counts[0], 'view'):<7}  {counted(counts[1], 'expression')}"
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -97,20 +99,36 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    problems = check_character(options.folder)
+    folder = find_character(options.name)
+    problems = check_character(folder)
     for problem in problems:
         sys.stderr.write(f"lpm: {one_line(problem)}\n")
     if not problems:
-        say(f"{options.folder}: this character is complete and can perform")
+        lacking = _lacking(item.kind for item in read_card(folder).references)
+        say(f"{folder}: this character {f'can perform; {lacking}' if lacking else 'is complete and can perform'}")
     return 1 if problems else 0
 
 
 def _import(options: argparse.Namespace) -> int:
+    check_new_folder(options.output)
     references = [_reference(text, is_first=number == 0) for number, text in enumerate(options.pictures)]
     name = options.name or options.output.resolve().name
     write_character(options.output, imported_character(name, options.consent, references))
-    say(f"{options.output}: {name}, {len(references)} pictures")
+    say(f"{options.output}: {name}, {counted(len(references), 'picture')}")
+    lacking = _lacking(item.kind for item in references)
+    if lacking:
+        say(lacking)
     return 0
+
+
+def _lacking(kinds: Iterable[ReferenceKind]) -> str:
+    """What a character does without that has no expression pictures; empty for one that has some."""
+    if ReferenceKind.EXPRESSION in kinds:
+        return ""
+    return (
+        "no expression pictures: feelings will be drawn weaker; add them with: "
+        "lpm character import PICTURE expression-happy=PICTURE ... -o NEW_DIR"
+    )
 
 
 def _reference(text: str, *, is_first: bool) -> NewReference:

@@ -22,6 +22,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def clock(seconds: float) -> str:
     """`0:07`, `12:30`, `1:02:00`."""
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -6,19 +6,26 @@ The partner's voice arrives at the pace of a microphone, frames are taken at the
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.characters import find_character, load_character
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_files_to_write
 from engine.media.sound import read_sound, write_wav
 from engine.media.whole_files import whole_file
 from engine.memory import peak_memory_mb
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
-from studio.commandline.console import ProgressLine, say
-from studio.commandline.perform import DEFAULT_PACK, DEFAULT_SECONDS, add_device_argument, load_pack_timed
+from studio.commandline.console import ProgressLine, counted, say
+from studio.commandline.perform import (
+    DEFAULT_PACK,
+    DEFAULT_SECONDS,
+    add_device_argument,
+    character_and_pack_files,
+    load_pack_timed,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interrupt-at", type=float, action="append", default=[], metavar="S", help="cut it short; may be repeated"
     )
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="a direction from the beginning")
+    parser.add_argument(
+        "--prompt", default="", metavar="TEXT", help="a direction from the beginning, in words as for lpm perform"
+    )
     parser.add_argument(
         "--direct-at",
         nargs=2,
@@ -173,11 +182,8 @@ def _split(config: Any, split: str) -> Any:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse what cannot be played or written, before anything is loaded."""
-    for path in filter(None, (options.output, options.report, options.trace, options.speak_track)):
-        if path.is_dir():
-            raise BadInputError(f"{path}: this is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    named = {"-o": "output", "--report": "report", "--trace": "trace", "--speak-track": "speak_track"}
+    check_files_to_write({option: vars(options)[name] for option, name in named.items()}, _files_read(options))
     if options.output.suffix.lower() != ".mp4":
         raise BadInputError(f"{options.output}: films are written as MP4; let the name end in .mp4")
     if not 0 <= options.seed < 2**63:
@@ -189,6 +195,11 @@ def _check(options: argparse.Namespace) -> None:
     for name, times in timed.items():
         if any(not (math.isfinite(at_s) and 0 <= at_s <= MOST_SECONDS) for at_s in times):
             raise BadInputError(f"{name}: choose seconds from 0 to {MOST_SECONDS:.0f}")
+
+
+def _files_read(options: argparse.Namespace) -> Iterator[Path | None]:
+    yield from (options.mic, options.speak)
+    yield from character_and_pack_files(options.character, options.pack or DEFAULT_PACK)
 
 
 def directions(words: Sequence[Sequence[str]]) -> tuple[tuple[float, str], ...]:
@@ -237,9 +248,9 @@ def _rounded(value: Any) -> Any:
 def _tell(report: dict[str, Any], output: Path) -> None:
     say(
         f"{output}: {report['seconds']:.2f} s live, first frame after {report['first_frame_s']:.2f} s, "
-        f"{report['repeated_frames']} frames repeated, {report['real_time_factor']:.2f} s of work for each second"
+        f"{counted(report['repeated_frames'], 'frame')} repeated, {report['real_time_factor']:.2f} s of work for each second"
     )
     if report["reaction_p95_s"] is not None:
         say(f"from sound to its frame: {report['reaction_p50_s']:.2f} s, 95 % within {report['reaction_p95_s']:.2f} s")
     if not report["engine"].startswith("online"):
-        say(f"the base model of {report['pack']} performed, in windows of {report['chunk_frames']} frames")
+        say(f"the base model of {report['pack']} performed, in windows of {counted(report['chunk_frames'], 'frame')}")

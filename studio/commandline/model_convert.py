@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import BadInputError
-from studio.commandline.console import ProgressLine, one_line, say
+from studio.commandline.console import ProgressLine, counted, one_line, say
 
 _DTYPES: Final = {"bf16": "bfloat16", "bfloat16": "bfloat16", "float32": "float32"}
 _NAMES_SHOWN: Final = 6
@@ -61,14 +61,15 @@ def run(options: argparse.Namespace) -> int:
     progress.clear()
     roles = ", ".join(entry.role for entry in report.components)
     say(f"{report.folder}: {one_line(roles)}")
-    for names, what in ((report.dropped, "tensors left out"), (report.added, "tensors begun anew")):
+    for names, what in ((report.dropped, "left out"), (report.added, "begun anew")):
         if names:
             more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-            say(f"{len(names)} {what}: {one_line(', '.join(names[:_NAMES_SHOWN]))}{more}")
+            say(f"{counted(len(names), 'tensor')} {what}: {one_line(', '.join(names[:_NAMES_SHOWN]))}{more}")
     for place in report.left_out:
         say(f"nothing in a pack is made from {one_line(str(place))}")
     if report.num_resumed:
-        say(f"{report.num_resumed} tensors were there from an earlier run")
+        verb = "was" if report.num_resumed == 1 else "were"
+        say(f"{counted(report.num_resumed, 'tensor')} {verb} there from an earlier run")
     if report.missing_roles:
         say(f"To perform it also needs: {', '.join(report.missing_roles)}. Name their checkpoints too.")
     return 0

@@ -8,12 +8,15 @@ import argparse
 import json
 import shutil
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import BadInputError, BadPackError
+from engine.media.files_to_write import check_files_to_write, check_folder_to_write
+from engine.media.whole_files import write_text_file
 from studio.commandline.console import ProgressLine, say
 
 if TYPE_CHECKING:
@@ -35,12 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it and say what it took."""
-    from engine.single_forward import forward_from_disk
-
     if not 0 <= options.references <= 5:
         raise BadInputError(f"--references is 0 to 5, not {options.references}")
-    if options.json is not None and not options.json.parent.is_dir():
-        raise BadInputError(f"{options.json}: the folder {options.json.parent} does not exist; make it first")
+    check_files_to_write({"--json": options.json}, _files_read(options))
+    if options.weights is not None:
+        check_folder_to_write(options.weights)
+
+    from engine.single_forward import forward_from_disk
+
     with ExitStack() as stack:
         config, stride_px, path = _weights(options, stack)
         figures = asdict(forward_from_disk(config, path, _work(options, config, stride_px)))
@@ -51,10 +56,19 @@ def run(options: argparse.Namespace) -> int:
         "references": options.references,
     } | figures
     if options.json is not None:
-        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_text_file(options.json, json.dumps(facts, indent=1) + "\n")
     for name, value in facts.items():
         say(f"{name.replace('_', ' '):<20} {f'{value:,}' if isinstance(value, int | float) else value}")
     return 0
+
+
+def _files_read(options: argparse.Namespace) -> Iterator[Path]:
+    from engine.loaded_pack import pack_files
+
+    if options.weights is not None:
+        yield options.weights / _FILE_NAME
+    with suppress(BadPackError):  # a preset, perhaps; what it is not is told later
+        yield from pack_files(options.name)
 
 
 def _weights(options: argparse.Namespace, stack: ExitStack) -> "tuple[DitConfig, int, Path]":

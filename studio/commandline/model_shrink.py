@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.characters import find_character, load_character
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_folder_to_write
 from studio.commandline.console import say
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     character = load_character(find_character(options.character))
     if not options.output.parent.is_dir():
         raise BadInputError(f"{options.output}: the folder {options.output.parent} does not exist; make it first")
+    check_folder_to_write(options.output.parent)
     components = shrink_pack(folder, options.output, options.roles)
     report = {
         "bytes_before": sum(one.bytes_before for one in components),

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.errors import BadPackError
 from engine.locations import pack_dirs
 from studio.commandline import model_convert, model_forward, model_info, model_shrink
-from studio.commandline.console import one_line, say
+from studio.commandline.console import counted, one_line, say
 
 _MANIFEST_NAME = "manifest.toml"
 
@@ -90,5 +90,5 @@ def _verify(options: argparse.Namespace) -> int:
     if options.json:
         say(json.dumps({"pack": manifest.name, "version": manifest.version, "is_whole": True}))
     else:
-        say(f"{folder}: {manifest.name} {manifest.version} is whole, {len(manifest.components)} parts")
+        say(f"{folder}: {manifest.name} {manifest.version} is whole, {counted(len(manifest.components), 'part')}")
     return 0

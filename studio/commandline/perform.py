@@ -8,6 +8,7 @@ import logging
 import math
 import re
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.characters import Character, find_character, load_character
+from engine.characters import Character, character_files, find_character, load_character
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_files_to_write
 from engine.media.pictures import read_picture
 from engine.media.rates import SAMPLES_PER_FRAME, frames_for_samples
 from engine.media.samples import SpooledSound
 from engine.media.sound import MAX_SOUND_S, spool_sound
 from engine.shapes import FRAME_RATE_HZ, PROMPT_FRAMES
-from studio.commandline.console import ProgressLine, say
+from studio.commandline.console import ProgressLine, counted, say
 from studio.commandline.engines import ENGINES, check_options, check_pack, film_pieces, report_details
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_PACK: Final = "lpm-tiny"
 DEFAULT_SECONDS: Final = 5.0
+PROMPTS_FORMAT: Final = f"""\
+a file for --prompts holds a list of spans, in frames of 1/{FRAME_RATE_HZ} s or in seconds, that do not overlap and lie within the film:
+  [{{"start_frame": 0, "end_frame": 48, "text": "smiles"}}, {{"start_s": 2, "end_s": 5.5, "text": "grows serious"}}]
+or a list of words alone, each for {PROMPT_FRAMES} frames and the last to the film's end:
+  ["smiles", "grows serious"]"""
 _MAX_STEPS: Final = 1000
 _MAX_SCALE: Final = 20.0
 _SPAN_S: Final = re.compile(r"(\d{1,5}(?:\.\d{1,6})?)-(\d{1,5}(?:\.\d{1,6})?)")
@@ -52,6 +59,7 @@ class Inputs:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm perform`."""
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, PROMPTS_FORMAT
     parser.add_argument(
         "--character", required=True, metavar="NAME_OR_DIR", help="who performs; see lpm character list"
     )
@@ -64,9 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompt",
         action="append",
         metavar="TEXT",
-        help=f"a direction; given several times each holds for {PROMPT_FRAMES} frames, the last to the end",
+        help='a direction, such as "happy, nods, then looks left", in English words for lpm-tiny (packs with UMT5 know other languages, '
+        f"Chinese among them); given several times each holds for {PROMPT_FRAMES} frames, the last to the end",
     )
-    words.add_argument("--prompts", type=Path, metavar="FILE.json", help="directions with their spans")
+    words.add_argument("--prompts", type=Path, metavar="FILE.json", help="directions with their spans, as below")
     for track, whose in (("speak", "the own voice"), ("listen", "the partner's voice")):
         parser.add_argument(
             f"--mute-{track}",
@@ -79,9 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another take (default 0)")
     parser.add_argument("--first-frame", type=Path, metavar="PICTURE", help="a picture that the film starts from")
     parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the pack's; base only)")
-    for name, meaning in (("text", "the directions"), ("speak", "the own voice"), ("listen", "the partner's voice")):
+    for name, meaning in (
+        ("text", "the directions are"),
+        ("speak", "the own voice is"),
+        ("listen", "the partner's voice is"),
+    ):
         parser.add_argument(
-            f"--{name}-scale", type=float, metavar="X", help=f"how strongly {meaning} is followed (base only)"
+            f"--{name}-scale", type=float, metavar="X", help=f"how strongly {meaning} followed (base only)"
         )
 
 
@@ -129,7 +142,7 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Perform and write the film; any `LpmError` is one line for the person."""
-    check_targets(options)
+    check_targets(options, _files_read(options))
     check_options(options)
     inputs = read_inputs(options)
     check_numbers(options)
@@ -196,25 +209,35 @@ def finish(report: "FilmReport", options: argparse.Namespace) -> None:
     if options.report is not None:
         report.write(options.report)
     reused = (
-        f" ({report.windows.num_reused} of {report.windows.num_made + report.windows.num_reused} parts reused)"
+        f" ({report.windows.num_reused} of {counted(report.windows.num_made + report.windows.num_reused, 'part')} reused)"
         if report.windows.num_reused
         else ""
     )
     say(
-        f"{options.output}: {report.seconds:.2f} s, {report.frames} frames{reused}; "
+        f"{options.output}: {report.seconds:.2f} s, {counted(report.frames, 'frame')}{reused}; "
         f"{report.real_time_factor:.1f} s of work for each second, {report.peak_memory_mb:.0f} MB at most"
     )
 
 
-def check_targets(options: argparse.Namespace) -> None:
-    """Refuse a film or a report that could not be written, before anything else is done."""
+def check_targets(options: argparse.Namespace, read: Iterable[Path | None]) -> None:
+    """Refuse a film or a report that could not be written or would replace what is `read`, before anything else is done."""
     if options.output.suffix.lower() != ".mp4":
         raise BadInputError(f"{options.output}: films are written as MP4; let the name end in .mp4")
-    for path in filter(None, (options.output, options.report)):
-        if path.is_dir():
-            raise BadInputError(f"{path}: this is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise BadInputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    check_files_to_write({"-o": options.output, "--report": options.report}, read)
+
+
+def _files_read(options: argparse.Namespace) -> Iterator[Path | None]:
+    yield from (options.speak, options.listen, options.prompts, options.first_frame)
+    yield from character_and_pack_files(options.character, options.pack or DEFAULT_PACK)
+
+
+def character_and_pack_files(character: str, pack: str) -> Iterator[Path]:
+    """Every file of who performs and of the models; `LpmError` where there is no such character or pack."""
+    yield from character_files(character)
+
+    from engine.loaded_pack import pack_files
+
+    yield from pack_files(pack)
 
 
 def check_numbers(options: argparse.Namespace) -> None:

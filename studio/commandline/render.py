@@ -4,6 +4,7 @@ Called by `studio/cli.py`. The project is only read.
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import BadInputError
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Render and write the film; any `LpmError` is one line for the person."""
-    check_targets(options)
+    check_targets(options, _files_read(options))
     if options.engine == "online":
         raise BadInputError(
             "--engine online: a project is rendered by the base model; use --engine base, or lpm perform --engine online"
@@ -51,6 +52,14 @@ def run(options: argparse.Namespace) -> int:
     progress = ProgressLine(f"Rendering {options.project.name}")
     finish(write_film(pack, job, target, progress, options), options)
     return 0
+
+
+def _files_read(options: argparse.Namespace) -> Iterator[Path]:
+    yield options.project
+    if options.pack is not None:
+        from engine.loaded_pack import pack_files
+
+        yield from pack_files(options.pack)
 
 
 def _stretch(

@@ -16,7 +16,6 @@ from studio.file_names import UNNAMED
 from studio.project.document import Project, SoundTrack
 from studio.project.imports import (
     PICTURE_SUFFIXES,
-    SOUND_SUFFIXES,
     ImportedCharacter,
     ImportedSound,
     is_character_folder,
@@ -34,6 +33,7 @@ from studio.qt_models.session import StudioSession
 from studio.views.character.picture_dialog import PictureDialog
 from studio.views.dialogs import copy_dialog
 from studio.views.save_dialog import ask_path_to_write
+from studio.views.sound_dialog import ask_sounds_to_read
 
 MAX_FILES_AT_ONCE: Final = 20
 
@@ -130,11 +130,7 @@ class FilesController(QObject):
 
     def ask_import_sounds(self, frame: int) -> None:
         """Ask for sounds and put them on the speak track from `frame` on."""
-        pattern = " ".join(f"*{suffix}" for suffix in SOUND_SUFFIXES)
-        names, _ = QFileDialog.getOpenFileNames(
-            self._window, self.tr("Import sounds"), "", self.tr("Sounds") + f" ({pattern})"
-        )
-        self.take([Path(name) for name in names], "speak", frame)
+        self.take(ask_sounds_to_read(self._window, self.tr("Import sounds")), "speak", frame)
 
     def ask_import_character(self) -> None:
         """Ask for a character's folder and take it into the cast."""

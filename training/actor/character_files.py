@@ -11,6 +11,7 @@ from typing import Final
 from engine.character_writing import NewCharacter, NewReference, write_character
 from engine.characters import Origin, ReferenceKind
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_new_folder
 from training.actor.identity import sample_identity
 from training.actor.references import draw_references
 
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> None:
         raise BadInputError(f"--seed {options.seed}: choose a number from 0 up")
     if not _SIZES_PX[0] <= options.size <= _SIZES_PX[1] or options.size % 2:
         raise BadInputError(f"--size {options.size}: choose an even number from {_SIZES_PX[0]} to {_SIZES_PX[1]}")
+    check_new_folder(options.output)
     name = options.name or _NAMES[options.seed % len(_NAMES)]
     character = draw_character(options.seed, name, options.description, options.size)
     write_character(options.output, character)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_new_folder
 from engine.shapes import FRAME_RATE_HZ
 from training.actor import character_files
 from training.actor.clip import make_clip, write_clip
@@ -18,20 +19,24 @@ from training.actor.voices import VoicePool
 MOST_SECONDS: Final = 120.0
 SMALLEST_PX: Final = 64
 LARGEST_PX: Final = 1024
+CLIP: Final = "draw one clip: film, sound, captions, truth and references"
+CHARACTER: Final = "draw a character folder with all its references"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `lpm actor`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    clip = actions.add_parser("clip", help="draw one clip: film, sound, captions, truth and references")
+    clip = actions.add_parser("clip", help=CLIP, description=CLIP[0].upper() + CLIP[1:] + ".")
     clip.add_argument("--seed", type=int, default=0, help="which character and which performance (default 0)")
     clip.add_argument("--seconds", type=float, default=5.0, help="how long, in seconds (default 5)")
     clip.add_argument("--kind", choices=CLIP_KINDS, default="speak", help="what the character does (default speak)")
     clip.add_argument("--size", type=int, default=256, metavar="PX", help="side of the picture (default 256)")
     clip.add_argument("--held-out", action="store_true", help="use the voices that are kept for evaluation")
-    clip.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write")
+    clip.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write; it must be new"
+    )
     character_files.add_arguments(
-        actions.add_parser("character", help="draw a character folder with all its references")
+        actions.add_parser("character", help=CHARACTER, description=CHARACTER[0].upper() + CHARACTER[1:] + ".")
     )
 
 
@@ -50,8 +55,7 @@ def _write_clip(options: argparse.Namespace) -> None:
         raise BadInputError(f"--size {options.size}: choose an even number from {SMALLEST_PX} to {LARGEST_PX}")
     if options.seed < 0:
         raise BadInputError(f"--seed {options.seed}: choose a number from 0 up")
-    if options.output.exists() and not options.output.is_dir():
-        raise BadInputError(f"{options.output}: is a file; give the name of a folder")
+    check_new_folder(options.output)
     pool = VoicePool.discover()
     if options.held_out:
         pool = pool.for_evaluation()

@@ -17,6 +17,7 @@ from engine.media.film import FilmWriter
 from engine.media.film_sound import FilmSound
 from engine.media.pictures import write_picture
 from engine.media.sound import write_wav
+from engine.media.whole_files import write_text_file
 from engine.shapes import FRAME_RATE_HZ, SOUND_RATE_HZ
 from training.actor.contact_sheet import contact_sheet
 from training.actor.directions import LABEL_NAMES, ClipKind
@@ -86,7 +87,7 @@ def write_clip(clip: Clip, folder: Path) -> list[Path]:
         write_picture(folder / "references" / f"{name}.png", picture_HWC)
         written.append(folder / "references" / f"{name}.png")
     write_picture(sheet, contact_sheet(clip.frames_THWC, clip.references, performance))
-    record.write_text(json.dumps(clip_record(clip), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text_file(record, json.dumps(clip_record(clip), indent=1, ensure_ascii=False) + "\n")
     return [*written, sheet, record]
 
 

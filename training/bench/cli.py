@@ -12,7 +12,8 @@ import torch
 
 from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
-from engine.loaded_pack import find_pack
+from engine.loaded_pack import find_pack, pack_files
+from engine.media.files_to_write import check_folder_to_write
 from engine.media.film_voice import read_film_voice
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
@@ -23,7 +24,7 @@ from training.bench.quick import QuickConfig, QuickRun, full_config, run_quick
 from training.bench.regressor import DEFAULT_FOLDER, BenchRegressor, RegressorConfig, load_regressor, save_regressor
 from training.bench.regressor_data import draw_pictures
 from training.bench.regressor_training import RegressorRecipe, read_errors, train_regressor
-from training.bench.report import figures_table, write_report
+from training.bench.report import check_report, figures_table, write_report
 from training.bench.speech_check import gate, level_db, read_opening, speech_figures, speech_report, speech_table
 from training.bench.terminal import show, tell
 
@@ -81,7 +82,8 @@ def run(options: argparse.Namespace) -> None:
 def run_quick_job(options: argparse.Namespace) -> None:
     """Judges a pack."""
     config = chosen_config(full=options.full, num_actors=options.cases)
-    folder = find_pack(options.pack)
+    folder, sheet = find_pack(options.pack), options.report.with_suffix(".png")
+    check_report(options.report, pack_files(folder), sheet)
     regressor = load_regressor()
     maker: Maker = "live" if options.live else "film"
     with pack_crew(str(folder), DEFAULT_FOLDER, config, max(1, options.workers), maker) as crew:
@@ -92,7 +94,6 @@ def run_quick_job(options: argparse.Namespace) -> None:
         "notes": NOTES,
     }
     write_report(options.report, {**head, **quick.as_table("live" if options.live else "base")})
-    sheet = options.report.with_suffix(".png")
     write_contact_sheet(sheet, quick.results)
     show(quick_text(quick, folder, regressor.sha256))
     show(f"report {options.report}, pictures {sheet} (truth above, film below; speaking left, listening right)")
@@ -143,6 +144,7 @@ def quick_text(quick: QuickRun, folder: Path, regressor_sha256: str) -> str:
 
 def run_speech_job(options: argparse.Namespace) -> None:
     """Checks one film against a voice."""
+    check_report(options.report, (options.film, options.sound, options.wrong))
     torch.set_num_threads(1)
     regressor = load_regressor()
     sound_S = read_film_voice(options.film) if options.sound is None else read_sound(options.sound)
@@ -159,6 +161,7 @@ def run_speech_job(options: argparse.Namespace) -> None:
 
 def run_training_job(options: argparse.Namespace) -> None:
     """Trains the regressor and says how well it reads pictures that it never saw."""
+    check_folder_to_write(options.output)
     torch.set_num_threads(1)
     keep_freed_memory()
     recipe = RegressorRecipe(num_identities=options.identities, num_steps=options.steps, max_s=60.0 * options.minutes)

@@ -6,10 +6,10 @@ Called by `quick`. It looks at results and writes a PNG; it measures nothing.
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.media.pictures import write_picture
 from training.bench.judge import ActorResult
 
 MOST_ACTORS = 8
@@ -22,7 +22,7 @@ def write_contact_sheet(path: Path, results: Sequence[ActorResult]) -> None:
     chosen = np.unique(np.linspace(0, len(results) - 1, min(MOST_ACTORS, len(results))).round().astype(int))
     rows = [_actor_rows(results[index]) for index in chosen]
     sheet_HWC = np.concatenate(rows)
-    cv2.imwrite(str(path), cv2.cvtColor(sheet_HWC, cv2.COLOR_RGB2BGR))
+    write_picture(path, sheet_HWC)
 
 
 def _actor_rows(result: ActorResult) -> NDArray[np.uint8]:

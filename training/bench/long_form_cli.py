@@ -14,12 +14,14 @@ import torch
 
 from engine.allocator import keep_freed_memory
 from engine.base.seams import Jumps, SeamFigures, SeamMeter
-from engine.characters import find_character, list_characters, load_character
+from engine.characters import character_files, find_character, list_characters, load_character
 from engine.errors import BadInputError
+from engine.loaded_pack import pack_files
+from engine.media.files_to_write import check_files_to_write
 from engine.media.film_reading import read_film_frames
 from engine.packs import MANIFEST_NAME, file_sha256
 from engine.shapes import FRAME_RATE_HZ
-from training.bench.report import write_report
+from training.bench.report import check_report, write_report
 
 if TYPE_CHECKING:
     from engine import FilmPiece, LoadedPack, PerformJob
@@ -57,6 +59,7 @@ def run_seams_job(options: argparse.Namespace) -> None:
     """Measures the joins of a film file, as it was encoded."""
     from training.bench.terminal import show
 
+    check_report(options.report, (options.film, options.joins))
     joins, meter = read_joins(options.joins), SeamMeter()
     meter.add((), joins)
     for frame_HWC in read_film_frames(options.film):
@@ -77,6 +80,7 @@ def run_drift_job(options: argparse.Namespace) -> None:
 
     if not 1.0 <= options.seconds <= MOST_SECONDS or not 0 <= options.seed < 2**31:
         raise BadInputError(f"--seconds {options.seconds:g}: choose 1 to {MOST_SECONDS:g}, and a --seed from 0 up")
+    _check_targets(options)
     torch.set_num_threads(1)
     keep_freed_memory()
     folder = find_character(options.character)
@@ -100,6 +104,12 @@ def run_drift_job(options: argparse.Namespace) -> None:
     }
     write_report(options.report, {**head, **figures.as_table()})
     show(drift_text(figures, pack))
+
+
+def _check_targets(options: argparse.Namespace) -> None:
+    read = (*character_files(options.character), *pack_files(options.pack))
+    check_files_to_write({"--film": options.film}, read)
+    check_files_to_write({"--report": options.report, "--film": options.film}, read, makes_folders=True)
 
 
 def sampling_table(pack: "LoadedPack") -> dict[str, Any]:

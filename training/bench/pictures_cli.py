@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.characters import find_character, list_characters, load_character
+from engine.characters import character_files, find_character, list_characters, load_character
 from engine.errors import BadInputError
 from engine.media.pictures import read_picture
 from training.bench.long_form import identity_of
 from training.bench.reading import BATCH_FRAMES, pixels_of, resized
 from training.bench.regressor import READ_CHANNELS, LoadedRegressor, load_regressor
-from training.bench.report import write_report
+from training.bench.report import check_report, write_report
 from training.bench.statistics import mean
 from training.bench.terminal import tell
 
@@ -43,6 +43,7 @@ def run_pictures_job(options: argparse.Namespace) -> None:
     paths = sorted(options.folder.glob("*.png"))
     if not paths:
         raise BadInputError(f"{options.folder}: there are no PNG pictures here; name the folder that holds them")
+    check_report(options.report, (*paths, *character_files(options.character)))
     regressor, folder = load_regressor(), find_character(options.character)
     own_D = identity_of(regressor, load_character(folder))
     others = [load_character(card.folder) for card in list_characters() if card.folder != folder]

@@ -18,7 +18,8 @@ import torch
 from engine import load_pack
 from engine.allocator import keep_freed_memory
 from engine.errors import BadInputError
-from engine.loaded_pack import find_pack
+from engine.loaded_pack import find_pack, pack_files
+from engine.media.files_to_write import check_folder_to_write
 from engine.packs import MANIFEST_NAME, file_sha256
 from training.actor.voices import VoicePool
 from training.bench.hidden_traits import HIDDEN_TRAITS
@@ -33,7 +34,7 @@ from training.bench.reference_ablation import (
 from training.bench.reference_ablation_figures import CHANCE, figures_of
 from training.bench.reference_ablation_sheet import write_ablation_sheet
 from training.bench.regressor import load_regressor
-from training.bench.report import figures_table, write_report
+from training.bench.report import check_report, figures_table, write_report
 from training.bench.terminal import show, tell
 from training.bench.trait_reader import (
     DEFAULT_FOLDER,
@@ -124,6 +125,8 @@ def run_ablation_job(options: argparse.Namespace) -> None:
         raise BadInputError(f"--faces {options.faces}: intervals need at least two faces")
     config = AblationConfig(num_faces=options.faces)
     folder, started_s = find_pack(options.pack), time.monotonic()
+    sheet = options.report.with_suffix(".jpg")
+    check_report(options.report, pack_files(folder), sheet)
     reader, regressor = load_trait_reader(), load_regressor()
     faces = []
     for face in run_ablation(
@@ -148,7 +151,6 @@ def run_ablation_job(options: argparse.Namespace) -> None:
             "seconds": round(seconds, 1),
         },
     )
-    sheet = options.report.with_suffix(".jpg")
     write_ablation_sheet(sheet, faces)
     head = (
         f"Expression references: {folder.name}, {len(faces)} faces of two twins each, trait reader {reader.sha256[:12]}"
@@ -159,6 +161,7 @@ def run_ablation_job(options: argparse.Namespace) -> None:
 
 def run_reader_job(options: argparse.Namespace) -> None:
     """Trains the trait reader and says how well it reads pictures that it never saw."""
+    check_folder_to_write(options.output)
     torch.set_num_threads(1)
     keep_freed_memory()
     recipe = TraitReaderRecipe(num_faces=options.faces, num_steps=options.steps, max_s=60.0 * options.minutes)

@@ -1,14 +1,16 @@
 """The benchmark's report: figures with their intervals, floors, ceilings and bars; as JSON for checks, as a table for a person.
 
-Called by `quick` and `speech_check`. Knows nothing of how a figure was measured.
+Called by the benchmark's command line. Knows nothing of how a figure was measured.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from engine.media.files_to_write import check_files_to_write
+from engine.media.whole_files import write_text_file
 from training.bench.statistics import Estimate
 
 
@@ -79,7 +81,9 @@ def _line(figure: Figure) -> str:
 
 def write_report(path: Path, report: Mapping[str, object]) -> None:
     """Write JSON whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text_file(path, json.dumps(report, indent=2) + "\n")
+
+
+def check_report(report: Path | None, read: Iterable[Path | None], pictures: Path | None = None) -> None:
+    """Refuse, before the work, a report (and pictures beside it) that could not be written or would replace what is `read`."""
+    check_files_to_write({"--report": report, "the pictures of --report": pictures}, read, makes_folders=True)

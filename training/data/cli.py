@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from engine.media.files_to_write import check_folder_to_write
 from training.data.building import build_clips
 from training.data.shards import write_tars
 from training.recipes.places import DEFAULT_CLIPS, DEFAULT_PARTS
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Builds what is missing."""
+    check_folder_to_write(options.output)
     if options.data_verb == "tars":
         count = write_tars(options.clips, options.output)
         sys.stdout.write(f"{options.output} holds {count} clips\n")

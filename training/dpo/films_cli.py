@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.errors import BadInputError
 from engine.loaded_pack import load_pack
+from engine.media.files_to_write import check_folder_to_write
 from engine.media.film import FilmWriter
 from engine.media.film_sound import FilmSound
 from engine.shapes import FRAME_RATE_HZ
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> None:
         raise BadInputError(
             "a vote needs a scene, two films and some time; give --scenes 1, --seeds 2, --seconds 1 or more"
         )
+    check_folder_to_write(options.output)
     pack = load_pack(options.parts, "cpu")
     window_s = pack.base.new_latents * pack.codec.frames_per_latent / FRAME_RATE_HZ
     num_windows = max(1, round(options.seconds / window_s))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import BadInputError
+from engine.media.files_to_write import check_files_to_write
 from training.bench.cli import chosen_config
 from training.bench.report import write_report
 from training.bench.terminal import show, tell
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Makes one table."""
+    check_files_to_write({"-o": options.output}, (options.run / PLAN_FILE, options.run / REPORT), makes_folders=True)
     plan, report, records = finished_run(options.run)
     lacking = [stage for stage in NEEDED[options.table] if stage not in records]
     if lacking:
