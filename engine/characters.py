@@ -185,9 +185,17 @@ def _reference_of(entry: object, folder: Path) -> ReferenceFile:
         choices = ", ".join(subtypes(ReferenceKind(kind))) or "no type"
         raise CharacterError(f"{folder}: {name} has the type {subtype!r}, which no {kind} has; use {choices}")
     path = folder / name
-    if "\0" in name or Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+    if Path(name).is_absolute() or not _lies_in(path, folder):
         raise CharacterError(f"{folder}: {name} lies outside the character's folder; copy it in")
     return ReferenceFile(kind=ReferenceKind(kind), subtype=subtype, path=path)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Also where links lead; a name that is none, or a link to itself, lies nowhere."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _reference_problems(card: CharacterCard) -> Iterator[str]:

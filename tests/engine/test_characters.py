@@ -87,6 +87,13 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, card: str, complaint:
     assert check_character(folder)
 
 
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    folder = with_card(tmp_path / "x", 'name = "A"\n[[references]]\nfile = "link.png"\nkind = "global"')
+    (folder / "link.png").symlink_to(folder / "link.png")
+    with pytest.raises(CharacterError, match="outside"):
+        load_character(folder)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(png_bytes())
     folder = with_card(tmp_path / "x", 'name = "A"\n[[references]]\nfile = "link.png"\nkind = "global"')
