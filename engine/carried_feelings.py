@@ -7,7 +7,7 @@ whoever performs, offline or live.
 import re
 from typing import Final
 
-from engine.called_expressions import called_expression, expression_nearness
+from engine.called_expressions import called_expression
 from engine.loaded_pack import LoadedPack
 from engine.turns import PartsOf, as_it_is, parts_in_turn
 
@@ -37,7 +37,7 @@ class _PartsWithFeeling:
         told: list[str] = []
         feeling: str | None = None
         for part in parts:
-            called = called_expression(expression_nearness(self._encoder, part))
+            called = called_expression(self._encoder, part).name
             goes_on = called is None and feeling is not None and not _UNMOVED.search(part)
             told.append(f"{feeling}, {part}" if goes_on else part)
             feeling = feeling if goes_on else called

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from engine.called_expressions import called_expression, expression_nearness
+from engine.called_expressions import NEUTRAL, CalledExpression, called_expression
 from engine.characters import Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
@@ -41,6 +41,7 @@ class DirectedReferences:
         self._pack, self._most = pack, most
         self._ordered = sorted(character.references, key=lambda reference: KIND_ORDER.index(reference.kind))
         self._choices: dict[str, _Choice] = {}
+        self._last_called: tuple[str, CalledExpression] | None = None
         self._latents_1CHW: dict[int, Tensor] = {}
         self._shown: dict[_Choice, ReferenceLatents] = {}
 
@@ -65,6 +66,15 @@ class DirectedReferences:
             self._shown[choice] = shown
         return self._shown[choice]
 
+    def feeling(self, text: str) -> str:
+        """The expression that a direction calls for; the neutral one where it calls for none."""
+        return (self._called(text).name or NEUTRAL) if text.strip() else NEUTRAL
+
+    def _called(self, text: str) -> CalledExpression:
+        if self._last_called is None or self._last_called[0] != text:
+            self._last_called = (text, called_expression(self._pack.text_encoder, text))
+        return self._last_called[1]
+
     def _choice(self, text: str) -> _Choice:
         if text not in self._choices:
             self._choices = {
@@ -77,11 +87,12 @@ class DirectedReferences:
         expressions = [place for place in everywhere if self._ordered[place].kind is ReferenceKind.EXPRESSION]
         if not expressions or not text.strip() or not self._is_choice_wanted:
             return _Choice(places=tuple(everywhere)[: self._most])
-        nearness = expression_nearness(self._pack.text_encoder, text)
-        expressions.sort(key=lambda place: -nearness[self._ordered[place].subtype])
+        called = self._called(text)
+        subtypes = {place: self._ordered[place].subtype for place in expressions}
+        expressions.sort(key=lambda place: (subtypes[place] != called.name, -called.nearness[subtypes[place]]))
         others = [place for place in everywhere if place not in expressions]
         places = (others[0], *expressions, *others[1:])[: self._most]
-        is_called = called_expression(nearness) == self._ordered[expressions[0]].subtype
+        is_called = called.name == self._ordered[expressions[0]].subtype
         has_anchor = is_called and expressions[0] in places
         return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
 

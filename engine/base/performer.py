@@ -189,7 +189,7 @@ class Performer:
             self._count("references")
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
-            motion_BFM = self._plan_motion(window, plan, references, conditions)
+            motion_BFM = self._plan_motion(window, plan, told.text, references, conditions)
             past_FCHW = tail.latents_FCHW[plan.start - tail.start :][: plan.history]
             before = references if tail.text in (None, told.text) else self.conditions.references.latents(tail.text)
             references = self._posed(plan, references, before, motion_BFM, past_FCHW)
@@ -204,7 +204,7 @@ class Performer:
         return window_FCHW
 
     def _plan_motion(
-        self, window: int, plan: WindowPlan, references: ReferenceLatents, conditions: WindowConditions
+        self, window: int, plan: WindowPlan, text: str, references: ReferenceLatents, conditions: WindowConditions
     ) -> Tensor | None:
         """The window's rows [1, F, M] of the film's motion, planned to the window's end; None for a pack that plans none."""
         planner, config = self.planner, self.pack.transformer.config
@@ -221,6 +221,7 @@ class Performer:
             listen_start_row=conditions.listen_start_row + behind * config.listen_window.rows_per_latent,
             no_text_BSD=self.conditions.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT[:, -_new_latents(plan) * self.pack.codec.frames_per_latent :],
+            feeling=self.conditions.references.feeling(text),
             is_felt=references.anchor_B is not None,
         )
         noise_BFM = self._noise(window, (1, _new_latents(plan), planner.motion.row_width), "motion")

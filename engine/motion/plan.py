@@ -73,8 +73,8 @@ class MotionTold:
     """What a plan is made from: rows of both sounds, the first of them so many rows from the first row of history.
 
     `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `is_mute_BT` says in which frames of the rows to
-    plan the own voice is mute (`engine.motion.muteness`); None where nobody knows. `is_felt`: whether the picture that the film stays near
-    shows the feeling that is asked for.
+    plan the own voice is mute (`engine.motion.muteness`); None where nobody knows. `feeling` is the expression that is called for (of
+    `engine.characters.EXPRESSIONS`), None where nobody knows; `is_felt`: whether the picture that the film stays near shows it.
     """
 
     text_BSD: Tensor
@@ -84,6 +84,7 @@ class MotionTold:
     listen_start_row: int = 0
     no_text_BSD: Tensor | None = None
     is_mute_BT: Tensor | None = None
+    feeling: str | None = None
     is_felt: bool = False
 
 

@@ -9,6 +9,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from engine.called_expressions import NEUTRAL
+from engine.characters import EXPRESSIONS
 from engine.flow.guidance import GuidanceScales
 from engine.latent_tail import LatentTail
 from engine.motion.plan import MotionModel, MotionTold, plan_motion
@@ -43,6 +45,8 @@ class MotionPlanner:
             rest_B1M, self.tail.last(self.num_history)[..., 0, 0], self.motion.settings.history_keep
         )
         rows_BFM = plan_motion(self.motion, told, history_BFM, self._lots(noise_BFM), guidance).float()
+        if told.feeling is not None and self.motion.settings.feelings:
+            rows_BFM = self._felt(rows_BFM, told.feeling)
         if self.motion.settings.stiffness:
             rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
             rows_BFM = self._opened(rows_BFM, told.is_felt)
@@ -66,6 +70,15 @@ class MotionPlanner:
         is_articulated_K = torch.zeros(len(self.motion.settings.stiffness), dtype=torch.bool, device=device)
         is_articulated_K[list(self.motion.settings.articulation)] = True
         return is_articulated_K
+
+    def _felt(self, rows_BFM: Tensor, feeling: str) -> Tensor:
+        """Rows that show the feeling called for and no other: a face that falls by itself is drawn over one that does not."""
+        settings = self.motion.settings
+        shown = () if feeling == NEUTRAL else (feeling, NEUTRAL)
+        resting = [column for column, name in zip(settings.feelings, EXPRESSIONS, strict=True) if name not in shown]
+        resting_K = torch.zeros(len(settings.stiffness), dtype=torch.bool, device=rows_BFM.device)
+        resting_K[resting] = True
+        return torch.where(resting_K.repeat(rows_BFM.shape[2] // len(resting_K)), self._rest_BM[:, None], rows_BFM)
 
     def _silenced(self, rows_BFM: Tensor, is_mute_BT: Tensor) -> Tensor:
         """Rows with what is articulated at rest in frames that are mute; `ValueError` where these are not the rows' frames."""

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.characters import EXPRESSIONS
 from engine.flow.guidance import GuidanceScales
 
 MOST_DRAWN_SHARE: Final = 2.0
@@ -19,7 +20,8 @@ class MotionSettings:
     distance from rest the history keeps when a plan goes on from it: one of minutes would wander off else. `stiffness` is how much
     each number of a frame resists a change of its speed (`engine.motion.smoothing`); empty is not at all. `articulation` are those
     numbers of a frame that nothing but one's own voice moves: they rest where it is mute (`engine.motion.muteness`), and are planned from
-    `articulation_lot` of the noise that all else gets: what is said, lips have no choice about.
+    `articulation_lot` of the noise that all else gets: what is said, lips have no choice about. `feelings` are the numbers of a frame that
+    say how much of each expression it shows, in the order of `engine.characters.EXPRESSIONS`: those that nobody called for rest.
     """
 
     rest: tuple[float, ...]
@@ -33,6 +35,7 @@ class MotionSettings:
     stiffness: tuple[float, ...] = ()
     articulation: tuple[int, ...] = ()
     articulation_lot: float = 1.0
+    feelings: tuple[int, ...] = ()
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
@@ -67,7 +70,11 @@ class MotionSettings:
             )
         if not all(0.0 <= each < math.inf for each in self.stiffness):
             raise ValueError("stiffness holds numbers that are negative or none")
-        if self.articulation and not 0 <= min(self.articulation) <= max(self.articulation) < len(self.stiffness):
-            raise ValueError(
-                f"articulation {self.articulation} must lie within the {len(self.stiffness)} numbers of a frame that stiffness tells"
-            )
+        for name in ("articulation", "feelings"):
+            columns: tuple[int, ...] = getattr(self, name)
+            if columns and not 0 <= min(columns) <= max(columns) < len(self.stiffness):
+                raise ValueError(
+                    f"{name} {columns} must lie within the {len(self.stiffness)} numbers of a frame that stiffness tells"
+                )
+        if self.feelings and len(self.feelings) != len(EXPRESSIONS):
+            raise ValueError(f"feelings has {len(self.feelings)} numbers; there are {len(EXPRESSIONS)} expressions")

@@ -20,6 +20,7 @@ class ChunkConditions:
     posed_BFCHW: the anchor in the pose of the latent before the chunk, or of a window's history, and of each of its own, for
         models that are shown it (`engine.posing`).
     is_mute_BT: in which of its frames the character's own voice is mute (`engine.motion.muteness`); None where nobody knows.
+    feeling: the expression that is called for (`engine.characters.EXPRESSIONS`); None where nobody knows.
     pose: how the chunk is meant to look, for whoever retouches its pictures.
     effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
     """
@@ -32,5 +33,6 @@ class ChunkConditions:
     motion_BFM: Tensor | None = None
     posed_BFCHW: Tensor | None = None
     is_mute_BT: Tensor | None = None
+    feeling: str | None = None
     pose: PlannedPose | None = None
     effort: int = 0

@@ -71,6 +71,7 @@ class LiveMotion:
             listen_start_row=behind * listen.rows_per_latent - listen.rows_before,
             no_text_BSD=self.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT,
+            feeling=conditions.feeling,
             is_felt=references.anchor_B is not None,
         )
         noise_BFM = self.noise.draw(first_latent, conditions.num_latents, MOTION_STEP)[..., 0, 0]

@@ -90,6 +90,7 @@ class ConditionEncoder:
             listen_BAD=rows[1],
             references=self.references.latents(told.text),
             is_mute_BT=self._mute_frames(told)[None],
+            feeling=self.references.feeling(told.text),
             effort=told.effort,
         )
 

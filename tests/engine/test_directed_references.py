@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.called_expressions import called_expression
 from engine.characters import Character, Reference, ReferenceKind
 from engine.directed_references import DirectedReferences
 from engine.errors import CharacterError
@@ -97,7 +98,7 @@ def test_latents_are_of_what_was_chosen_and_do_not_depend_on_what_was_shown_befo
     ("text", "anchor"),
     [
         ("happy", "expression happy"),
-        ("happy, sad and angry", None),
+        ("happy, sad and angry", "expression happy"),  # of several the first
         ("afraid", None),
         ("", None),
         ("neutral", None),
@@ -134,3 +135,24 @@ def test_the_shipped_pack_understands_plain_directions(words: str, expression: s
     shipped = load_pack(assets_dir() / "models" / "lpm-tiny")
     names = ("global ", *(f"expression {name}" for name in ("neutral", "happy", "sad", "angry", "surprised", "afraid")))
     assert shown(DirectedReferences(shipped, character(names), 2), words) == ["global ", f"expression {expression}"]
+
+
+def test_a_direction_calls_for_what_one_of_its_clauses_calls_for() -> None:
+    encoder = WordCounts()
+    plain = called_expression(encoder, "looks left")  # type: ignore[arg-type]
+    assert plain.name is None and set(plain.nearness) == set(encoder.words)
+    assert called_expression(encoder, "is neutral").name is None  # type: ignore[arg-type]
+    assert called_expression(encoder, "sad happy angry afraid").name is None  # type: ignore[arg-type]
+    for text in ("sad happy angry afraid, sad", "sad happy angry afraid then sad", "neutral; sad"):
+        assert called_expression(encoder, text).name == "sad", text  # type: ignore[arg-type]
+
+
+def test_a_direction_that_calls_for_nothing_is_neutral(pack: LoadedPack) -> None:
+    references = DirectedReferences(pack, character(), 13)
+    assert [references.feeling(text) for text in ("", "  ", "nods", "is happy", "afraid")] == [
+        "neutral",
+        "neutral",
+        "neutral",
+        "happy",
+        "afraid",  # also where the character has no picture of it
+    ]

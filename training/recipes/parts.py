@@ -6,6 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from engine.characters import EXPRESSIONS
 from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
 from engine.encoders.audio import AudioEncoderConfig
 from engine.encoders.noise_floor import NoiseFloorConfig
@@ -121,6 +122,7 @@ MOTION_SETTINGS = MotionSettings(
     stiffness=tuple(STIFFNESS.get(name, 0.0) for name in STATE_CHANNELS),
     articulation=tuple(channel(name) for name in MOUTH),
     articulation_lot=0.0,
+    feelings=tuple(channel(f"expression_{name}") for name in EXPRESSIONS),
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ from engine.characters import Character
 from engine.codec.folded_vae import FoldedVae
 from engine.errors import CancelledError
 from engine.loaded_pack import LoadedPack, load_pack
+from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
+from engine.online.live import LiveConfig
+from engine.online.opening import open_session
 from engine.pixels import as_pixels
 from engine.precision import fast_autocast
 from tests.engine.base.test_posing import WordOfJoy, two_faced
@@ -132,3 +136,23 @@ def test_a_direction_that_calls_for_another_picture_is_the_same_film_behind_kept
     assert reusing[0].is_reused and not reusing[-1].is_reused
     assert np.array_equal(film(reusing), film(perform(knowing, changed)))
     assert not np.array_equal(film(reusing), film(perform(knowing, plain)))
+
+
+def test_plans_are_told_which_feeling_is_called_for(pack: LoadedPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    knowing = replace(pack, text_encoder=WordOfJoy())  # type: ignore[arg-type]
+    feelings: list[tuple[str | None, bool]] = []
+    plan = MotionPlanner.plan
+
+    def noted(self: MotionPlanner, told: MotionTold, *others: Any) -> None:
+        feelings.append((told.feeling, told.is_felt))
+        plan(self, told, *others)
+
+    monkeypatch.setattr(MotionPlanner, "plan", noted)
+    prompts = (PromptSpan(start_frame=NUM_FRAMES // 2, end_frame=NUM_FRAMES, text="is happy"),)
+    list(perform(knowing, replace(job(character=two_faced()), prompts=prompts)))
+    assert feelings[0] == ("neutral", False) and feelings[-1] == ("happy", True)
+    feelings.clear()
+    config = LiveConfig(seed=1, prompt="is happy", split="caller")
+    with open_session(two_faced(), knowing, config) as session:
+        session.pull()
+    assert feelings[0] == ("happy", True)

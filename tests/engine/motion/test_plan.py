@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.characters import EXPRESSIONS
 from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import DitInputs, Transformer
@@ -350,3 +351,22 @@ def test_an_opening_is_the_same_in_parts(motion: MotionModel) -> None:
         opened_BFM = planner._opened(rows_BFM[:, part], is_felt=False)
         torch.testing.assert_close(opened_BFM, whole_BFM[:, part])
         planner.take(opened_BFM)
+
+
+@pytest.mark.parametrize("feeling", [None, "neutral", "happy", "afraid"])
+def test_a_face_shows_the_feeling_that_is_called_for_and_no_other(motion: MotionModel, feeling: str | None) -> None:
+    """Frames of ten numbers here: eight expressions behind two that are none."""
+    width = 2 + len(EXPRESSIONS)
+    settings = MotionSettings(
+        rest=tuple(range(2 * width)), stiffness=(0.0,) * width, feelings=tuple(range(2, 2 + len(EXPRESSIONS)))
+    )
+    planner = MotionPlanner(replace(motion, settings=settings), slack_rows=9)
+    rows_BFM = 100 + torch.randn(1, 3, 2 * width, generator=torch.Generator().manual_seed(2))
+    felt_BFM = rows_BFM if feeling is None else planner._felt(rows_BFM, feeling)
+    rests_BFTK = (felt_BFM == planner._rest_BM[:, None]).view(1, 3, 2, width)
+    shown = {None: set(EXPRESSIONS), "neutral": set[str]()}.get(feeling, {"neutral", feeling})
+    for column in range(width):
+        stays = column < 2 or EXPRESSIONS[column - 2] in shown
+        assert rests_BFTK[..., column].all() != stays and rests_BFTK[..., column].any() != stays
+    kept_BFTK = (felt_BFM == rows_BFM).view(1, 3, 2, width)
+    assert torch.equal(kept_BFTK, ~rests_BFTK)
