@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="judge the live session (backbone and refiner, where the pack has them)"
     )
     quick.add_argument("--full", action="store_true", help="more actors, longer clips, no limit of time")
-    quick.add_argument("--cases", type=int, help="how many actors (default 32, with --full 96)")
+    quick.add_argument("--cases", type=int, help="how many actors, in proportionate time (default 32, with --full 96)")
     quick.add_argument("--workers", type=int, default=2, help="single-threaded processes that share the work")
     speech = jobs.add_parser("speech", help="how closely the mouth of a film follows a recorded voice")
     speech.add_argument("film", type=Path, help="a film at 24 frames a second")
@@ -106,7 +106,12 @@ def chosen_config(*, full: bool, num_actors: int | None) -> QuickConfig:
         return config
     if num_actors < 2:
         raise BadInputError(f"--cases {num_actors}: identity is judged among at least two actors")
-    return replace(config, num_actors=num_actors, num_counterfactuals=min(config.num_counterfactuals, num_actors))
+    return replace(
+        config,
+        num_actors=num_actors,
+        num_counterfactuals=min(config.num_counterfactuals, num_actors),
+        max_s=config.max_s * max(1.0, num_actors / config.num_actors),
+    )
 
 
 NOTES = {
