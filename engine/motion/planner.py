@@ -98,8 +98,8 @@ class MotionPlanner:
     def _opened(self, rows_BFM: Tensor, is_felt: bool) -> Tensor:
         """The next rows, of which a film's first go over from its portrait into the plan.
 
-        It begins slowly, but lips follow their sound within a row; and where the portrait shows the feeling that is asked for, what has no
-        mass is there at once, or a smile would first be wiped from it.
+        It begins slowly, but lips follow their sound within a row; and a feeling that the portrait shows already is there at once, or a smile
+        would first be wiped from it.
         """
         num_opening = min(max(OPENING_ROWS - self.length, 0), rows_BFM.shape[1])
         if not num_opening:
@@ -108,9 +108,9 @@ class MotionPlanner:
         frame_T = self.length * num_frames + torch.arange(1, num_opening * num_frames + 1, device=rows_BFM.device)
         eased_T = _eased(frame_T / (OPENING_ROWS * num_frames + 1))
         quick_T = (frame_T / (num_frames + 1)).clamp(max=1.0)
-        has_mass_K = torch.tensor(self.motion.settings.stiffness, device=rows_BFM.device) > 0
-        share_TK = torch.where(has_mass_K | (not is_felt), eased_T[:, None], 1.0)
-        share_TK = torch.where(self._is_articulated_K(rows_BFM.device), quick_T[:, None], share_TK)
+        share_TK = torch.where(self._is_articulated_K(rows_BFM.device), quick_T[:, None], eased_T[:, None])
+        if is_felt:
+            share_TK[:, list(self.motion.settings.feelings)] = 1.0
         share_FM = rearrange(share_TK, "(f t) k -> f (t k)", t=num_frames)
         opening_BFM = torch.lerp(
             self._rest_BM[:, None], rows_BFM[:, :num_opening], share_FM.expand_as(rows_BFM[:, :num_opening])

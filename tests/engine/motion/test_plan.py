@@ -18,6 +18,13 @@ from engine.references import ReferenceLatents
 from tests.engine.small_pack import MOTION, MOTION_SETTINGS, ROW_WIDTH
 
 
+FEELING = MotionSettings(  # rows of two frames of ten numbers each: eight expressions behind two that are none
+    rest=tuple(map(float, range(2 * (2 + len(EXPRESSIONS))))),
+    stiffness=(0.0,) * (2 + len(EXPRESSIONS)),
+    feelings=tuple(range(2, 2 + len(EXPRESSIONS))),
+)
+
+
 @pytest.fixture(scope="module")
 def motion() -> MotionModel:
     """Random everywhere, also where training starts from zero."""
@@ -316,9 +323,9 @@ def test_rows_from_a_hostile_file_are_refused_in_one_line(motion: MotionModel) -
         assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("opens", ["slowly", "quickly", "at once"])
+@pytest.mark.parametrize("opens", ["slowly", "quickly"])
 def test_a_film_begins_as_its_portrait_and_goes_over_into_its_plan(motion: MotionModel, opens: str) -> None:
-    """Slowly within half a second; lips within a row; a feeling that the portrait shows at once. A frame is one number here."""
+    """Slowly within half a second; lips within a row. A frame is one number here."""
     articulation = (0,) if opens == "quickly" else ()
     framed = replace(
         motion, settings=replace(motion.settings, drawn_share=(), stiffness=(0.0,), articulation=articulation)
@@ -326,8 +333,8 @@ def test_a_film_begins_as_its_portrait_and_goes_over_into_its_plan(motion: Motio
     loose = replace(motion, settings=replace(motion.settings, drawn_share=()))
     planner, plain = MotionPlanner(framed, slack_rows=5), MotionPlanner(loose, slack_rows=5)
     for each in (planner, plain):
-        each.plan(replace(told(), is_felt=opens == "at once"), noise(5))
-    num_frames = {"slowly": OPENING_ROWS * ROW_WIDTH, "quickly": ROW_WIDTH, "at once": 0}[opens]
+        each.plan(told(), noise(5))
+    num_frames = {"slowly": OPENING_ROWS * ROW_WIDTH, "quickly": ROW_WIDTH}[opens]
     share_T = (torch.arange(1, 5 * ROW_WIDTH + 1) / (num_frames + 1)).clamp(max=1.0)
     if opens == "slowly":
         share_T = 3 * share_T**2 - 2 * share_T**3
@@ -335,11 +342,16 @@ def test_a_film_begins_as_its_portrait_and_goes_over_into_its_plan(motion: Motio
     torch.testing.assert_close(planner.planned(0)[0], opened_FM)
 
 
-def test_what_has_mass_begins_slowly_also_where_a_feeling_is_there_at_once(motion: MotionModel) -> None:
-    planner = MotionPlanner(replace(motion, settings=replace(motion.settings, stiffness=(2.0,))))
-    rows_BFM = motion.rest()[:, None] + torch.ones(1, 4, ROW_WIDTH)
-    assert torch.equal(planner._opened(rows_BFM, is_felt=True), planner._opened(rows_BFM, is_felt=False))
-    assert not torch.equal(planner._opened(rows_BFM, is_felt=True), rows_BFM)
+@pytest.mark.parametrize("is_felt", [True, False])
+def test_a_feeling_that_the_portrait_shows_is_there_at_once(motion: MotionModel, is_felt: bool) -> None:
+    planner = MotionPlanner(replace(motion, settings=FEELING))
+    rows_BFM = planner._rest_BM[:, None] + torch.ones(1, 4, len(FEELING.rest))
+    opened_BFTK = planner._opened(rows_BFM, is_felt).view(1, 4, 2, len(FEELING.stiffness))
+    planned_BFTK = rows_BFM.view_as(opened_BFTK)
+    feelings = list(FEELING.feelings)
+    assert torch.equal(opened_BFTK[..., feelings], planned_BFTK[..., feelings]) is is_felt
+    assert (opened_BFTK[:, :OPENING_ROWS, :, :2] < planned_BFTK[:, :OPENING_ROWS, :, :2]).all()
+    assert torch.equal(opened_BFTK[:, OPENING_ROWS:], planned_BFTK[:, OPENING_ROWS:])
 
 
 def test_an_opening_is_the_same_in_parts(motion: MotionModel) -> None:
@@ -355,12 +367,8 @@ def test_an_opening_is_the_same_in_parts(motion: MotionModel) -> None:
 
 @pytest.mark.parametrize("feeling", [None, "neutral", "happy", "afraid"])
 def test_a_face_shows_the_feeling_that_is_called_for_and_no_other(motion: MotionModel, feeling: str | None) -> None:
-    """Frames of ten numbers here: eight expressions behind two that are none."""
-    width = 2 + len(EXPRESSIONS)
-    settings = MotionSettings(
-        rest=tuple(range(2 * width)), stiffness=(0.0,) * width, feelings=tuple(range(2, 2 + len(EXPRESSIONS)))
-    )
-    planner = MotionPlanner(replace(motion, settings=settings), slack_rows=9)
+    width = len(FEELING.stiffness)
+    planner = MotionPlanner(replace(motion, settings=FEELING), slack_rows=9)
     rows_BFM = 100 + torch.randn(1, 3, 2 * width, generator=torch.Generator().manual_seed(2))
     felt_BFM = rows_BFM if feeling is None else planner._felt(rows_BFM, feeling)
     rests_BFTK = (felt_BFM == planner._rest_BM[:, None]).view(1, 3, 2, width)
