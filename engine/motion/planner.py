@@ -98,8 +98,8 @@ class MotionPlanner:
     def _opened(self, rows_BFM: Tensor, is_felt: bool) -> Tensor:
         """The next rows, of which a film's first go over from its portrait into the plan.
 
-        It begins slowly, but lips follow their sound within a row; and a feeling that the portrait shows already is there at once, or a smile
-        would first be wiped from it.
+        It begins slowly, but lips follow their sound within a row; and a feeling that the portrait shows already is there at once, or a
+        smile would first be wiped from it.
         """
         num_opening = min(max(OPENING_ROWS - self.length, 0), rows_BFM.shape[1])
         if not num_opening:

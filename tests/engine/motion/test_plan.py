@@ -17,7 +17,6 @@ from engine.motion.settings import MotionSettings
 from engine.references import ReferenceLatents
 from tests.engine.small_pack import MOTION, MOTION_SETTINGS, ROW_WIDTH
 
-
 FEELING = MotionSettings(  # rows of two frames of ten numbers each: eight expressions behind two that are none
     rest=tuple(map(float, range(2 * (2 + len(EXPRESSIONS))))),
     stiffness=(0.0,) * (2 + len(EXPRESSIONS)),
