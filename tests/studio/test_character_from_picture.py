@@ -218,7 +218,7 @@ def test_a_character_that_cannot_be_kept_is_one_message(
     studio.window.files.take([portrait], "speak", 0)
     dialog = offer(qtbot, studio)
     dialog.accept()
-    qtbot.waitUntil(lambda: "ada one" in studio.window.message.text and "Reading" not in studio.window.message.text)
+    qtbot.waitUntil(lambda: "characters is no folder" in studio.window.message.text, timeout=WAIT_MS)
     assert not studio.session.project.characters
 
 
