@@ -18,6 +18,7 @@ from engine.media.film_voice import read_film_voice
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
 from training.bench import long_form_cli, pictures_cli, reference_ablation_cli
+from training.bench.bars import BASE_BARS, LIVE_BARS
 from training.bench.contact_sheet import write_contact_sheet
 from training.bench.pack_films import Maker, pack_crew
 from training.bench.quick import QuickConfig, QuickRun, full_config, run_quick
@@ -87,7 +88,7 @@ def run_quick_job(options: argparse.Namespace) -> None:
     regressor = load_regressor()
     maker: Maker = "live" if options.live else "film"
     with pack_crew(str(folder), DEFAULT_FOLDER, config, max(1, options.workers), maker) as crew:
-        quick = run_quick(crew, config, tell)
+        quick = run_quick(crew, config, tell, LIVE_BARS if options.live else BASE_BARS)
     head = {
         "pack": {"folder": folder.name, "manifest_sha256": file_sha256(folder / MANIFEST_NAME)},
         "regressor_sha256": regressor.sha256,
@@ -126,9 +127,10 @@ NOTES = {
     "closures_seen": "p, b, m out of or into an opening of at least 0.2 of the truth: within 2 frames the film comes within 0.25 of that "
     "opening to what is read from the truth's closing, and opens by 0.4 of it on each side on which the truth opens",
     "closures_by_chance": "the same film's mouth turned round in time, mean over all turns by more than a quarter of a second",
-    "sibling_top1": "63 characters that differ from the actor in one trait, drawn in four moments of its own speaking clip, so that an "
-    "expression does not pass for a trait; a clip that hardly moves is a miss. Where the floor is low the regressor is too coarse",
-    "siblings_farther": "share of these siblings that are farther from the film's mean face than the actor is",
+    "sibling_top1": "three frames of the speaking clip are nearer to the actor than to each of 63 characters that differ from it in one "
+    "trait, all drawn in the pose and expression that these frames show (found by drawing, for the nearest with their own face again); "
+    "a clip that hardly moves is a miss",
+    "siblings_farther": "share of these siblings that are farther from these frames than the actor is",
     "directions_hit": "two directions of gaze or head in one clip: half a second after each begins, the asked channel goes from rest to "
     "the asked side by 0.4 of what the truth's frames show, and as much further than while the other direction is in force",
     "nods": "dips of pitch of at least 0.06 rad, within 6 frames of the bottom of a nod that the rule calls for",

@@ -4,19 +4,17 @@ Called by `figures`; each has interval, floor and ceiling as the others there.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.bench.closures import ClosureCounts, closure_counts
 from training.bench.following import share_followed
 from training.bench.judge import ActorResult
-from training.bench.measures import is_moving, likeness, nearest_reference
-from training.bench.report import Bar, Figure
+from training.bench.measures import is_moving
+from training.bench.report import Figure
 from training.bench.statistics import bootstrap, mean
 from training.bench.views import Results, View, plain_figure, pooled_figure, reading_of
-
-CLOSURES_BAR: Final = Bar(value=0.8, direction="at least")
-SIBLINGS_BAR: Final = Bar(value=0.75, direction="at least")
-DIRECTIONS_BAR: Final = Bar(value=0.8, direction="at least")
 
 
 def detail_figures(results: Results) -> list[Figure]:
@@ -26,7 +24,7 @@ def detail_figures(results: Results) -> list[Figure]:
 
 def _closure_figures(results: Results) -> list[Figure]:
     return [
-        pooled_figure("closures_seen", "lips seen to close at p, b, m", results, _closures, _share_seen, CLOSURES_BAR),
+        pooled_figure("closures_seen", "lips seen to close at p, b, m", results, _closures, _share_seen),
         pooled_figure(
             "closures_by_chance", "the same with the film shifted in time", results, _closures, _share_by_chance
         ),
@@ -53,20 +51,25 @@ def _share(counts: Sequence[ClosureCounts], part: Callable[[ClosureCounts], floa
 
 def _sibling_figures(results: Results) -> list[Figure]:
     return [
-        plain_figure("sibling_top1", "own face nearest among siblings", results, _is_nearest, SIBLINGS_BAR),
+        plain_figure("sibling_top1", "own face nearest among siblings", results, _is_nearest),
         plain_figure("siblings_farther", "siblings farther off than the own face", results, _share_farther),
     ]
 
 
 def _is_nearest(one: ActorResult, view: View) -> float:
     """A clip that hardly moves is a miss here too."""
-    film = reading_of(one.speak, view)
-    return float(is_moving(film, one.speak.truth) and nearest_reference(film, one.family_FD) == 0)
+    return float(is_moving(reading_of(one.speak, view), one.speak.truth) and _family_errors(one, view).argmin() == 0)
 
 
 def _share_farther(one: ActorResult, view: View) -> float:
-    own, *siblings = likeness(reading_of(one.speak, view), one.family_FD).tolist()
-    return mean([sibling < own for sibling in siblings])
+    own, *siblings = _family_errors(one, view).tolist()
+    return mean([sibling > own for sibling in siblings])
+
+
+def _family_errors(one: ActorResult, view: View) -> NDArray[np.float32]:
+    errors_F = {"film": one.family.film_F, "truth": one.family.truth_F, "codec": one.family.codec_F}[view]
+    assert errors_F is not None, f"there is no {view} of this clip"
+    return errors_F
 
 
 def _direction_figures(results: Results) -> list[Figure]:
@@ -76,7 +79,7 @@ def _direction_figures(results: Results) -> list[Figure]:
         if one.directed.untold is not None
     ]
     return [
-        plain_figure("directions_hit", "directions carried out, in order", results, _follows, DIRECTIONS_BAR),
+        plain_figure("directions_hit", "directions carried out, in order", results, _follows),
         Figure(
             name="directions_when_not_told",
             title="the same where nothing was told",

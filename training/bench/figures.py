@@ -1,20 +1,20 @@
-"""All figures of the quick set from the actors' results, each with interval, floor, ceiling and bar.
+"""All figures of the quick set from the actors' results, each with interval, floor and ceiling, and the bars of those that have one.
 
 Called by `quick`. A figure is one item per actor and a way to sum items up; the items are taken for the three views of `views`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.bench.bars import Bars
 from training.bench.detail_figures import detail_figures
 from training.bench.judge import ActorResult, ClipResult
 from training.bench.measures import (
-    LEAST_MOTION_RATIO,
     false_lip_share,
     is_moving,
     motion_ratio,
@@ -28,7 +28,7 @@ from training.bench.measures import (
     speaking_range,
 )
 from training.bench.reading import Reading
-from training.bench.report import Bar, Figure
+from training.bench.report import Figure
 from training.bench.statistics import EventCounts, bootstrap, mean, pooled_f1
 from training.bench.views import PerActor, Results, View, has_codec, plain_figure, reading_of
 
@@ -53,32 +53,27 @@ def yardsticks_of(results: Results) -> Yardsticks:
     )
 
 
-def figures_of(results: Results) -> list[Figure]:
-    """Every figure of the quick set, in the order of the report; `ValueError` without a result."""
+def figures_of(results: Results, bars: Bars) -> list[Figure]:
+    """Every figure of the quick set with its bar, in the order of the report; `ValueError` without a result."""
     if not results:
         raise ValueError("no actor was judged, so there is nothing to report")
     sticks = yardsticks_of(results)
-    at_least, at_most = partial(Bar, direction="at least"), partial(Bar, direction="at most")
-    plain: tuple[tuple[str, str, PerActor, Bar | None], ...] = (
-        ("mouth_r", "mouth opening follows the sound, r", _mouth_follows, at_least(value=0.6)),
-        ("mouth_amplitude", "mouth amplitude against the truth", _amplitude, at_least(value=0.6)),
-        ("false_lip_rate", "lips move while listening or idle", partial(_false_lips, sticks), at_most(value=0.1)),
-        (
-            "identity_top1",
-            "own reference nearest, in clips that move",
-            partial(_identity, sticks),
-            at_least(value=0.85),
-        ),
-        ("identity_top1_any_motion", "own reference nearest, moving or not", partial(_identity_in_any, sticks), None),
-        ("motion_ratio", "motion against the truth", _moves, at_least(value=LEAST_MOTION_RATIO)),
-        ("expression_accuracy", "expression asked for in text is shown", _expression, at_least(value=0.6)),
+    plain: tuple[tuple[str, str, PerActor], ...] = (
+        ("mouth_r", "mouth opening follows the sound, r", _mouth_follows),
+        ("mouth_amplitude", "mouth amplitude against the truth", _amplitude),
+        ("false_lip_rate", "lips move while listening or idle", partial(_false_lips, sticks)),
+        ("identity_top1", "own reference nearest, in clips that move", partial(_identity, sticks)),
+        ("identity_top1_any_motion", "own reference nearest, moving or not", partial(_identity_in_any, sticks)),
+        ("motion_ratio", "motion against the truth", _moves),
+        ("expression_accuracy", "expression asked for in text is shown", _expression),
     )
-    return [
-        *(plain_figure(name, title, results, item, bar) for name, title, item, bar in plain),
+    figures = [
+        *(plain_figure(name, title, results, item) for name, title, item in plain),
         *_nod_figures(results),
         *detail_figures(results),
         *_picture_figures(results),
     ]
+    return [replace(figure, bar=bars.get(figure.name)) for figure in figures]
 
 
 def _mouth_follows(one: ActorResult, view: View) -> float:
@@ -144,7 +139,6 @@ def _nod_figures(results: Results) -> list[Figure]:
             estimate=bootstrap(own, pooled_f1),
             floor=pooled_f1([_nods(one, one.listen.truth) for one in results]),
             ceiling=ceiling,
-            bar=Bar(value=0.4, direction="at least"),
         ),
         Figure(
             name="nod_f1_other_partner",
@@ -156,7 +150,6 @@ def _nod_figures(results: Results) -> list[Figure]:
             name="nod_ratio",
             title="nods: own partner against another, ratio",
             estimate=bootstrap(swapped, _nod_ratio),
-            bar=Bar(value=2.0, direction="at least"),
         ),
         Figure(
             name="nod_f1_muted",
@@ -167,7 +160,6 @@ def _nod_figures(results: Results) -> list[Figure]:
             name="nods_left_when_muted",
             title="nods left when the partner is muted, share",
             estimate=bootstrap([(heard, unheard) for heard, unheard, _ in muted], _share_left),
-            bar=Bar(value=0.33, direction="at most"),
         ),
     ]
 
@@ -195,15 +187,14 @@ def _truth_under_another(results: Results) -> float | None:
 
 def _picture_figures(results: Results) -> list[Figure]:
     wanted = (
-        ("psnr_db", "codec: PSNR of held-out films, dB", "codec_error", 28.0),
-        ("psnr_mouth_db", "codec: PSNR on the mouth, dB", "codec_error_mouth", 24.0),
-        ("psnr_eyes_db", "codec: PSNR on the eyes, dB", "codec_error_eyes", 24.0),
+        ("psnr_db", "codec: PSNR of held-out films, dB", "codec_error"),
+        ("psnr_mouth_db", "codec: PSNR on the mouth, dB", "codec_error_mouth"),
+        ("psnr_eyes_db", "codec: PSNR on the eyes, dB", "codec_error_eyes"),
     )
     figures = []
-    for name, title, part, least in wanted:
+    for name, title, part in wanted:
         ratios = [_codec_psnr_db(one, part) for one in results] if has_codec(results) else []
-        bar = Bar(value=least, direction="at least")
-        figures.append(Figure(name=name, title=title, estimate=bootstrap(ratios, mean), bar=bar))
+        figures.append(Figure(name=name, title=title, estimate=bootstrap(ratios, mean)))
     return [*figures, plain_figure("sharpness_ratio", "finest edges against the truth", results, _sharpness)]
 
 

@@ -23,7 +23,7 @@ from training.bench.direction_cases import DirectionCase, ToldDirection, directi
 from training.bench.measures import boxed_squared_error, sharpness, squared_error
 from training.bench.reading import Reading, read_film, resized, true_reading
 from training.bench.regressor import LoadedRegressor
-from training.bench.siblings import NUM_SIBLINGS, moments_of, sibling_pictures
+from training.bench.siblings import WHOLE_FAMILY, FamilySize, family_errors, moments_of, siblings_of
 
 STRIP_FRAMES = 8
 STRIP_PX = 128
@@ -95,6 +95,15 @@ class DirectedResult(Readings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FamilyErrors:
+    """How far the actor itself, and then each of its siblings, is from the speaking clip: of the film, the truth's frames, the codec's."""
+
+    film_F: NDArray[np.float32]
+    truth_F: NDArray[np.float32]
+    codec_F: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActorResult:
     """The clips of one actor, and its listening clip again under another sound where that was made."""
 
@@ -104,9 +113,7 @@ class ActorResult:
     directed: DirectedResult
     listen_request: FilmRequest
     reference: Reading  # of the global reference picture, one frame
-    family_FD: NDArray[
-        np.float32
-    ]  # identity of the actor itself, then of its siblings, in moments of the speaking clip
+    family: FamilyErrors
     voices: tuple[str, ...]
     other_partner: Reading | None = None
     muted: Reading | None = None
@@ -135,7 +142,7 @@ class Judge:
         voices: VoicePool,
         frames: dict[CaseKind, int],
         directed_frames: int,
-        num_siblings: int = NUM_SIBLINGS,
+        family_size: FamilySize = WHOLE_FAMILY,
     ) -> None:
         self.regressor = regressor
         self.maker = maker
@@ -143,7 +150,7 @@ class Judge:
         self.voices = voices
         self.frames = frames
         self.directed_frames = directed_frames
-        self.num_siblings = num_siblings
+        self.family_size = family_size
 
     def judge_actor(self, actor: int) -> ActorResult:
         """Make and read the clips of an actor."""
@@ -153,18 +160,18 @@ class Judge:
         listen = make_case(actor, "listen", self.frames["listen"], self.voices)
         directed = make_direction_case(actor, self.directed_frames, self.voices)
         character = character_of(speak.identity, self.maker.size_px)
-        started_s = _add(stages_s, "cases", started_s)
-        family_FD = self._family(speak)
-        _add(stages_s, "siblings", started_s)
+        _add(stages_s, "cases", started_s)
         listen_request = request_of(listen, character)
+        speak_films = self._films(speak, request_of(speak, character), stages_s)
+        speak_result = self._judge_clip(speak, speak_films, stages_s)
         return ActorResult(
             actor=actor,
-            speak=self._judge_clip(speak, request_of(speak, character), stages_s),
-            listen=self._judge_clip(listen, listen_request, stages_s),
+            speak=speak_result,
+            listen=self._judge_clip(listen, self._films(listen, listen_request, stages_s), stages_s),
             directed=self._judge_directed(directed, direction_request(directed, character), stages_s),
             listen_request=listen_request,
             reference=read_film(self.regressor, character.global_picture_HWC[None]),
-            family_FD=family_FD,
+            family=self._family(speak.identity, speak_films, speak_result, stages_s),
             voices=(
                 speak.performance.speak_voice,
                 listen.performance.listen_voice,
@@ -177,8 +184,7 @@ class Judge:
         """Make a film and read it; for the counterfactuals, which have no truth of their own."""
         return read_film(self.regressor, self.maker.film(request))
 
-    def _judge_clip(self, case: Case, request: FilmRequest, stages_s: dict[str, float]) -> ClipResult:
-        films = self._films(case.identity, case.performance.state_TK, request, stages_s)
+    def _judge_clip(self, case: Case, films: Films, stages_s: dict[str, float]) -> ClipResult:
         started_s = time.perf_counter()
         result = ClipResult(
             **vars(self._readings(case.performance.state_TK, films)),
@@ -193,31 +199,36 @@ class Judge:
         return result
 
     def _judge_directed(self, case: DirectionCase, request: FilmRequest, stages_s: dict[str, float]) -> DirectedResult:
-        films = self._films(case.identity, case.performance.state_TK, request, stages_s)
+        films = self._films(case, request, stages_s)
         started_s = time.perf_counter()
         readings = self._readings(case.performance.state_TK, films)
         _add(stages_s, "reading", started_s)
         return DirectedResult(**vars(readings), told=case.told, request=request)
 
-    def _family(self, case: Case) -> NDArray[np.float32]:
-        """Mean identity over the same moments of the actor itself and of each sibling, [1 + siblings, D]."""
-        moments_MK, size_px = moments_of(case.performance.state_TK), self.maker.size_px
-        own_MHWC = draw_film(case.identity, moments_MK, size_px)
-        siblings_SMHWC = sibling_pictures(case.identity, moments_MK, self.num_siblings, size_px)
-        family_FMHWC = np.concatenate([own_MHWC[None], siblings_SMHWC])
-        read = read_film(self.regressor, family_FMHWC.reshape(-1, *own_MHWC.shape[1:]))
-        means_FD: NDArray[np.float32] = read.identity_TD.reshape(*family_FMHWC.shape[:2], -1).mean(axis=1)
-        return means_FD
+    def _family(self, identity: Identity, films: Films, readings: Readings, stages_s: dict[str, float]) -> FamilyErrors:
+        started_s, size = time.perf_counter(), self.family_size
+        siblings = siblings_of(identity, size.num_siblings)
 
-    def _films(
-        self, identity: Identity, state_TK: NDArray[np.float32], request: FilmRequest, stages_s: dict[str, float]
-    ) -> Films:
-        started_s = time.perf_counter()
+        def errors(film_THWC: NDArray[np.uint8], reading: Reading) -> NDArray[np.float32]:
+            return family_errors(identity, siblings, film_THWC, reading, moments_of(len(film_THWC), size.num_moments))
+
+        family = FamilyErrors(
+            film_F=errors(films.film_THWC, readings.film),
+            truth_F=errors(films.truth_THWC, readings.truth),
+            codec_F=None
+            if films.codec_THWC is None or readings.codec is None
+            else errors(films.codec_THWC, readings.codec),
+        )
+        _add(stages_s, "siblings", started_s)
+        return family
+
+    def _films(self, case: Case | DirectionCase, request: FilmRequest, stages_s: dict[str, float]) -> Films:
+        started_s, state_TK = time.perf_counter(), case.performance.state_TK
         film_THWC = self.maker.film(request)
         if len(film_THWC) != len(state_TK):
             raise AssertionError(f"{len(film_THWC)} frames were made where {len(state_TK)} were asked for")
         started_s = _add(stages_s, "generation", started_s)
-        truth_THWC = draw_film(identity, state_TK, self.maker.size_px)
+        truth_THWC = draw_film(case.identity, state_TK, self.maker.size_px)
         started_s = _add(stages_s, "drawing", started_s)
         codec_THWC = self.round_trip(truth_THWC) if self.round_trip is not None else None
         _add(stages_s, "codec", started_s)

@@ -15,8 +15,7 @@ from training.bench.statistics import EventCounts, match_events, pearson
 FALSE_LIP_SHARE: Final = 0.15  # of the speaking range; more than this is a mouth that speaks
 SPEAKING_RANGE_PERCENTILE: Final = 95.0
 MOTION_UNITS: Final = {"yaw": 0.1, "pitch": 0.06, "roll": 0.05, "gaze_x": 0.3, "gaze_y": 0.2, "mouth_open": 0.25}
-LEAST_MOTION_RATIO: Final = 0.6  # of a pack's clips together
-# Of a single one. Of the actor's own speaking clips 6 in 100 move less than this against another of them, of its listening ones none;
+# Of a single clip. Of the actor's own speaking clips 6 in 100 move less than this against another of them, of its listening ones none;
 # at 0.6 it would be 20 and 8.
 LEAST_CLIP_MOTION_RATIO: Final = 0.4
 NOD_TOLERANCE_FRAMES: Final = 6

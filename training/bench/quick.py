@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeVar
 
+from training.bench.bars import BASE_BARS, Bars
 from training.bench.cases import HELD_OUT_SEED, FilmRequest
 from training.bench.figures import figures_of
 from training.bench.judge import ActorResult
@@ -90,7 +91,7 @@ class QuickRun:
         }
 
 
-def run_quick(crew: Crew, config: QuickConfig, tell: Tell) -> QuickRun:
+def run_quick(crew: Crew, config: QuickConfig, tell: Tell, bars: Bars = BASE_BARS) -> QuickRun:
     """Judge, make counterfactuals, and sum up."""
     started_s = time.monotonic()
 
@@ -110,7 +111,7 @@ def run_quick(crew: Crew, config: QuickConfig, tell: Tell) -> QuickRun:
     return QuickRun(
         config=config,
         results=tuple(results),
-        figures=tuple(figures_of(results)),
+        figures=tuple(figures_of(results, bars)),
         wall_s=time.monotonic() - started_s,
         stages_s=stages_s,
     )

@@ -66,7 +66,7 @@ def _pair(name: str, title: str, measure: Measure, faces: Faces, least: float | 
             estimate=bootstrap(faces, partial(measure, view)),
             floor=floor,
             ceiling=ceiling,
-            bar=Bar(value=least, direction="at least") if view == "with" and least is not None else None,
+            bar=Bar(least=least) if view == "with" and least is not None else None,
         )
         for view in VIEWS
     ]

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from engine.media.files_to_write import check_files_to_write
 from engine.media.whole_files import write_text_file
@@ -16,17 +15,23 @@ from training.bench.statistics import Estimate
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """What a figure has to reach."""
+    """What a figure has to reach: no less than `least`, no more than `most`; None is no bound."""
 
-    value: float
-    direction: Literal["at least", "at most"]
+    least: float | None = None
+    most: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.least is None and self.most is None:
+            raise ValueError("a bar has a least, a most, or both")
 
     def is_reached_by(self, value: float) -> bool:
-        """Whether a value is on the good side."""
-        return value >= self.value if self.direction == "at least" else value <= self.value
+        """Whether a value is within the bounds."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
     def __str__(self) -> str:
-        return f"{'>=' if self.direction == 'at least' else '<='} {self.value:g}"
+        if self.least is not None and self.most is not None:
+            return f"{self.least:g} .. {self.most:g}"
+        return f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +68,7 @@ class Figure:
 
 def figures_table(figures: list[Figure]) -> str:
     """The figures for a terminal, one line each."""
-    lines = [f"{'':44} {'value':>7}  {'95 % interval':>16} {'n':>4} {'floor':>7} {'ceiling':>7}  {'bar':<9} reached"]
+    lines = [f"{'':44} {'value':>7}  {'95 % interval':>16} {'n':>4} {'floor':>7} {'ceiling':>7}  {'bar':<10} reached"]
     lines += [_line(figure) for figure in figures]
     return "\n".join(lines)
 
@@ -76,7 +81,7 @@ def _line(figure: Figure) -> str:
     verdict = {None: "", True: "yes", False: "NO"}[figure.is_reached]
     bar = "" if figure.bar is None else str(figure.bar)
     beside = " ".join(f"{'-' if part is None else f'{part:.3f}':>7}" for part in (figure.floor, figure.ceiling))
-    return f"{figure.title:44} {value:>7}  {interval:>16} {number:>4} {beside}  {bar:<9} {verdict}".rstrip()
+    return f"{figure.title:44} {value:>7}  {interval:>16} {number:>4} {beside}  {bar:<10} {verdict}".rstrip()
 
 
 def write_report(path: Path, report: Mapping[str, object]) -> None:

@@ -58,10 +58,10 @@ class SpeechFigures:
 
 
 BARS: Final = {
-    "r": Bar(value=0.5, direction="at least"),
-    "r_voiced": Bar(value=0.25, direction="at least"),
-    "r_wrong": Bar(value=0.15, direction="at most"),
-    "pause_closed": Bar(value=0.8, direction="at least"),
+    "r": Bar(least=0.5),
+    "r_voiced": Bar(least=0.25),
+    "r_wrong": Bar(most=0.15),
+    "pause_closed": Bar(least=0.8),
 }
 TITLES: Final = {
     "r": "opening follows the envelope, r",

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from training.bench.judge import ActorResult, Readings
 from training.bench.reading import Reading
-from training.bench.report import Bar, Figure
+from training.bench.report import Figure
 from training.bench.statistics import bootstrap, mean
 
 View = Literal["film", "truth", "codec"]
@@ -30,9 +30,9 @@ def has_codec(results: Results) -> bool:
     return all(clip.codec is not None for one in results for clip in (*one.clips, one.directed))
 
 
-def plain_figure(name: str, title: str, results: Results, item: PerActor, bar: Bar | None = None) -> Figure:
+def plain_figure(name: str, title: str, results: Results, item: PerActor) -> Figure:
     """A figure that is a plain mean over actors and that all three views have."""
-    return pooled_figure(name, title, results, item, mean, bar)
+    return pooled_figure(name, title, results, item, mean)
 
 
 def pooled_figure(
@@ -41,7 +41,6 @@ def pooled_figure(
     results: Results,
     item: Callable[[ActorResult, View], Item],
     pool: Callable[[Sequence[Item]], float],
-    bar: Bar | None = None,
 ) -> Figure:
     """A figure that sums up one item an actor in its own way and that all three views have."""
     return Figure(
@@ -50,5 +49,4 @@ def pooled_figure(
         estimate=bootstrap([item(one, "film") for one in results], pool),
         floor=pool([item(one, "truth") for one in results]),
         ceiling=pool([item(one, "codec") for one in results]) if has_codec(results) else None,
-        bar=bar,
     )

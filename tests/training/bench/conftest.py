@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.training.bench.known_films import FRAMES, NUM_SIBLINGS, TINY, ChangedFilms, TruthFilms
+from tests.training.bench.known_films import FAMILY, FRAMES, TINY, ChangedFilms, TruthFilms
 from training.actor.voices import VoicePool
 from training.bench.judge import Judge
 from training.bench.quick import Crew, QuickRun, run_quick
@@ -37,7 +37,7 @@ def judged(voices: VoicePool) -> Callable[[TruthFilms | ChangedFilms], QuickRun]
             voices=voices,
             frames=FRAMES,
             directed_frames=TINY.directed_frames,
-            num_siblings=NUM_SIBLINGS,
+            family_size=FAMILY,
         )
         with ThreadPoolExecutor(1) as executor:
             crew = Crew(

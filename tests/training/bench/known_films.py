@@ -14,9 +14,10 @@ from training.actor.voices import VoicePool
 from training.bench.cases import HELD_OUT_SEED, Case, CaseKind, FilmRequest, make_case
 from training.bench.direction_cases import DirectionCase, make_direction_case
 from training.bench.quick import QuickConfig
+from training.bench.siblings import FamilySize
 
 TINY = QuickConfig(num_actors=4, speak_frames=40, listen_frames=72, directed_frames=64, num_counterfactuals=4)
-NUM_SIBLINGS = 15
+FAMILY = FamilySize(num_siblings=15, num_moments=2)
 FRAMES: dict[CaseKind, int] = {"speak": TINY.speak_frames, "listen": TINY.listen_frames}
 
 

@@ -15,6 +15,7 @@ from training.bench.pack_films import PackFilms, codec_round_trip
 from training.bench.quick import Crew, QuickConfig, run_quick
 from training.bench.regressor import load_regressor
 from training.bench.report import write_report
+from training.bench.siblings import FamilySize
 
 NAMES_WITH_CEILING = {"mouth_r", "nod_f1", "closures_seen", "sibling_top1", "directions_hit"}
 
@@ -31,7 +32,7 @@ def test_random_weights_run_through_and_reach_nothing(tmp_path: Path, voices: Vo
         voices=voices,
         frames={"speak": config.speak_frames, "listen": config.listen_frames},
         directed_frames=config.directed_frames,
-        num_siblings=3,
+        family_size=FamilySize(num_siblings=3, num_moments=1),
     )
     with ThreadPoolExecutor(1) as executor:
         crew = Crew(executor=executor, num_at_once=1, judge_actor=judge.judge_actor, read_request=judge.read_request)

@@ -33,17 +33,12 @@ def truth_run(judged: Judged, truth_films: TruthFilms) -> QuickRun:
 
 
 def test_the_truth_reaches_every_bar(truth_run: QuickRun) -> None:
-    unreachable = {
-        "sibling_top1",
-        "psnr_db",
-        "psnr_mouth_db",
-        "psnr_eyes_db",
-    }  # too fine for the regressor; no codec here
+    unreachable = {"psnr_db", "psnr_mouth_db", "psnr_eyes_db"}  # no codec here
     assert {one.name for one in truth_run.figures if one.is_reached is False} <= unreachable
     assert value(truth_run, "mouth_r") > 0.9
     assert value(truth_run, "motion_ratio") == pytest.approx(1.0)
     assert value(truth_run, "sharpness_ratio") == pytest.approx(1.0)
-    assert value(truth_run, "siblings_farther") > 0.7
+    assert value(truth_run, "siblings_farther") > 0.95
     assert value(truth_run, "closures_by_chance") <= 0.5 * value(truth_run, "closures_seen")
     assert value(truth_run, "directions_when_not_told") <= 0.25
 

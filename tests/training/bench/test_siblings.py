@@ -1,31 +1,70 @@
-"""Siblings are drawn as the actor acts, and each can be told from it."""
+"""Siblings can be told from the actor, and films of either from each other, in whatever pose they stand."""
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from training.actor.draw import draw_film
+from training.actor.draw import draw_film, draw_frame
 from training.actor.identity import sample_identity
 from training.actor.state import channel, resting_state
 from training.bench.cases import HELD_OUT_SEED
-from training.bench.siblings import MOMENTS, moments_of, sibling_pictures
+from training.bench.pose_fitting import drawing_error, fitted_state
+from training.bench.reading import true_reading
+from training.bench.siblings import FACE_PX, family_errors, moments_of, siblings_of
 
-SIZE_PX = 96
+ACTOR = sample_identity(HELD_OUT_SEED)
+
+
+def turning(num_frames: int) -> NDArray[np.float32]:
+    """A head that turns and speaks with brows and a lean that a reading does not tell of."""
+    states_TK = resting_state(num_frames)
+    states_TK[:, channel("yaw")] = np.linspace(-0.2, 0.2, num_frames)
+    states_TK[:, channel("mouth_open")] = np.linspace(0.0, 0.6, num_frames)
+    states_TK[:, channel("brow_left")] = 0.4
+    states_TK[:, channel("lean")] = -0.3
+    return states_TK
+
+
+def test_moments_are_spread_over_a_film() -> None:
+    assert moments_of(72, 3) == [12, 36, 60]
+    assert moments_of(1, 2) == [0, 0]
 
 
 def test_siblings_are_as_many_as_asked_for_and_unlike_the_actor_and_each_other() -> None:
-    identity, states_TK = sample_identity(HELD_OUT_SEED), resting_state(24)
-    states_TK[:, channel("yaw")] = np.linspace(-0.2, 0.2, 24)
-    moments_MK = moments_of(states_TK)
-    assert moments_MK[:, channel("yaw")].tolist() == sorted(moments_MK[:, channel("yaw")].tolist())
-    pictures_SMHWC = sibling_pictures(identity, moments_MK, 6, SIZE_PX)
-    assert pictures_SMHWC.shape == (6, MOMENTS, SIZE_PX, SIZE_PX, 3)
-    own_MHWC = draw_film(identity, moments_MK, SIZE_PX)
-    family = [own_MHWC, *pictures_SMHWC]
-    assert len({each.tobytes() for each in family}) == len(family)
-    assert np.array_equal(sibling_pictures(identity, moments_MK, 6, SIZE_PX), pictures_SMHWC)
+    siblings = siblings_of(ACTOR, 6)
+    rest_K = resting_state(1)[0]
+    pictures = {draw_frame(one, rest_K, FACE_PX).tobytes() for one in (ACTOR, *siblings)}
+    assert len(pictures) == 7
+    assert siblings_of(ACTOR, 6) == siblings
 
 
 def test_more_siblings_than_there_are_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.bench.siblings.LEAST_DIFFERENCE", 255.0)
     with pytest.raises(ValueError, match="only 0 siblings"):
-        sibling_pictures(sample_identity(HELD_OUT_SEED), moments_of(resting_state(24)), 2, SIZE_PX)
+        siblings_of(ACTOR, 2)
+
+
+def test_a_pose_is_found_from_a_frame_that_was_drawn_in_it() -> None:
+    states_TK = turning(9)
+    frame_HWC = draw_frame(ACTOR, states_TK[7], FACE_PX)
+    start_K = resting_state(1)[0]
+    begun = drawing_error(ACTOR, frame_HWC, start_K)
+    found = fitted_state(ACTOR, frame_HWC, start_K, blurred_rounds=4, sharp_rounds=4)
+    assert found.error < 0.15 * begun
+    assert found.error == pytest.approx(drawing_error(ACTOR, frame_HWC, found.state_K))
+    assert found.state_K[channel("yaw")] == pytest.approx(states_TK[7, channel("yaw")], abs=0.03)
+
+
+@pytest.mark.parametrize("blur_px", [0.0, 1.5])
+def test_a_film_is_nearest_to_whom_it_shows(blur_px: float) -> None:
+    """The actor's own film and a sibling's, sharp and soft."""
+    siblings, states_TK = siblings_of(ACTOR, 5), turning(24)
+    for shown in (0, 2):
+        film_THWC = draw_film((ACTOR, *siblings)[shown], states_TK, 192)
+        if blur_px:
+            film_THWC = np.stack([cv2.GaussianBlur(frame_HWC, (0, 0), blur_px) for frame_HWC in film_THWC]).astype(
+                np.uint8
+            )
+        errors_F = family_errors(ACTOR, siblings, film_THWC, true_reading(states_TK), [4, 18])
+        assert errors_F.argmin() == shown
