@@ -14,6 +14,7 @@ from torch.nn import functional
 from engine.encoders.log_mel import LogMel, LogMelConfig
 from engine.encoders.noise_floor import AboveNoise, NoiseFloorConfig
 from engine.encoders.periodicity import Periodicity, PeriodicityConfig
+from engine.encoders.presence import Presence, PresenceConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class AudioEncoderConfig:
     mel: LogMelConfig = field(default_factory=LogMelConfig)
     noise_floor: NoiseFloorConfig = field(default_factory=NoiseFloorConfig)
     periodicity: PeriodicityConfig = field(default_factory=PeriodicityConfig)
+    presence: PresenceConfig = field(default_factory=PresenceConfig)
     samples_per_frame: int = 1000
     width: int = 128
     dilations: tuple[int, ...] = (1, 1, 2, 4)
@@ -43,7 +45,8 @@ class AudioEncoderConfig:
     @property
     def num_heard(self) -> int:
         """Numbers that the front ends together give for a mel hop."""
-        return self.mel.num_mels * (2 if self.noise_floor.num_hops else 1) + self.periodicity.num_rows
+        mel_rows = self.mel.num_mels * (2 if self.noise_floor.num_hops else 1)
+        return mel_rows + self.periodicity.num_rows + self.presence.num_rows
 
     @property
     def row_width(self) -> int:
@@ -54,7 +57,8 @@ class AudioEncoderConfig:
     def history_frames(self) -> int:
         """Frames before a row that can change it (the mel window and the fold reach one more)."""
         reach = sum(2 * dilation - ahead for dilation, ahead in zip(self.dilations, self.lookahead_frames, strict=True))
-        longest_hops = max(self.noise_floor.history_hops, self.periodicity.history_hops)
+        fronts = (self.noise_floor, self.periodicity, self.presence)
+        longest_hops = max(front.history_hops for front in fronts)
         return reach - (-longest_hops * self.mel.hop_samples // self.samples_per_frame) + 2
 
     @property
@@ -90,6 +94,7 @@ class AudioEncoder(nn.Module):
         self.mel = LogMel(config.mel)
         self.above_noise = AboveNoise(config.noise_floor)
         self.periodicity = Periodicity(config.periodicity, config.mel)
+        self.presence = Presence(config.presence, config.mel)
         self.stem = nn.Conv1d(config.num_heard, config.width, 5, padding=2)
         self.fold = nn.Conv1d(config.width, config.width, mels_per_frame, stride=mels_per_frame)
         self.layers = nn.ModuleList(
@@ -132,6 +137,8 @@ class AudioEncoder(nn.Module):
             heard.append(self.above_noise(mel_BNM))
         if self.config.periodicity.num_lags:
             heard.append(self.periodicity(sound_BS))
+        if self.config.presence.num_hops:
+            heard.append(self.presence(sound_BS))
         return torch.cat(heard, dim=1)
 
     @torch.no_grad()
