@@ -25,6 +25,7 @@ WHOLLY_TOLD = 0.25  # of that measure: paint is as thick as the network says fro
 DRAG_UNIT = 0.02  # of half a picture's side, for each one of the network's output
 THIN = -3.0  # of the paint's logit at first
 LAYER_CHANNELS = 4  # red, green and blue, each times the thickness, and the thickness
+FADING = 48  # of a picture's side: over so much of it the area of paint fades out
 LEAST_THICKNESS = 0.02  # that counts as paint where its places are searched,
 SEARCHED = 2  # square by square of so many of what is kept
 SEARCHED_FACES = 32
@@ -89,6 +90,14 @@ class PaintedPlaces:
     kept_BPC: Tensor
     places_P: Tensor
     size_HW: tuple[int, int]
+
+    def area(self) -> Tensor:
+        """Where they lie, [1, 1, H, W]: 1 within, fading to 0 around."""
+        height, width = self.size_HW
+        area_P = self.kept_BPC.new_zeros(height * width)
+        area_P[self.places_P] = 1.0
+        reach_px = max(width // FADING, 1)
+        return functional.avg_pool2d(area_P.view(1, 1, height, width), 2 * reach_px + 1, stride=1, padding=reach_px)
 
     def reach(self) -> tuple[float, float, float, float]:
         """Where they lie, a pixel to spare: left, top, right and bottom from -1 to 1; all of them 1 where there are none."""

@@ -21,6 +21,15 @@ MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and fo
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moved:
+    """Pictures in pose, `pixels_BTCHW` [B, T, 3, H, W], and which of their pixels are painted in some face or other, `painted_BTCHW`
+    [B, T, 1, H, W] from 0 to 1."""
+
+    pixels_BTCHW: Tensor
+    painted_BTCHW: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """What was seen of a picture: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over, and where it
     may be painted, finely and coarsely, unless nothing is."""
@@ -60,28 +69,37 @@ class Poser:
     @torch.no_grad()
     def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
         """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: at rest."""
-        return self._codec.encode(self._moved(picture_BCHW, rows_BFM, "bilinear")).float()
+        return self._codec.encode(self._moved(picture_BCHW, rows_BFM, "bilinear").pixels_BTCHW).float()
 
     @torch.no_grad()
     def pictures(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
         """The same as pictures with their finest edges, [B, T, 3, H, W]."""
+        return self._moved(picture_BCHW, rows_BFM, "bicubic").pixels_BTCHW
+
+    @torch.no_grad()
+    def moved(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Moved:
+        """The same, and where they are painted."""
         return self._moved(picture_BCHW, rows_BFM, "bicubic")
 
-    def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Tensor:
+    def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Moved:
         look = self._look(picture_BCHW)
         frames_BTK = self._frames(self.from_rest(rows_BFM))
         places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_of(picture_BCHW))
         moved_BTCHW = sampled(picture_BCHW, places.on_face_NHWC, resampling)
+        painted_BTCHW = torch.zeros_like(moved_BTCHW[:, :, :1])
         if self._paint is None:
-            return moved_BTCHW
+            return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=painted_BTCHW)
         painted_places = look.painted[resampling]
         layer_BTCHW = self._paint.layer(painted_places, self._faces(frames_BTK, self._paint))
         rows, columns = _window(places.on_head_NHWC, painted_places.reach())
-        layer_NCHW = sampled(layer_BTCHW.flatten(0, 1), places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
+        area_NCHW = painted_places.area().expand(layer_BTCHW.shape[:2].numel(), -1, -1, -1)
+        layer_NCHW = torch.cat([layer_BTCHW.flatten(0, 1), area_NCHW], dim=1)
+        layer_NCHW = sampled(layer_NCHW, places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
         under_BTCHW = moved_BTCHW[..., rows, columns]
         carried_BTCHW = rearrange(layer_NCHW, "(b t) c h w -> b t c h w", b=len(picture_BCHW))
-        moved_BTCHW[..., rows, columns] = painted(under_BTCHW, carried_BTCHW)
-        return moved_BTCHW
+        moved_BTCHW[..., rows, columns] = painted(under_BTCHW, carried_BTCHW[:, :, :-1])
+        painted_BTCHW[..., rows, columns] = carried_BTCHW[:, :, -1:]
+        return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=painted_BTCHW)
 
     def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:
         """Each frame's pose, [B, T, P], in spreads from rest, as far as it is not painted."""

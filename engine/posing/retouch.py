@@ -3,7 +3,7 @@
 A latent of four frames and many pixels blurs what is thin or fast. The anchor's picture, moved pixel by pixel into the pose of each frame
 (`engine.posing.pose_flow`), does not, but it is wrong wherever something was hidden in it. A small network sees both, is told what each
 frame is to show (lips that close for one frame, lids half way), and says for each pixel how far to go from the decoded picture towards
-the moved one, and what to add besides. At first it goes hardly anywhere, adds nothing, and what it is told says nothing to it.
+the moved one, and what to add besides. At first it goes nearly all the way, adds nothing, and what it is told says nothing to it.
 
 Called where films are decoded, in `engine.base` and `engine.online`, and by the trainer. It must not know plans, latents or sessions.
 """
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from engine.codec.folded_vae import PixelNorm, ResidualBlock
 
-SHY = -4.0  # of the share's logit at first: the decoded picture stays as it is
+TRUSTING = 2.0  # of the share's logit at first: a painted anchor is right in most places, and films should lose it for a reason only
 TOLD_UNIT = 2.0  # spreads of a channel from rest; many of them (a squint is twenty) count as their logarithm
 
 
@@ -73,7 +73,7 @@ class Retouch(nn.Module):
         if not self.see.weight.is_meta:
             for layer in (self.share, self.touch, self.tell):
                 nn.init.zeros_(layer.weight)
-            nn.init.constant_(self.share.bias, SHY)  # type: ignore[arg-type]
+            nn.init.constant_(self.share.bias, TRUSTING)  # type: ignore[arg-type]
             nn.init.zeros_(self.touch.bias)  # type: ignore[arg-type]
 
     def forward(self, decoded_BTCHW: Tensor, moved_BTCHW: Tensor, from_rest_BFM: Tensor) -> Tensor:

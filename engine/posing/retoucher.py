@@ -41,7 +41,10 @@ class Retoucher:
 
     @torch.no_grad()
     def retouched(self, decoded_BTCHW: Tensor, pose: PlannedPose) -> Tensor:
-        """Decoded pictures [B, T, 3, H, W] with what the moved anchor has and they have lost."""
-        moved_BTCHW = self._poser.pictures(pose.picture_BCHW, pose.rows_BFM)
-        retouched_BTCHW: Tensor = self._network(decoded_BTCHW, moved_BTCHW, self._poser.from_rest(pose.rows_BFM))
-        return retouched_BTCHW
+        """Decoded pictures [B, T, 3, H, W] with what the moved anchor has and they have lost.
+
+        What is painted stays as it is painted: lips that are half the one's and half the other's are nobody's.
+        """
+        moved = self._poser.moved(pose.picture_BCHW, pose.rows_BFM)
+        retouched_BTCHW = self._network(decoded_BTCHW, moved.pixels_BTCHW, self._poser.from_rest(pose.rows_BFM))
+        return torch.lerp(retouched_BTCHW, moved.pixels_BTCHW, moved.painted_BTCHW)

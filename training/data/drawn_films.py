@@ -25,7 +25,6 @@ from training.data.clips import clip_identity, clip_kind
 from training.data.motion_rows import motion_rows
 from training.data.performances import voice_pool
 
-DRAWN_FRAMES: Final = 96
 DRAWN_SEEDS: Final = 700_000  # apart from those of clips and performances
 
 
@@ -42,7 +41,7 @@ class ToldPlanner(MotionPlanner):
         self.take(self._rows_BFM[:, self.length : self.length + noise_BFM.shape[1]])
 
 
-def drawn_film(pack: LoadedPack, number: int, num_frames: int = DRAWN_FRAMES) -> dict[str, Tensor]:
+def drawn_film(pack: LoadedPack, number: int, num_frames: int) -> dict[str, Tensor]:
     """Film `number`: `latents_FCHW` as drawn, `state_TK`, and the pictures `anchors_AHWC` that its latents stayed near, each one.
 
     `number` is that of the character too (`training.data.clips.clip_identity`).

@@ -1,5 +1,7 @@
 """What retouching is learned from: cuts of two latents, as decoded, with the anchor moved into their poses, beside the truth.
 
+The truth is brought to where the moved anchor has it, as far as that is a matter of a few pixels (`training.data.shifted_truth`).
+
 Most are cut from films that a pack drew when it was told what the actor did (`training.data.drawn_films`), with all that a model makes of
 films that follow themselves. Those know only what actors do; the others are of random states, encoded from the truth, and since a model
 that is not sure draws something between (what is meant and the anchor in pose, or what was before and what comes next), some of them are
@@ -31,10 +33,12 @@ from training.data.clips import clip_identity
 from training.data.drawn_films import drawn_film
 from training.data.motion_rows import motion_rows, rest_row
 from training.data.posed_films import PosedFilmSamples, focus_of
+from training.data.shifted_truth import shifted_truth
 
 SUFFIX: Final = ".cuts"
 NUM_LATENTS: Final = 2
-DRAWN_CUTS: Final = 6  # of each film that the pack draws
+DRAWN_FRAMES: Final = 168  # of a film that the pack draws: what a film makes of itself takes seconds to show
+DRAWN_CUTS: Final = 9  # of each of them
 POSED_CUTS: Final = 4  # beside them
 # How much likelier a cut is where lids close, lips are pressed, or a mouth opens by half: most frames of most films are a face at rest.
 STILL, BLINKING, PRESSED, OPENING = 0.05, 0.8, 0.7, 1.0
@@ -109,10 +113,15 @@ class CutMaker:
         with fast_autocast(latents_FCHW.device):
             moved_BTCHW = poser.pictures(as_anchor(anchor_HWC), rows_BFM)
             decoded_BTCHW = self._decoded(latents_FCHW[None])
+        moved_TCHW = as_bytes(moved_BTCHW[0])
+        moved_THWC = rearrange(moved_TCHW, "t c h w -> t h w c").contiguous()
+        shifted_THWC = np.stack(
+            [shifted_truth(*frames) for frames in zip(truth_THWC.numpy(), moved_THWC.numpy(), strict=True)]
+        )
         return {
             "decoded_TCHW": decoded_BTCHW[0].half().contiguous(),
-            "moved_TCHW": as_bytes(moved_BTCHW[0]),
-            "truth_TCHW": rearrange(truth_THWC, "t h w c -> t c h w").contiguous(),
+            "moved_TCHW": moved_TCHW,
+            "truth_TCHW": rearrange(torch.from_numpy(shifted_THWC), "t h w c -> t c h w").contiguous(),
             "focus_THW": focus_THW,
             "from_rest_FM": poser.from_rest(rows_BFM)[0],
             "is_drawn": torch.tensor(is_drawn),
@@ -158,7 +167,7 @@ def build_cuts(folder: Path, number: int, pack: LoadedPack) -> bool:
         return False
     folder.mkdir(parents=True, exist_ok=True)
     rng, maker = np.random.default_rng([number, 32]), CutMaker.of(pack)
-    film = drawn_film(pack, number)
+    film = drawn_film(pack, number, DRAWN_FRAMES)
     starts = starts_of(film["anchor_of_latent_F"].numpy())
     posed = PosedFilmSamples(size_px=pack.size_px, num_frames=NUM_LATENTS * maker.codec.frames_per_latent)
     lively_N = np.array([_liveliness(film["state_TK"], int(start), maker.codec.frames_per_latent) for start in starts])

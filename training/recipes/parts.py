@@ -11,6 +11,7 @@ from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
 from engine.encoders.audio import AudioEncoderConfig
 from engine.encoders.noise_floor import NoiseFloorConfig
 from engine.encoders.periodicity import PeriodicityConfig
+from engine.encoders.presence import PresenceConfig
 from engine.encoders.text import TextEncoderConfig
 from engine.flow.guidance import GuidanceScales
 from engine.model_config import AudioWindow, DitConfig
@@ -52,6 +53,7 @@ SPEAK_ENCODER = AudioEncoderConfig(
 )
 LISTEN_ENCODER = AudioEncoderConfig(
     periodicity=PeriodicityConfig(num_lags=48),
+    presence=PresenceConfig(num_hops=192),
     dilations=(1, 2, 4, 8, 16, 32),
     lookahead_frames=(0,) * 6,
     frames_per_row=4,

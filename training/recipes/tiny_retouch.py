@@ -19,7 +19,7 @@ from training.tasks.retouch import RetouchTask
 from training.time_budget import TimeBudget
 from training.trainer import TrainerConfig
 
-MOST_FILMS: Final = 384  # 30 MB of cuts each
+MOST_FILMS: Final = 288  # 40 MB of cuts each
 DRAWN_BY: Final = (
     parts.CODEC_FILE,
     parts.BASE_FILE,

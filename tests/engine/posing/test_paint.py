@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.posing.paint import DRAG_UNIT, TOLD_UNIT, Paint, PaintConfig, painted
+from engine.posing.paint import DRAG_UNIT, FADING, TOLD_UNIT, Paint, PaintConfig, PaintedPlaces, painted
 from engine.posing.portrait_look import coordinates, size_of
 from engine.posing.poser import Poser, with_drags
 from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture
@@ -88,6 +88,31 @@ def test_places_that_no_face_paints_are_left_out() -> None:
     places = paint.places(paint(random_picture(side_px=SIDE_PX)).kept_BCHW, (SIDE_PX, SIDE_PX))
     assert len(places.places_P) == 0
     assert not paint.layer(places, random_faces(2)).any()
+
+
+def test_a_poser_says_where_pictures_are_painted_at_rest_too() -> None:
+    """All of a painted place and nothing far from one, and nothing at all without paint."""
+    flow, paint, picture_BCHW = random_flow(), random_paint(), random_picture(side_px=SIDE_PX)
+    rows_BFM = REST_M.expand(1, 2, -1)
+    plain = Poser(flow, PictureCodec(), REST_M).moved(picture_BCHW, rows_BFM)  # type: ignore[arg-type]
+    assert plain.painted_BTCHW.shape == (1, 4, 1, SIDE_PX, SIDE_PX) and not plain.painted_BTCHW.any()
+    poser = Poser(flow, PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
+    moved = poser.moved(picture_BCHW, rows_BFM)
+    assert torch.equal(moved.pixels_BTCHW, poser.pictures(picture_BCHW, rows_BFM))
+    area_BCHW = paint.places(paint(picture_BCHW).kept_BCHW, (SIDE_PX, SIDE_PX)).area()
+    torch.testing.assert_close(moved.painted_BTCHW[:, 3], area_BCHW, rtol=0, atol=1e-4)
+
+
+def test_the_area_of_paint_fades_out_around_its_places() -> None:
+    side_px = 2 * FADING
+    is_place_HW = torch.zeros(side_px, side_px, dtype=torch.bool)
+    is_place_HW[20:50, 30:70] = True
+    places_P = is_place_HW.flatten().nonzero()[:, 0]
+    kept_BPC = torch.zeros(1, len(places_P), 3)
+    area_HW = PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_HW=(side_px, side_px)).area()[0, 0]
+    assert area_HW[22:48, 32:68].min() == 1.0
+    assert not area_HW[:18].any() and not area_HW[:, 72:].any()
+    assert area_HW[35, 28:32].diff().min() > 0, "from nothing to all"
 
 
 def test_faces_beyond_what_was_learned_are_painted_as_its_ends() -> None:

@@ -1,4 +1,4 @@
-"""The retouching network on constructed weights: which pixel goes where, what it is told of which frames, and how lightly it begins."""
+"""The retouching network on constructed weights: which pixel goes where, what it is told of which frames, and how trustingly it begins."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.posing.retouch import SHY, Retouch, RetouchConfig
+from engine.posing.retouch import TRUSTING, Retouch, RetouchConfig
 
 CONFIG = RetouchConfig(frame_width=3, told_width=5, frames_per_latent=2, cell_px=3, width=6, num_blocks=2)
 NUM_LATENTS, HEIGHT, WIDTH = 3, 9, 12
@@ -50,12 +50,12 @@ def bias_of(layer: torch.nn.Conv2d) -> Tensor:
     return layer.bias
 
 
-def test_a_new_network_changes_hardly_anything() -> None:
+def test_a_new_network_trusts_the_moved_anchor() -> None:
     decoded_BTCHW, moved_BTCHW = films()
     way_BTCHW = moved_BTCHW - decoded_BTCHW
     retouched_BTCHW = new_network()(decoded_BTCHW, moved_BTCHW, told())
-    share = float(torch.sigmoid(torch.tensor(SHY)))
-    assert share < 0.02
+    share = float(torch.sigmoid(torch.tensor(TRUSTING)))
+    assert 0.8 < share < 0.95
     torch.testing.assert_close(retouched_BTCHW, decoded_BTCHW + share * way_BTCHW, rtol=0, atol=1e-6)
 
 

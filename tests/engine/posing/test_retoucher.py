@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from engine.posing.poser import Poser
+from engine.posing.poser import Moved, Poser
 from engine.posing.retouch import Retouch, RetouchConfig
 from engine.posing.retoucher import PlannedPose, Retoucher
 from tests.engine.posing.small_flow import FRAMES_PER_LATENT, ROW_WIDTH, PictureCodec, random_flow, random_picture
@@ -60,6 +60,27 @@ def test_each_frame_is_retouched_by_the_anchor_in_its_own_pose() -> None:
     assert torch.equal(retouched_BTCHW, small_poser().pictures(picture_BCHW, rows_BFM))
     frames = retouched_BTCHW[0].unbind()
     assert all((one - other).abs().max() > 1e-2 for one, other in pairwise(frames))
+
+
+def test_what_is_painted_stays_as_it_is_painted_whatever_the_network_says() -> None:
+    picture_BCHW, rows_BFM = random_picture(side_px=SIDE_PX), random_rows()
+    decoded_BTCHW = torch.zeros(1, 3 * FRAMES_PER_LATENT, 3, SIDE_PX, SIDE_PX)
+    poser, stays = small_poser(), all_the_way(CONFIG)
+    torch.nn.init.constant_(stays.share.bias, -100.0)  # type: ignore[arg-type]
+    plain = poser.moved(picture_BCHW, rows_BFM)
+    is_left_BTCHW = torch.zeros_like(plain.painted_BTCHW)
+    is_left_BTCHW[..., : SIDE_PX // 2] = 1.0
+
+    class HalfPainted(Poser):
+        def moved(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Moved:
+            return Moved(pixels_BTCHW=plain.pixels_BTCHW, painted_BTCHW=is_left_BTCHW)
+
+    half = HalfPainted(random_flow(), PictureCodec(), REST_M)  # type: ignore[arg-type]
+    pose = PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
+    retouched_BTCHW = Retoucher(stays, half).retouched(decoded_BTCHW, pose)
+    left, right = retouched_BTCHW.split(SIDE_PX // 2, dim=4)
+    assert torch.equal(left, plain.pixels_BTCHW[..., : SIDE_PX // 2])
+    assert torch.equal(right, decoded_BTCHW[..., SIDE_PX // 2 :])
 
 
 def test_it_is_told_what_each_frame_shows_and_nothing_of_frames_of_which_nothing_is_told() -> None:

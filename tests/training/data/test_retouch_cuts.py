@@ -39,6 +39,7 @@ from training.data.retouch_cuts import (
     starts_of,
     whole_cuts,
 )
+from training.data.shifted_truth import shifted_truth
 from training.packing import build_pack
 from training.recipes import parts
 
@@ -48,7 +49,7 @@ FOLD, SURE = 4, Unsure(to_anchor=0.0, to_mean=0.0)
 @pytest.fixture
 def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedPack:
     """A pack of small random parts, whose films last two seconds."""
-    monkeypatch.setattr("training.data.drawn_films.DRAWN_FRAMES", 48)
+    monkeypatch.setattr("training.data.retouch_cuts.DRAWN_FRAMES", 48)
     build_pack([write_small_parts(tmp_path / "parts", monkeypatch)], tmp_path / "pack", "small", "1")
     return load_pack(tmp_path / "pack")
 
@@ -60,7 +61,6 @@ def test_a_cut_of_a_drawn_film_is_its_own_latents_beside_the_truth(pack: LoadedP
     frames = slice(FOLD * start, FOLD * (start + NUM_LATENTS))
     state_TK = film["state_TK"][frames]
     truth_THWC = draw_film(clip_identity(int(film["number"])), state_TK.numpy(), pack.size_px)
-    assert torch.equal(cut["truth_TCHW"], torch.from_numpy(truth_THWC).permute(0, 3, 1, 2))
     codec = pack.codec
     assert isinstance(codec, FoldedVae)
     raw_BFCHW = (film["latents_FCHW"][None].float() * codec._per_channel("latent_std")) + codec._per_channel(
@@ -73,6 +73,9 @@ def test_a_cut_of_a_drawn_film_is_its_own_latents_beside_the_truth(pack: LoadedP
     poser, rows_BFM = Poser(pack.posing, codec, rest_row(), pack.paint), motion_rows(state_TK)[None]
     moved_BTCHW = poser.pictures(as_anchor(film["anchors_AHWC"][0]), rows_BFM)
     assert torch.equal(cut["moved_TCHW"], as_bytes(moved_BTCHW[0]))
+    moved_THWC = cut["moved_TCHW"].permute(0, 2, 3, 1).numpy()
+    shifted_THWC = np.stack([shifted_truth(*frames) for frames in zip(truth_THWC, moved_THWC, strict=True)])
+    assert torch.equal(cut["truth_TCHW"], torch.from_numpy(shifted_THWC).permute(0, 3, 1, 2))
     assert torch.equal(cut["from_rest_FM"], poser.from_rest(rows_BFM)[0])
     assert cut["is_drawn"] and cut["focus_THW"].any()
 

@@ -77,7 +77,9 @@ def measured(task: RetouchTask) -> dict[str, float]:
 def test_some_steps_learn_to_retouch(folder: Path) -> None:
     task = small_task(folder)
     before = measured(task)
-    assert before["held_out_psnr_db"] == pytest.approx(before["decoded_psnr_db"], abs=0.3), "at first nearly nothing"
+    assert before["decoded_psnr_db"] + 2.0 < before["held_out_psnr_db"] < before["moved_psnr_db"], (
+        "at first nearly all the way"
+    )
     losses = losses_of(task, num_steps=30, batch_samples=6, learning_rate=0.02)
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
     after = measured(task)
