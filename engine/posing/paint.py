@@ -11,6 +11,7 @@ Called by `engine.posing.poser` and by the trainer. It must not know rows, codec
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from einops import rearrange
@@ -91,7 +92,8 @@ class PaintedPlaces:
     places_P: Tensor
     size_HW: tuple[int, int]
 
-    def area(self) -> Tensor:
+    @cached_property
+    def area_BCHW(self) -> Tensor:
         """Where they lie, [1, 1, H, W]: 1 within, fading to 0 around."""
         height, width = self.size_HW
         area_P = self.kept_BPC.new_zeros(height * width)

@@ -92,7 +92,7 @@ class Poser:
         painted_places = look.painted[resampling]
         layer_BTCHW = self._paint.layer(painted_places, self._faces(frames_BTK, self._paint))
         rows, columns = _window(places.on_head_NHWC, painted_places.reach())
-        area_NCHW = painted_places.area().expand(layer_BTCHW.shape[:2].numel(), -1, -1, -1)
+        area_NCHW = painted_places.area_BCHW.expand(layer_BTCHW.shape[:2].numel(), -1, -1, -1)
         layer_NCHW = torch.cat([layer_BTCHW.flatten(0, 1), area_NCHW], dim=1)
         layer_NCHW = sampled(layer_NCHW, places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
         under_BTCHW = moved_BTCHW[..., rows, columns]

@@ -35,7 +35,7 @@ class QuickConfig:
     listen_frames: int = 96
     directed_frames: int = 96
     num_counterfactuals: int = 32
-    max_s: float = 810.0
+    max_s: float = 900.0
 
     def __post_init__(self) -> None:
         if self.num_actors < 2:

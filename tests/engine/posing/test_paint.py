@@ -99,7 +99,7 @@ def test_a_poser_says_where_pictures_are_painted_at_rest_too() -> None:
     poser = Poser(flow, PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
     moved = poser.moved(picture_BCHW, rows_BFM)
     assert torch.equal(moved.pixels_BTCHW, poser.pictures(picture_BCHW, rows_BFM))
-    area_BCHW = paint.places(paint(picture_BCHW).kept_BCHW, (SIDE_PX, SIDE_PX)).area()
+    area_BCHW = paint.places(paint(picture_BCHW).kept_BCHW, (SIDE_PX, SIDE_PX)).area_BCHW
     torch.testing.assert_close(moved.painted_BTCHW[:, 3], area_BCHW, rtol=0, atol=1e-4)
 
 
@@ -109,7 +109,7 @@ def test_the_area_of_paint_fades_out_around_its_places() -> None:
     is_place_HW[20:50, 30:70] = True
     places_P = is_place_HW.flatten().nonzero()[:, 0]
     kept_BPC = torch.zeros(1, len(places_P), 3)
-    area_HW = PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_HW=(side_px, side_px)).area()[0, 0]
+    area_HW = PaintedPlaces(kept_BPC=kept_BPC, places_P=places_P, size_HW=(side_px, side_px)).area_BCHW[0, 0]
     assert area_HW[22:48, 32:68].min() == 1.0
     assert not area_HW[:18].any() and not area_HW[:, 72:].any()
     assert area_HW[35, 28:32].diff().min() > 0, "from nothing to all"
