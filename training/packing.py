@@ -50,7 +50,7 @@ ONLINE_SETTINGS = OnlineSettings(
     sink_chunks=1,
     window_chunks=2,
     # All that can change a row of the listening encoder, two rows before a chunk, and before what a plan of motion looks back upon.
-    audio_history_frames=152 + parts.MOTION_SETTINGS.history_rows * parts.CODEC.frames_per_latent,
+    audio_history_frames=185 + parts.MOTION_SETTINGS.history_rows * parts.CODEC.frames_per_latent,
     audio_future_frames=5,  # and of the speaking encoder behind it: rows are live what they were in training
     preconditioning=BASE_SETTINGS.preconditioning,
     residual_std=BASE_SETTINGS.residual_std,

@@ -47,6 +47,8 @@ class MotionPlanner:
         rows_BFM = plan_motion(self.motion, told, history_BFM, self._lots(noise_BFM), guidance).float()
         if told.feeling is not None and self.motion.settings.feelings:
             rows_BFM = self._felt(rows_BFM, told.feeling)
+            if self.motion.settings.feeling_faces and not told.is_felt:
+                rows_BFM = self._faced(rows_BFM, told.feeling)
         if self.motion.settings.stiffness:
             rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
             rows_BFM = self._opened(rows_BFM, told.is_felt)
@@ -79,6 +81,19 @@ class MotionPlanner:
         resting_K = torch.zeros(len(settings.stiffness), dtype=torch.bool, device=rows_BFM.device)
         resting_K[resting] = True
         return torch.where(resting_K.repeat(rows_BFM.shape[2] // len(resting_K)), self._rest_BM[:, None], rows_BFM)
+
+    def _faced(self, rows_BFM: Tensor, feeling: str) -> Tensor:
+        """Rows whose brows and cheeks show a feeling that no picture does, as far as it is planned."""
+        settings = self.motion.settings
+        width, place = len(settings.stiffness), EXPRESSIONS.index(feeling)
+        rows_BFTK = rearrange(rows_BFM, "b f (t k) -> b f t k", k=width)
+        rest_B1TK = rearrange(self._rest_BM, "b (t k) -> b 1 t k", k=width)
+        face_K = rows_BFM.new_tensor(settings.feeling_faces[place * width : (place + 1) * width])
+        column = settings.feelings[place]
+        most, rest = settings.most[column], settings.rest[column]
+        share_BFT1 = ((rows_BFTK[..., column, None] - rest) / (most - rest)).clamp(0.0, 1.0) if most > rest else 0.0
+        faced_BFTK = torch.where(face_K != 0.0, rows_BFTK + share_BFT1 * (rest_B1TK + face_K - rows_BFTK), rows_BFTK)
+        return self.motion.within(rearrange(faced_BFTK, "b f t k -> b f (t k)"))
 
     def _silenced(self, rows_BFM: Tensor, is_mute_BT: Tensor) -> Tensor:
         """Rows with what is articulated at rest in frames that are mute; `ValueError` where these are not the rows' frames."""

@@ -18,16 +18,13 @@ from training.actor.identity import Identity
 from training.actor.state import EXPRESSION_CHANNELS, NUM_CHANNELS, channel, resting_state
 from training.bench.reading import Reading
 from training.bench.regressor import READ_CHANNELS
-from training.data.motion_rows import FARTHEST
+from training.data.motion_rows import LIMITS
 
 BLURRED_PX: Final = 3.0  # spread of the blur at first, in pixels of a frame of 96: what is far off still pulls
 ODD_LEVELS: Final = 16.0  # of 0..255: pixels that differ by more count less and less
 PROBE_SHARE: Final = 0.08  # of a channel's range: how far it is moved to see what it does
 STIFFEST: Final = 1e3  # of the damping: a round ends there without a better state
-_LEAST_K: Final = np.zeros(NUM_CHANNELS, np.float32)
-_MOST_K: Final = np.ones(NUM_CHANNELS, np.float32)
-for _name, _range in FARTHEST.items():
-    _LEAST_K[channel(_name)], _MOST_K[channel(_name)] = _range
+_LEAST_K, _MOST_K = np.array(LIMITS, np.float32).T
 
 Picture = NDArray[np.float32]  # all numbers of a picture in one row, [P]
 

@@ -52,6 +52,9 @@ FARTHEST: Final = {
         (-1.0, 1.0),
     ),
 }
+LIMITS: Final = tuple(
+    FARTHEST.get(name, (0.0, 1.0)) for name in STATE_CHANNELS
+)  # of each channel, the least and the most
 ROW_WIDTH: Final = FRAMES_PER_ROW * len(STATE_CHANNELS)
 
 
@@ -74,7 +77,7 @@ def rest_row() -> Tensor:
 
 def row_bounds() -> tuple[Tensor, Tensor]:
     """The least and the most that each number of a row can be, [M] both."""
-    limits_2K = torch.tensor([FARTHEST.get(name, (0.0, 1.0)) for name in STATE_CHANNELS]).T
+    limits_2K = torch.tensor(LIMITS).T
     least_M, most_M = motion_rows(limits_2K[:, None].expand(-1, FRAMES_PER_ROW, -1))[:, 0]
     return least_M, most_M
 

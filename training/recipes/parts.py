@@ -22,6 +22,7 @@ from engine.posing.pose_flow import PoseFlowConfig
 from engine.posing.retouch import RetouchConfig
 from training.actor.speaking import MOUTH
 from training.actor.state import STATE_CHANNELS, channel
+from training.data.feeling_faces import feeling_faces
 from training.data.motion_rows import MEAN_AND_SPREAD, ROW_WIDTH, rest_row, row_bounds
 from training.data.painted_faces import FACE_RANGES, HIDDEN_CHANNELS, PAINTED_CHANNELS
 from training.data.posed_pairs import BODY_CHANNELS, CURVED_CHANNELS, FACE_CHANNELS, NUM_CROSSED
@@ -125,6 +126,7 @@ MOTION_SETTINGS = MotionSettings(
     articulation=tuple(channel(name) for name in MOUTH),
     articulation_lot=0.0,
     feelings=tuple(channel(f"expression_{name}") for name in EXPRESSIONS),
+    feeling_faces=feeling_faces(),
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 
