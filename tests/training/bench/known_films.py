@@ -17,7 +17,7 @@ from training.bench.quick import QuickConfig
 from training.bench.siblings import FamilySize
 
 TINY = QuickConfig(num_actors=4, speak_frames=40, listen_frames=72, directed_frames=64, num_counterfactuals=4)
-FAMILY = FamilySize(num_siblings=15, num_moments=2)
+FAMILY = FamilySize(num_siblings=11, num_moments=1)
 FRAMES: dict[CaseKind, int] = {"speak": TINY.speak_frames, "listen": TINY.listen_frames}
 
 
