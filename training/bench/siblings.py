@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from training.actor.draw import draw_frame
 from training.actor.identity import Identity, sibling
 from training.actor.state import resting_state
 from training.bench.pose_fitting import drawing_error, first_guess, fitted_state
-from training.bench.reading import Reading
+from training.bench.reading import Reading, resized
 
 FACE_PX: Final = 96  # side of the pictures that are compared
 LEAST_DIFFERENCE: Final = 0.1  # levels of 0..255, mean over the picture; a print on the back does not show at all
@@ -72,10 +71,7 @@ def family_errors(
 
     `reading` is that of the whole film.
     """
-    faces_MHWC = [
-        cv2.resize(film_THWC[frame], (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA).astype(np.uint8)
-        for frame in moments
-    ]
+    faces_MHWC = [resized(film_THWC[frame], FACE_PX) for frame in moments]
     states_MK = [
         fitted_state(identity, face_HWC, first_guess(reading, frame)).state_K
         for face_HWC, frame in zip(faces_MHWC, moments, strict=True)

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
 from engine.encoders.log_mel import LogMelConfig
-from engine.encoders.presence import NUM_ROWS, Presence, PresenceConfig
+from engine.encoders.presence import NUM_ROWS, QUIETEST_DB, Presence, PresenceConfig
+from training.actor import hearing
 
 PRESENCE = PresenceConfig(num_hops=192)
 HOPS_PER_S = 96
@@ -62,6 +63,16 @@ def test_an_encoder_with_it_gives_the_same_rows_wherever_a_sound_is_cut_and_hear
     changed_S = sound_S.clone()
     changed_S[72_000:] = 0.0
     assert torch.allclose(encoder(changed_S[None])[0, :71], whole_TD[:71], atol=1e-4)
+
+
+def test_speech_is_what_the_actor_takes_for_speech() -> None:
+    """The engine cannot import the actor's rules; nods hang on both meaning the same."""
+    assert QUIETEST_DB == hearing.QUIETEST_DB
+    assert PRESENCE.least_db == hearing.SILENCE_DB
+    assert PRESENCE.above_floor_db == hearing.ABOVE_FLOOR_DB
+    assert PRESENCE.below_peak_db == hearing.BELOW_PEAK_DB
+    assert PRESENCE.floor_rise_db_per_s == hearing.FLOOR_RISE_DB_PER_S
+    assert PRESENCE.peak_fall_db_per_s == hearing.PEAK_FALL_DB_PER_S
 
 
 def test_what_no_ear_could_be_is_refused() -> None:

@@ -401,6 +401,7 @@ def test_a_face_is_made_only_where_no_picture_shows_the_feeling(
         return rows_BFM
 
     planner = MotionPlanner(replace(motion, settings=FACED), slack_rows=5)
+    # Rows of these settings are of another width than the small network's; what is planned is of no matter here.
     monkeypatch.setattr(MotionPlanner, "_faced", faced)
     monkeypatch.setattr("engine.motion.planner.plan_motion", lambda *told: torch.zeros(1, 5, len(FACED.rest)))
     planner.plan(replace(told(), feeling="happy", is_felt=is_felt), torch.zeros(1, 5, len(FACED.rest)))
