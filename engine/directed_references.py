@@ -18,6 +18,7 @@ from engine.characters import Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.pixels import as_pixels
+from engine.posing.anchor_picture import AnchorPicture
 from engine.references import ReferenceLatents
 
 KIND_ORDER: Final = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
@@ -62,7 +63,7 @@ class DirectedReferences:
             names = [(str(reference.kind), reference.subtype) for reference in self.chosen(text)]
             shown = ReferenceLatents.of_names(latents_RCHW, names, anchor=choice.anchor)
             if self._pack.posing is not None:
-                shown = replace(shown, anchor_pixels_BCHW=self._pixels(choice.places[choice.anchor or 0]))
+                shown = replace(shown, anchor_picture=self._anchor_picture(choice.places[choice.anchor or 0]))
             self._shown[choice] = shown
         return self._shown[choice]
 
@@ -107,6 +108,16 @@ class DirectedReferences:
         if place not in self._latents_1CHW:
             self._latents_1CHW[place] = self._pack.codec.encode_still(self._pixels(place)).float()
         return self._latents_1CHW[place]
+
+    def _anchor_picture(self, place: int) -> AnchorPicture:
+        """A reference as large as films are shown, and what it shows."""
+        reference, motion = self._ordered[place], self._pack.motion
+        assert motion is not None, "a pack that poses its anchor has a motion model"
+        is_expression = reference.kind is ReferenceKind.EXPRESSION
+        return AnchorPicture(
+            pixels_BCHW=as_pixels(reference.picture_HWC, self._pack.film_px).to(self.device),
+            row_BM=motion.showing(reference.subtype if is_expression else NEUTRAL),
+        )
 
     def _pixels(self, place: int) -> Tensor:
         return as_pixels(self._ordered[place].picture_HWC, self._pack.size_px).to(self.device)

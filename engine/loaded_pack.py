@@ -22,6 +22,7 @@ from engine.motion.loading import load_motion
 from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
 from engine.packs import MANIFEST_NAME, Manifest, build_config, read_manifest
+from engine.picture_settings import PictureSettings
 from engine.posing.loading import load_paint, load_posing, load_retouch
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
@@ -42,7 +43,8 @@ class LoadedPack:
 
     manifest: Manifest
     folder: Path
-    size_px: int
+    size_px: int  # of the pictures that the codec takes
+    film_px: int  # of films as they are shown
     codec: VideoCodec
     transformer: Transformer
     speak_encoder: AudioRows
@@ -69,7 +71,7 @@ class LoadedPack:
         """A poser for one film or session; None where the pack poses nothing."""
         if self.posing is None or self.motion is None:
             return None
-        return Poser(self.posing, self.codec, self.motion.rest()[0], self.paint)
+        return Poser(self.posing, self.codec, self.motion.rest()[0], self.paint, self.film_px // self.size_px)
 
     def retoucher(self, poser: Poser | None) -> Retoucher | None:
         """A retoucher beside a film's or session's poser; None where the pack retouches nothing."""
@@ -124,11 +126,17 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
     _check_rows(codec, listen_encoder, transformer.config.listen_window, f"{where}: listen_encoder")
     motion = load_motion(folder, manifest, transformer.config, place)
     posing = load_posing(folder, manifest, motion, transformer.config, codec.frames_per_latent, place)
-    size_px = int(manifest.settings["picture"]["size_px"])
+    picture = PictureSettings.of(manifest, where)
+    retouch = load_retouch(folder, manifest, posing, codec.frames_per_latent, picture.size_px, place)
+    if picture.shown_px != picture.size_px and retouch is None:
+        raise BadPackError(
+            f"{where} shows films larger than it decodes them, and has no retouching network; fetch the pack again"
+        )
     return LoadedPack(
         manifest=manifest,
         folder=folder,
-        size_px=size_px,
+        size_px=picture.size_px,
+        film_px=picture.shown_px,
         codec=codec,
         transformer=transformer,
         speak_encoder=speak_encoder,
@@ -138,7 +146,7 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         motion=motion,
         posing=posing,
         paint=load_paint(folder, manifest, posing, place),
-        retouch=load_retouch(folder, manifest, posing, codec.frames_per_latent, size_px, place),
+        retouch=retouch,
         online=load_online_models(folder, manifest, place),
     )
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.model_config import ReferencePositions
+from engine.posing.anchor_picture import AnchorPicture
 
 VIEW_NAMES = ("front", "left", "right", "rear")
 EXPRESSION_NAMES = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
@@ -33,7 +34,7 @@ class ReferenceLatents:
     kinds_BR, subtypes_BR: integers, `ReferenceKind` and the index within the kind.
     present_BR: False where a sample lacks this reference; None means that all are present (and is faster).
     anchor_B: the place of the reference that a film stays near, for packs that start from one; None means the global one.
-    anchor_pixels_BCHW: that reference's picture in [-1, 1], for packs that pose it (`engine.posing`).
+    anchor_picture: that reference's picture, for packs that pose it (`engine.posing`).
     posed_BFCHW: the anchor in the pose of each latent of a window; None where a pack poses nothing.
     """
 
@@ -42,7 +43,7 @@ class ReferenceLatents:
     subtypes_BR: Tensor
     present_BR: Tensor | None = None
     anchor_B: Tensor | None = None
-    anchor_pixels_BCHW: Tensor | None = None
+    anchor_picture: AnchorPicture | None = None
     posed_BFCHW: Tensor | None = None
 
     def __post_init__(self) -> None:
@@ -88,7 +89,7 @@ class ReferenceLatents:
             subtypes_BR=self.subtypes_BR.repeat(count, 1),
             present_BR=_repeated(self.present_BR, count),
             anchor_B=_repeated(self.anchor_B, count),
-            anchor_pixels_BCHW=_repeated(self.anchor_pixels_BCHW, count),
+            anchor_picture=None if self.anchor_picture is None else self.anchor_picture.repeated(count),
             posed_BFCHW=_repeated(self.posed_BFCHW, count),
         )
 

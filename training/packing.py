@@ -88,11 +88,17 @@ def run(options: argparse.Namespace) -> None:
     sys.stdout.write(f"{options.output} holds {manifest.name} {manifest.version}\n")
 
 
+def _picture_settings(is_retouched: bool) -> dict[str, Any]:
+    """Films are shown larger than they are decoded by what retouches them."""
+    sizes = {"size_px": parts.SIZE_PX, "film_px": parts.FILM_PX} if is_retouched else {"size_px": parts.SIZE_PX}
+    return sizes | {"frames_per_second": 24}
+
+
 def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Manifest:
     """Copies each component in its stored dtype and writes the manifest; with both causal models the pack is live too."""
     modules = _modules(folders)
     settings: dict[str, Any] = {
-        "picture": {"size_px": parts.SIZE_PX, "frames_per_second": 24},
+        "picture": _picture_settings("retouch" in modules),
         "sound": {"rate_hz": parts.SPEAK_ENCODER.mel.rate_hz},
         "base": asdict(BASE_SETTINGS),
         "motion": asdict(parts.MOTION_SETTINGS),

@@ -1,6 +1,7 @@
-"""Three portraits that the actor never drew, each talking happily: `python docs/pictures/take_other_hands_picture.py other-hands.png`.
+"""Three portraits that the actor never drew, talking and feeling: `python docs/pictures/take_other_hands_picture.py other-hands.png`.
 
-Flat shapes in the manner of vector drawings, one picture a character and nothing else. A row for each: portrait, then film.
+Flat shapes in the manner of vector drawings, one picture a character and nothing else. A row for each: the portrait, two frames of a film
+in which it talks happily, and one of each film in which it feels something else.
 """
 
 import sys
@@ -15,7 +16,10 @@ from engine.characters import Character, Reference, ReferenceKind
 from training.actor.voices import Manner, Voice, speak
 
 Colour = tuple[int, int, int]
-SIZE_PX, FINER, NUM_FRAMES, SHOWN = 192, 4, 72, (8, 20, 30, 40, 52, 64)
+SIZE_PX, FINER, TILE_PX, NUM_FRAMES = 192, 8, 256, 48
+TALKING = (20, 40)
+FEELINGS = ("is very sad", "is very angry", "is very surprised", "is very afraid")
+FELT = 40
 WHITE, BLACK, LIPS = (255, 255, 255), (10, 10, 10), (150, 60, 60)
 # Background, skin, hair, clothes, eyes.
 PALETTES: tuple[tuple[Colour, Colour, Colour, Colour, Colour], ...] = (
@@ -50,7 +54,7 @@ def portrait(background: Colour, skin: Colour, hair: Colour, clothes: Colour, ey
         stroke(96 + 9 * side, 80, 96 + 26 * side, 79, hair, 3)
     stroke(96, 98, 93, 112, shade, 2)
     stroke(84, 126, 108, 126, LIPS, 3)
-    return cv2.resize(picture_HWC, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return picture_HWC
 
 
 def main(target: Path) -> None:
@@ -59,21 +63,30 @@ def main(target: Path) -> None:
     voice = Voice(engine="espeak", name="en-us+m3")
     line_S = speak("Hello there! My name is Bob and I am very happy to meet you.", voice, Manner()).sound_S
     line_S = 0.6 * line_S / np.abs(line_S).max()
-    prompt = PromptSpan(start_frame=0, end_frame=NUM_FRAMES, text="talks happily")
-    rows = []
-    for palette in PALETTES:
-        picture_HWC = portrait(*palette)
+
+    def film(picture_HWC: NDArray[np.uint8], text: str, speak_S: NDArray[np.float32] | None) -> NDArray[np.uint8]:
         reference = Reference(kind=ReferenceKind.GLOBAL, subtype="", picture_HWC=picture_HWC, path=Path("portrait.png"))
         job = PerformJob(
             character=Character(name="portrait", description="", references=(reference,)),
             num_frames=NUM_FRAMES,
-            speak_S=line_S[: NUM_FRAMES * 1000],
-            prompts=(prompt,),
+            speak_S=speak_S,
+            prompts=(PromptSpan(start_frame=0, end_frame=NUM_FRAMES, text=text),),
             seed=1,
         )
-        film_THWC = np.concatenate([piece.frames_THWC for piece in perform(pack, job)])
-        rows.append(np.hstack([picture_HWC, *film_THWC[list(SHOWN)]]))
+        return np.concatenate([piece.frames_THWC for piece in perform(pack, job)])
+
+    rows = []
+    for palette in PALETTES:
+        picture_HWC = portrait(*palette)
+        talking_THWC = film(picture_HWC, "talks happily", line_S[: NUM_FRAMES * 1000])
+        felt = [film(picture_HWC, text, None)[FELT] for text in FEELINGS]
+        rows.append(np.hstack([tile(each_HWC) for each_HWC in (picture_HWC, *talking_THWC[list(TALKING)], *felt)]))
     cv2.imwrite(str(target), np.vstack(rows)[:, :, ::-1])
+
+
+def tile(picture_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as large as it is shown here."""
+    return cv2.resize(picture_HWC, (TILE_PX, TILE_PX), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from engine.base.settings import BaseSettings
 from engine.digests import array_digest
 from engine.loaded_pack import LoadedPack
 
-ARITHMETIC = 7  # raised whenever the engine makes other latents from the same inputs
+ARITHMETIC = 8  # raised whenever the engine makes other latents from the same inputs
 
 
 def film_fingerprint(
@@ -37,6 +37,7 @@ def film_fingerprint(
             if pack.motion is None
             else [asdict(pack.motion.settings), asdict(job.guidance or pack.guidance)],
             "size_px": pack.size_px,
+            "film_px": pack.film_px,
             "portrait": array_digest(job.character.global_picture_HWC),
             "first_frame": None if first_HWC is None else array_digest(first_HWC),
             "seed": job.seed,

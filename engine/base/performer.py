@@ -35,6 +35,7 @@ from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
 from engine.pixels import as_pixels
 from engine.posing.retoucher import PlannedPose, standing_before
+from engine.posing.sizes import shrunk
 from engine.precision import fast_autocast, number_format
 from engine.references import ReferenceLatents
 
@@ -189,7 +190,7 @@ class Performer:
             self._count("references")
             conditions = self.conditions.encode(plan, told)
             self._count("conditions")
-            motion_BFM = self._plan_motion(window, plan, told.text, references, conditions)
+            motion_BFM = self._plan_motion(window, plan, told.text, conditions)
             past_FCHW = tail.latents_FCHW[plan.start - tail.start :][: plan.history]
             before = references if tail.text in (None, told.text) else self.conditions.references.latents(tail.text)
             references = self._posed(plan, references, before, motion_BFM, past_FCHW)
@@ -203,9 +204,7 @@ class Performer:
         self._count("denoise")
         return window_FCHW
 
-    def _plan_motion(
-        self, window: int, plan: WindowPlan, text: str, references: ReferenceLatents, conditions: WindowConditions
-    ) -> Tensor | None:
+    def _plan_motion(self, window: int, plan: WindowPlan, text: str, conditions: WindowConditions) -> Tensor | None:
         """The window's rows [1, F, M] of the film's motion, planned to the window's end; None for a pack that plans none."""
         planner, config = self.planner, self.pack.transformer.config
         if planner is None:
@@ -222,7 +221,6 @@ class Performer:
             no_text_BSD=self.conditions.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT[:, -_new_latents(plan) * self.pack.codec.frames_per_latent :],
             feeling=self.conditions.references.feeling(text),
-            is_felt=references.anchor_B is not None,
         )
         noise_BFM = self._noise(window, (1, _new_latents(plan), planner.motion.row_width), "motion")
         planner.plan(told, noise_BFM, self.job.guidance)
@@ -244,8 +242,8 @@ class Performer:
         """
         if self.poser is None or motion_BFM is None:
             return references
-        assert before.anchor_pixels_BCHW is not None, "a pack that poses its anchor has its picture"
-        behind_BFCHW = self.poser.behind(before.anchor_pixels_BCHW, motion_BFM[:, : plan.history], past_FCHW[None])
+        assert before.anchor_picture is not None, "a pack that poses its anchor has its picture"
+        behind_BFCHW = self.poser.behind(before.anchor_picture, motion_BFM[:, : plan.history], past_FCHW[None])
         posed = self.poser.posed(references, motion_BFM[:, plan.history :], behind_BFCHW)
         self._count("posing")
         return posed
@@ -267,9 +265,11 @@ class Performer:
         """A first frame of one's own; else the picture that fits the first direction, where the pack poses one; else the global one."""
         own_HWC = self.job.first_frame_HWC
         if own_HWC is None and self.poser is not None:
-            anchor_BCHW = self.conditions.references.latents(text).anchor_pixels_BCHW
-            assert anchor_BCHW is not None, "a pack that poses its anchor has its picture"
-            return anchor_BCHW
+            anchor = self.conditions.references.latents(text).anchor_picture
+            assert anchor is not None, "a pack that poses its anchor has its picture"
+            assert self.planner is not None, "and a plan"
+            self.planner.first_BM = anchor.row_BM
+            return shrunk(anchor.pixels_BCHW, self.poser.finer)
         picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
         return as_pixels(picture_HWC, self.pack.size_px).to(self.device)
 
@@ -336,27 +336,38 @@ class Performer:
         if self.retoucher is None or self.planner is None:
             return None
         with fast_autocast(self.device):  # a recalled window may be the first to ask for these references
-            picture_BCHW = self.conditions.references.latents(window.text).anchor_pixels_BCHW
-        assert picture_BCHW is not None, "a pack that poses its anchor has its picture"
+            picture = self.conditions.references.latents(window.text).anchor_picture
+        assert picture is not None, "a pack that poses its anchor has its picture"
         rows_BFM = self.planner.rows(window.first_final)[:, : len(window.final_FCHW)]
-        return PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
+        return PlannedPose(picture=picture, rows_BFM=rows_BFM)
 
     def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:
         with fast_autocast(self.device):
             if pose is None:
                 pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state)
             else:
-                finish = partial(self._retouched, pose)
-                pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state, finish)
+                pixels_BTCHW = self._retouched(latents_FCHW, pose)
         frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
         frames = frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
         self._count("decode")
         return frames
 
-    def _retouched(self, pose: PlannedPose, pixels_BTCHW: Tensor) -> Tensor:
-        assert self.retoucher is not None, "poses are looked up for retouching alone"
+    def _retouched(self, latents_FCHW: Tensor, pose: PlannedPose) -> Tensor:
+        """The pictures of latents, retouched as they are decoded."""
+        retoucher = self.retoucher
+        assert retoucher is not None, "poses are looked up for retouching alone"
+        moved = retoucher.moved(pose)
+        self._count("retouch")
+
+        def finish(pixels_BTCHW: Tensor) -> Tensor:
+            self._count("decode")
+            pixels_BTCHW = retoucher.retouched(pixels_BTCHW, moved)
+            self._count("retouch")
+            return pixels_BTCHW
+
+        pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state, finish)
         self._count("decode")
-        pixels_BTCHW = self.retoucher.retouched(pixels_BTCHW, pose)
+        pixels_BTCHW = moved.with_details(pixels_BTCHW)
         self._count("retouch")
         return pixels_BTCHW
 

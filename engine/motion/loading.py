@@ -13,6 +13,8 @@ from engine.motion.settings import MotionSettings
 from engine.packs import Manifest, build_config
 
 ROLE = "motion"
+# Settings of older packs that nothing goes by any more: feelings that a character has no picture of are painted now.
+RETIRED = ("feeling_faces",)
 
 
 def load_motion(folder: Path, manifest: Manifest, drawn_by: DitConfig, device: torch.device) -> MotionModel | None:
@@ -20,7 +22,8 @@ def load_motion(folder: Path, manifest: Manifest, drawn_by: DitConfig, device: t
     if not any(entry.role == ROLE for entry in manifest.components):
         return None
     where = f"{folder}: {ROLE}"
-    settings = build_config(MotionSettings, dict(manifest.settings.get(ROLE, {})), f"{folder}: settings.{ROLE}")
+    told = {name: value for name, value in manifest.settings.get(ROLE, {}).items() if name not in RETIRED}
+    settings = build_config(MotionSettings, told, f"{folder}: settings.{ROLE}")
     network = filled_component(folder, manifest.component(ROLE), device=device)
     if not isinstance(network, Transformer):
         raise BadPackError(f"{where} is no transformer; fetch the pack again")

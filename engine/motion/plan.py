@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from engine.characters import EXPRESSIONS
 from engine.flow.guidance import GuidanceScales, guide
 from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
@@ -41,6 +42,17 @@ class MotionModel:
         """The row of a character at rest, [B, M]."""
         place = next(self.transformer.parameters()).device
         return torch.tensor(self.settings.rest, dtype=torch.float32, device=place).expand(batch, -1)
+
+    def showing(self, feeling: str, batch: int = 1) -> Tensor:
+        """The row of a character at rest but for one expression, which it wholly shows, [B, M]; rest where plans know no feelings."""
+        settings, row_BM = self.settings, self.rest(batch).clone()
+        if not settings.feelings or not settings.most:
+            return row_BM
+        for column, name in zip(settings.feelings, EXPRESSIONS, strict=True):
+            of_frames = slice(column, None, len(settings.stiffness))
+            bounds = settings.most if name == feeling else settings.least
+            row_BM[:, of_frames] = row_BM.new_tensor(bounds[of_frames])
+        return row_BM
 
     def within(self, rows_BFM: Tensor) -> Tensor:
         """Rows as far as each of their numbers goes."""
@@ -74,7 +86,7 @@ class MotionTold:
 
     `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `is_mute_BT` says in which frames of the rows to
     plan the own voice is mute (`engine.motion.muteness`); None where nobody knows. `feeling` is the expression that is called for (of
-    `engine.characters.EXPRESSIONS`), None where nobody knows; `is_felt`: whether the picture that the film stays near shows it.
+    `engine.characters.EXPRESSIONS`), None where nobody knows.
     """
 
     text_BSD: Tensor
@@ -85,7 +97,6 @@ class MotionTold:
     no_text_BSD: Tensor | None = None
     is_mute_BT: Tensor | None = None
     feeling: str | None = None
-    is_felt: bool = False
 
 
 @torch.no_grad()

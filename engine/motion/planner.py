@@ -26,6 +26,7 @@ class MotionPlanner:
         """`slack_rows` is how many rows can be taken back."""
         self.motion = motion
         self._rest_BM = motion.rest()
+        self.first_BM = self._rest_BM  # what the picture before the film shows; to be set before anything is planned
         self.tail = LatentTail(self._rest_BM[..., None, None], motion.settings.history_rows + slack_rows)
 
     @property
@@ -47,11 +48,10 @@ class MotionPlanner:
         rows_BFM = plan_motion(self.motion, told, history_BFM, self._lots(noise_BFM), guidance).float()
         if told.feeling is not None and self.motion.settings.feelings:
             rows_BFM = self._felt(rows_BFM, told.feeling)
-            if self.motion.settings.feeling_faces and not told.is_felt:
-                rows_BFM = self._faced(rows_BFM, told.feeling)
         if self.motion.settings.stiffness:
-            rows_BFM = smoothed(rows_BFM, self.tail.last(1)[:, 0, :, 0, 0], self.motion.settings.stiffness)
-            rows_BFM = self._opened(rows_BFM, told.is_felt)
+            before_BM = self.tail.last(1)[:, 0, :, 0, 0] if self.length else self.first_BM
+            rows_BFM = smoothed(rows_BFM, before_BM, self.motion.settings.stiffness)
+            rows_BFM = self._opened(rows_BFM)
         if told.is_mute_BT is not None and self.motion.settings.articulation:
             rows_BFM = self._silenced(rows_BFM, told.is_mute_BT)
         self.take(rows_BFM)
@@ -82,19 +82,6 @@ class MotionPlanner:
         resting_K[resting] = True
         return torch.where(resting_K.repeat(rows_BFM.shape[2] // len(resting_K)), self._rest_BM[:, None], rows_BFM)
 
-    def _faced(self, rows_BFM: Tensor, feeling: str) -> Tensor:
-        """Rows whose brows and cheeks show a feeling that no picture does, as far as it is planned."""
-        settings = self.motion.settings
-        width, place = len(settings.stiffness), EXPRESSIONS.index(feeling)
-        rows_BFTK = rearrange(rows_BFM, "b f (t k) -> b f t k", k=width)
-        rest_B1TK = rearrange(self._rest_BM, "b (t k) -> b 1 t k", k=width)
-        face_K = rows_BFM.new_tensor(settings.feeling_faces[place * width : (place + 1) * width])
-        column = settings.feelings[place]
-        most, rest = settings.most[column], settings.rest[column]
-        share_BFT1 = ((rows_BFTK[..., column, None] - rest) / (most - rest)).clamp(0.0, 1.0) if most > rest else 0.0
-        faced_BFTK = torch.where(face_K != 0.0, rows_BFTK + share_BFT1 * (rest_B1TK + face_K - rows_BFTK), rows_BFTK)
-        return self.motion.within(rearrange(faced_BFTK, "b f t k -> b f (t k)"))
-
     def _silenced(self, rows_BFM: Tensor, is_mute_BT: Tensor) -> Tensor:
         """Rows with what is articulated at rest in frames that are mute; `ValueError` where these are not the rows' frames."""
         width = len(self.motion.settings.stiffness)
@@ -110,11 +97,10 @@ class MotionPlanner:
         )
         return silenced_BFM
 
-    def _opened(self, rows_BFM: Tensor, is_felt: bool) -> Tensor:
+    def _opened(self, rows_BFM: Tensor) -> Tensor:
         """The next rows, of which a film's first go over from its portrait into the plan.
 
-        It begins slowly, but lips follow their sound within a row; and a feeling that the portrait shows already is there at once, or a
-        smile would first be wiped from it.
+        It begins slowly, but lips follow their sound within a row.
         """
         num_opening = min(max(OPENING_ROWS - self.length, 0), rows_BFM.shape[1])
         if not num_opening:
@@ -124,11 +110,9 @@ class MotionPlanner:
         eased_T = _eased(frame_T / (OPENING_ROWS * num_frames + 1))
         quick_T = (frame_T / (num_frames + 1)).clamp(max=1.0)
         share_TK = torch.where(self._is_articulated_K(rows_BFM.device), quick_T[:, None], eased_T[:, None])
-        if is_felt:
-            share_TK[:, list(self.motion.settings.feelings)] = 1.0
         share_FM = rearrange(share_TK, "(f t) k -> f (t k)", t=num_frames)
         opening_BFM = torch.lerp(
-            self._rest_BM[:, None], rows_BFM[:, :num_opening], share_FM.expand_as(rows_BFM[:, :num_opening])
+            self.first_BM[:, None], rows_BFM[:, :num_opening], share_FM.expand_as(rows_BFM[:, :num_opening])
         )
         return torch.cat([opening_BFM, rows_BFM[:, num_opening:]], dim=1)
 

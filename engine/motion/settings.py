@@ -22,8 +22,6 @@ class MotionSettings:
     numbers of a frame that nothing but one's own voice moves: they rest where it is mute (`engine.motion.muteness`), and are planned from
     `articulation_lot` of the noise that all else gets: what is said, lips have no choice about. `feelings` are the numbers of a frame that
     say how much of each expression it shows, in the order of `engine.characters.EXPRESSIONS`: those that nobody called for rest.
-    `feeling_faces` says, expression after expression, how far from rest each number of a frame is where one is fully shown by a character
-    that has no picture of it; zeros are left alone.
     """
 
     rest: tuple[float, ...]
@@ -38,7 +36,6 @@ class MotionSettings:
     articulation: tuple[int, ...] = ()
     articulation_lot: float = 1.0
     feelings: tuple[int, ...] = ()
-    feeling_faces: tuple[float, ...] = ()
     drawn_share: tuple[float, ...] = ()
     guidance: GuidanceScales = field(default_factory=GuidanceScales)
 
@@ -81,12 +78,3 @@ class MotionSettings:
                 )
         if self.feelings and len(self.feelings) != len(EXPRESSIONS):
             raise ValueError(f"feelings has {len(self.feelings)} numbers; there are {len(EXPRESSIONS)} expressions")
-        if not self.feeling_faces:
-            return
-        if not (self.feelings and self.most) or len(self.feeling_faces) != len(EXPRESSIONS) * len(self.stiffness):
-            raise ValueError(
-                f"feeling_faces holds {len(EXPRESSIONS)} frames of numbers, and needs feelings and most beside it; it has "
-                f"{len(self.feeling_faces)} numbers"
-            )
-        if not all(map(math.isfinite, self.feeling_faces)):
-            raise ValueError("feeling_faces holds numbers that are none")

@@ -71,7 +71,7 @@ class BaseWindows:
         if self.motion is None:
             return conditions
         num_history, references = self.settings.history_latents, conditions.references or self.references
-        rows_BFM = self.motion.plan(first_latent, conditions, references, self.history_latents)
+        rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
         return replace(
             conditions,
             motion_BFM=self.motion.planner.rows(first_latent - num_history),

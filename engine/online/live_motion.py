@@ -50,12 +50,10 @@ class LiveMotion:
         """Memory of the rows that are kept, at most, and of their anchors in pose."""
         return self.planner.tail.num_bytes + (self._anchors.num_bytes if self._anchors else 0)
 
-    def plan(
-        self, first_latent: int, conditions: ChunkConditions, references: ReferenceLatents, history_latents: int
-    ) -> Tensor:
+    def plan(self, first_latent: int, conditions: ChunkConditions, history_latents: int) -> Tensor:
         """The rows [1, F, M] of a chunk at `first_latent`, going back to it first; its rows of sound begin `history_latents` before it.
 
-        `references` are those that it shows. `ValueError` where the plan does not reach it.
+        `ValueError` where the plan does not reach it.
         """
         self.planner.truncate(first_latent)
         if self.planner.length != first_latent:
@@ -72,7 +70,6 @@ class LiveMotion:
             no_text_BSD=self.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT,
             feeling=conditions.feeling,
-            is_felt=references.anchor_B is not None,
         )
         noise_BFM = self.noise.draw(first_latent, conditions.num_latents, MOTION_STEP)[..., 0, 0]
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)
@@ -110,5 +107,5 @@ class LiveMotion:
 
 def planned_pose(references: ReferenceLatents, rows_BFM: Tensor) -> PlannedPose | None:
     """How a chunk of these rows is meant to look, where the anchor has a picture."""
-    picture_BCHW = references.anchor_pixels_BCHW
-    return None if picture_BCHW is None else PlannedPose(picture_BCHW=picture_BCHW, rows_BFM=rows_BFM)
+    picture = references.anchor_picture
+    return None if picture is None else PlannedPose(picture=picture, rows_BFM=rows_BFM)

@@ -58,7 +58,7 @@ def open_session(
     config = replace(config, prompt=checked_direction(config.prompt), split=_possible_split(pack, config.split))
     stages, layout = session_stages(character, pack, config, first_frame_HWC)
     portrait_HWC = character.global_picture_HWC if first_frame_HWC is None else first_frame_HWC
-    conductor = Conductor(config, layout, square_crop(portrait_HWC, pack.size_px))
+    conductor = Conductor(config, layout, square_crop(portrait_HWC, pack.film_px))
     return LiveSession(conductor, stages, session_identity(character, pack), opened_s, on_chunk)
 
 

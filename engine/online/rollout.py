@@ -201,7 +201,7 @@ class CausalRollout:
         if self.motion is None:
             return conditions
         references = conditions.references or self.backbone.references
-        rows_BFM = self.motion.plan(first_latent, conditions, references, self.history_latents)
+        rows_BFM = self.motion.plan(first_latent, conditions, self.history_latents)
         speak, listen = (self.history_latents * window.rows_per_latent for window in self.motion.windows)
         return replace(
             conditions,

@@ -145,8 +145,9 @@ class StreamingDecoder:
         while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
             del self._checkpoints[0]
         if self._retoucher is not None and pose is not None:
-            finish = partial(self._retoucher.retouched, pose=pose)
-            pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state, finish)
+            moved = self._retoucher.moved(pose)
+            finish = partial(self._retoucher.retouched, moved=moved)
+            pixels_BTCHW = moved.with_details(self.codec.decode_chunk(latents_BFCHW, self.state, finish))
         else:
             pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state)
         self.tail.append(latents_BFCHW)

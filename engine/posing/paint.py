@@ -27,7 +27,7 @@ DRAG_UNIT = 0.02  # of half a picture's side, for each one of the network's outp
 THIN = -3.0  # of the paint's logit at first
 LAYER_CHANNELS = 4  # red, green and blue, each times the thickness, and the thickness
 FADING = 48  # of a picture's side: over so much of it the area of paint fades out
-LEAST_THICKNESS = 0.02  # that counts as paint where its places are searched,
+LEAST_THICKNESS = 0.08  # that counts as paint where its places are searched,
 SEARCHED = 2  # square by square of so many of what is kept
 SEARCHED_FACES = 32
 
@@ -38,7 +38,7 @@ class PaintConfig:
 
     face_columns: which of a frame's `frame_width` numbers it is told, in spreads from rest; face_least, face_most: how far each of them
     went where it learned, and is told at most. hidden_columns: those that the pose flow is to know nothing of. dragged_columns: those that
-    pixels under the paint are dragged by.
+    pixels under the paint are dragged by. felt_columns: those that say what is felt, of which a face shows few at a time.
     `width` numbers are kept for each place of a picture looked at with a side of `look_px`.
     """
 
@@ -48,6 +48,7 @@ class PaintConfig:
     face_most: tuple[float, ...]
     hidden_columns: tuple[int, ...] = ()
     dragged_columns: tuple[int, ...] = ()
+    felt_columns: tuple[int, ...] = ()
     look_px: int = 192
     look_widths: tuple[int, ...] = (24, 32, 64, 96)
     width: int = 48
@@ -64,7 +65,7 @@ class PaintConfig:
             raise ValueError("face_least and face_most must hold a number for each of the face_columns")
         if not all(least <= 0.0 <= most for least, most in zip(self.face_least, self.face_most, strict=True)):
             raise ValueError("a face must be able to rest: face_least at most 0, face_most at least")
-        for name in ("hidden_columns", "dragged_columns"):
+        for name in ("hidden_columns", "dragged_columns", "felt_columns"):
             columns: tuple[int, ...] = getattr(self, name)
             if not set(columns) <= set(self.face_columns):
                 raise ValueError(f"{name} {columns} must be among the face_columns {self.face_columns}")
@@ -180,13 +181,13 @@ class Paint(PortraitLook):
         `face_BTK` are the numbers of `face_columns`, from rest, in spreads. It is float32, whatever autocast says.
         """
         num_pixels = places.size_HW[0] * places.size_HW[1]
-        whole_BTCP = places.kept_BPC.new_zeros(*face_BTK.shape[:2], LAYER_CHANNELS, num_pixels)
+        whole_BTPC = places.kept_BPC.new_zeros(*face_BTK.shape[:2], num_pixels, LAYER_CHANNELS)
         with torch.autocast(face_BTK.device.type, enabled=False):
             told = self._told(self._within_bounds(face_BTK))
             for film, kept_PC in enumerate(places.kept_BPC):
                 for frame, layer_PC in enumerate(self._frame_by_frame(kept_PC, told, film)):
-                    whole_BTCP[film, frame, :, places.places_P] = layer_PC.T
-        layer_BTCHW: Tensor = rearrange(whole_BTCP, "b t c (h w) -> b t c h w", h=places.size_HW[0])
+                    whole_BTPC[film, frame].index_copy_(0, places.places_P, layer_PC)
+        layer_BTCHW: Tensor = rearrange(whole_BTPC, "b t (h w) c -> b t c h w", h=places.size_HW[0])
         return layer_BTCHW
 
     def _frame_by_frame(self, kept_PC: Tensor, told: "Told", film: int) -> Iterator[Tensor]:
@@ -231,9 +232,15 @@ class Paint(PortraitLook):
         return torch.tensor([self.config.face_least, self.config.face_most])
 
     def _many_faces(self) -> Tensor:
-        """Faces [T, K] that between them show nearly all there is: each number at its ends, and all of them by lot, always the same."""
+        """Faces [T, K] that between them show nearly all there is: each number at its ends, and all of them by lot, always the same, but
+        one feeling at a time."""
         least_K, most_K = self._bounds()
         lots_TK = torch.rand(SEARCHED_FACES, len(least_K), generator=torch.Generator().manual_seed(0))
+        felt = [self.config.face_columns.index(column) for column in self.config.felt_columns]
+        resting_K = -least_K / (most_K - least_K)
+        for face, lots_K in enumerate(lots_TK):
+            others = [place for number, place in enumerate(felt) if number != face % len(felt)]
+            lots_K[others] = resting_K[others]
         return torch.cat([torch.diag(least_K), torch.diag(most_K), torch.lerp(least_K, most_K, lots_TK)])
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.posing.portrait_look import PortraitLook, check_look, coordinates, size_of
+from engine.posing.sizes import enlarged
 
 Resampling = Literal["bilinear", "bicubic"]
 POSE_UNIT = 2.0  # spreads of a channel that make a term one
@@ -91,6 +92,14 @@ class Places:
     on_head_NHWC: Tensor
     on_face_NHWC: Tensor
 
+    def enlarged(self, times: int) -> "Places":
+        """The same for frames so many times as large: what moves is smooth, so it is told between what is known."""
+        if times == 1:
+            return self
+        return Places(
+            on_head_NHWC=_enlarged(self.on_head_NHWC, times), on_face_NHWC=_enlarged(self.on_face_NHWC, times)
+        )
+
 
 class PoseFlow(PortraitLook):
     """See the module's text."""
@@ -150,6 +159,14 @@ class PoseFlow(PortraitLook):
         crossed = units_BTP[..., : self.config.num_crossed].unbind(dim=-1)
         products = [one * other for one, other in combinations_with_replacement(crossed, 2)]
         return torch.cat([units_BTP, *(product[..., None] for product in products)], dim=-1)
+
+
+def _enlarged(places_NHWC: Tensor, times: int) -> Tensor:
+    """Moves are enlarged, not places, which go on beyond the middle of the last pixel."""
+    places_NCHW = rearrange(places_NHWC, "n h w xy -> n xy h w")
+    moves_NCHW = places_NCHW - coordinates(places_NCHW[:1])
+    moves_NCHW = enlarged(moves_NCHW, times)
+    return rearrange(moves_NCHW + coordinates(moves_NCHW[:1]), "n xy h w -> n h w xy")
 
 
 def silent_head(width: int, num_channels: int) -> nn.Conv2d:

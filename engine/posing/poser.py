@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.codec.protocol import VideoCodec
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.paint import Paint, PaintedPlaces, painted
 from engine.posing.portrait_look import size_of
 from engine.posing.pose_flow import PoseFlow, Resampling, sampled
+from engine.posing.sizes import shrunk
 from engine.references import ReferenceLatents
 
 MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
@@ -28,23 +30,47 @@ class Moved:
     pixels_BTCHW: Tensor
     painted_BTCHW: Tensor
 
+    def shrunk(self, times: int) -> "Moved":
+        """The same at so many times less of their size."""
+        if times == 1:
+            return self
+        batch = len(self.pixels_BTCHW)
+        pixels_BTCHW, painted_BTCHW = (
+            rearrange(shrunk(each.flatten(0, 1), times), "(b t) c h w -> b t c h w", b=batch)
+            for each in (self.pixels_BTCHW, self.painted_BTCHW)
+        )
+        return Moved(pixels_BTCHW=pixels_BTCHW, painted_BTCHW=painted_BTCHW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A picture at one size, as it is moved and painted: its pixels [B, 3, H, W], how they are resampled, and where they may be painted,
+    which is None where nothing is."""
+
+    pixels_BCHW: Tensor
+    resampling: Resampling
+    painted: PaintedPlaces | None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What was seen of a picture: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over, and where it
-    may be painted, finely and coarsely, unless nothing is."""
+    """What was seen of a picture: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over, and its
+    sheets: as large as films are shown, and as the codec takes it."""
 
-    picture_BCHW: Tensor
     fields_BNCHW: Tensor
-    painted: dict[Resampling, PaintedPlaces]
+    fine: Sheet
+    coarse: Sheet
 
 
 class Poser:
     """Poses pictures for one film or session; what was seen of the last few is kept."""
 
-    def __init__(self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor, paint: Paint | None = None) -> None:
-        """`rest_M` is the motion row of a character at rest, as its pictures show it; nothing is painted where `paint` is None."""
-        self._flow, self._codec, self._paint = flow, codec, paint
+    def __init__(
+        self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor, paint: Paint | None = None, finer: int = 1
+    ) -> None:
+        """`rest_M` is the motion row of a character at rest; nothing is painted where `paint` is None. Pictures come `finer` times as
+        large as the codec takes them."""
+        self._flow, self._codec, self._paint, self.finer = flow, codec, paint, finer
         self._rest_M = rest_M
         self._looks: list[Look] = []
 
@@ -53,53 +79,53 @@ class Poser:
 
         `ValueError` where the references come without the anchor's picture.
         """
-        if references.anchor_pixels_BCHW is None:
+        if references.anchor_picture is None:
             raise ValueError("references for a pack that poses its anchor need the anchor's picture")
-        posed_BFCHW = self.latents(references.anchor_pixels_BCHW, rows_BFM)
+        posed_BFCHW = self.latents(references.anchor_picture, rows_BFM)
         return replace(references, posed_BFCHW=torch.cat([behind_BFCHW, posed_BFCHW], dim=1))
 
-    def behind(self, picture_BCHW: Tensor, rows_BFM: Tensor, history_BFCHW: Tensor) -> Tensor:
+    def behind(self, picture: AnchorPicture, rows_BFM: Tensor, history_BFCHW: Tensor) -> Tensor:
         """The anchors in pose of history that stayed near a picture, [B, F, C, h, w], by its rows [B, F, M].
 
         What stands before a film was not planned, so nobody knows its pose: it is an anchor of its own.
         """
         is_planned_BF111 = rows_BFM.any(dim=-1)[..., None, None, None]
-        return torch.where(is_planned_BF111, self.latents(picture_BCHW, rows_BFM), history_BFCHW.float())
+        return torch.where(is_planned_BF111, self.latents(picture, rows_BFM), history_BFCHW.float())
 
     @torch.no_grad()
-    def latents(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
-        """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: at rest."""
-        return self._codec.encode(self._moved(picture_BCHW, rows_BFM, "bilinear").pixels_BTCHW).float()
+    def latents(self, picture: AnchorPicture, rows_BFM: Tensor) -> Tensor:
+        """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: the picture as it is."""
+        look = self._look(picture.pixels_BCHW)
+        return self._codec.encode(self._moved(look, look.coarse, picture, rows_BFM).pixels_BTCHW).float()
 
     @torch.no_grad()
-    def pictures(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
-        """The same as pictures with their finest edges, [B, T, 3, H, W]."""
-        return self._moved(picture_BCHW, rows_BFM, "bicubic").pixels_BTCHW
+    def moved(self, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+        """The same as pictures of their full size, with their finest edges."""
+        look = self._look(picture.pixels_BCHW)
+        return self._moved(look, look.fine, picture, rows_BFM)
 
-    @torch.no_grad()
-    def moved(self, picture_BCHW: Tensor, rows_BFM: Tensor) -> Moved:
-        """The same, and where they are painted."""
-        return self._moved(picture_BCHW, rows_BFM, "bicubic")
-
-    def _moved(self, picture_BCHW: Tensor, rows_BFM: Tensor, resampling: Resampling) -> Moved:
-        look = self._look(picture_BCHW)
-        frames_BTK = self._frames(self.from_rest(rows_BFM))
-        places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_of(picture_BCHW))
-        moved_BTCHW = sampled(picture_BCHW, places.on_face_NHWC, resampling)
+    def _moved(self, look: Look, sheet: Sheet, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+        frames_BTK = self._frames(self._from_picture(picture, rows_BFM))
+        places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_of(look.coarse.pixels_BCHW))
+        if sheet is not look.coarse:
+            places = places.enlarged(self.finer)
+        moved_BTCHW = sampled(sheet.pixels_BCHW, places.on_face_NHWC, sheet.resampling)
         painted_BTCHW = torch.zeros_like(moved_BTCHW[:, :, :1])
-        if self._paint is None:
+        if self._paint is None or sheet.painted is None:
             return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=painted_BTCHW)
-        painted_places = look.painted[resampling]
-        layer_BTCHW = self._paint.layer(painted_places, self._faces(frames_BTK, self._paint))
-        rows, columns = _window(places.on_head_NHWC, painted_places.reach())
-        area_NCHW = painted_places.area_BCHW.expand(layer_BTCHW.shape[:2].numel(), -1, -1, -1)
-        layer_NCHW = torch.cat([layer_BTCHW.flatten(0, 1), area_NCHW], dim=1)
-        layer_NCHW = sampled(layer_NCHW, places.on_head_NHWC[:, rows, columns], "bilinear")[:, 0]
-        under_BTCHW = moved_BTCHW[..., rows, columns]
-        carried_BTCHW = rearrange(layer_NCHW, "(b t) c h w -> b t c h w", b=len(picture_BCHW))
-        moved_BTCHW[..., rows, columns] = painted(under_BTCHW, carried_BTCHW[:, :, :-1])
-        painted_BTCHW[..., rows, columns] = carried_BTCHW[:, :, -1:]
+        layer_BTCHW = self._paint.layer(sheet.painted, self._faces(frames_BTK, self._paint))
+        rows, columns = _window(places.on_head_NHWC, sheet.painted.reach())
+        on_head_NHWC = places.on_head_NHWC[:, rows, columns]
+        layer_NCHW = sampled(layer_BTCHW.flatten(0, 1), on_head_NHWC, "bilinear")[:, 0]
+        layer_BTCHW = rearrange(layer_NCHW, "(b t) c h w -> b t c h w", b=len(sheet.pixels_BCHW))
+        moved_BTCHW[..., rows, columns] = painted(moved_BTCHW[..., rows, columns], layer_BTCHW)
+        area_BCHW = sheet.painted.area_BCHW.expand(len(sheet.pixels_BCHW), -1, -1, -1)
+        painted_BTCHW[..., rows, columns] = sampled(area_BCHW, on_head_NHWC, "bilinear")
         return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=painted_BTCHW)
+
+    def _from_picture(self, picture: AnchorPicture, rows_BFM: Tensor) -> Tensor:
+        """Rows as their difference from what a picture shows, [B, F, M] in spreads; zeros where nothing is told."""
+        return (rows_BFM - picture.row_BM[:, None]) * rows_BFM.any(dim=-1, keepdim=True)
 
     def poses_from_rest(self, rows_BFM: Tensor) -> Tensor:
         """Each frame's pose, [B, T, P], in spreads from rest, as far as it is not painted."""
@@ -135,7 +161,7 @@ class Poser:
         return frames_BTK[..., list(paint.config.face_columns)]
 
     def _look(self, picture_BCHW: Tensor) -> Look:
-        known = [look for look in self._looks if look.picture_BCHW is picture_BCHW]
+        known = [look for look in self._looks if look.fine.pixels_BCHW is picture_BCHW]
         if known:
             return known[0]
         look = self._new_look(picture_BCHW)
@@ -144,17 +170,17 @@ class Poser:
 
     def _new_look(self, picture_BCHW: Tensor) -> Look:
         """Painted for its finest edges in each pixel, for latents, which blur it, in every second one."""
-        fields_BNCHW = self._flow(picture_BCHW)
-        if self._paint is None:
-            return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, painted={})
-        seen, (height, width) = self._paint(picture_BCHW), size_of(picture_BCHW)
+        fields_BNCHW, fine, coarse = self._flow(picture_BCHW), None, None
+        coarse_BCHW = shrunk(picture_BCHW, self.finer)
+        if self._paint is not None:
+            seen, (height, width) = self._paint(picture_BCHW), size_of(coarse_BCHW)
+            fields_BNCHW = with_drags(fields_BNCHW, seen.drags_BNCHW)
+            fine = self._paint.places(seen.kept_BCHW, size_of(picture_BCHW))
+            coarse = self._paint.places(seen.kept_BCHW, (height // 2, width // 2))
         return Look(
-            picture_BCHW=picture_BCHW,
-            fields_BNCHW=with_drags(fields_BNCHW, seen.drags_BNCHW),
-            painted={
-                "bicubic": self._paint.places(seen.kept_BCHW, (height, width)),
-                "bilinear": self._paint.places(seen.kept_BCHW, (height // 2, width // 2)),
-            },
+            fields_BNCHW=fields_BNCHW,
+            fine=Sheet(pixels_BCHW=picture_BCHW, resampling="bicubic", painted=fine),
+            coarse=Sheet(pixels_BCHW=coarse_BCHW, resampling="bilinear", painted=coarse),
         )
 
 

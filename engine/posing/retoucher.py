@@ -1,4 +1,5 @@
-"""Films retouched as they are decoded: the anchor's picture is moved into the pose of each frame, and the network has its say.
+"""Films retouched as they are decoded: the anchor's picture is moved into the pose of each frame, the network has its say, and where films
+are shown larger than they are decoded, what the moved picture has of finer detail is laid over them.
 
 Called by whoever decodes, offline and live. Pictures are moved here and not where their latents are made: what is kept of a plan is a few
 numbers a frame, so a film goes back, is stored and goes on without a picture more.
@@ -7,22 +8,44 @@ numbers a frame, so a film goes back, is stored and goes on without a picture mo
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
-from engine.posing.poser import Poser
+from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.poser import Moved, Poser
 from engine.posing.retouch import Retouch
+from engine.posing.sizes import enlarged
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedPose:
-    """How pictures are meant to look: the anchor's picture [B, 3, H, W], and the motion rows [B, F, M] of their latents."""
+    """How pictures are meant to look: the anchor's picture, and the motion rows [B, F, M] of their latents."""
 
-    picture_BCHW: Tensor
+    picture: AnchorPicture
     rows_BFM: Tensor
 
     def at(self, latent: int) -> "PlannedPose":
         """The pose of one of the latents, from 0."""
-        return PlannedPose(picture_BCHW=self.picture_BCHW, rows_BFM=self.rows_BFM[:, latent : latent + 1])
+        return PlannedPose(picture=self.picture, rows_BFM=self.rows_BFM[:, latent : latent + 1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovedFilm:
+    """What decoded pictures are retouched by: the anchor in each frame's pose, as large as films are shown and as the codec decodes them,
+    and the rows [B, F, M] from rest."""
+
+    fine: Moved
+    coarse: Moved
+    from_rest_BFM: Tensor
+
+    def with_details(self, film_BTCHW: Tensor) -> Tensor:
+        """A retouched film in its full size: what it differs from the moved anchor by, enlarged, upon the moved anchor."""
+        fine_BTCHW, coarse_BTCHW = self.fine.pixels_BTCHW, self.coarse.pixels_BTCHW
+        times = fine_BTCHW.shape[-1] // coarse_BTCHW.shape[-1]
+        if times == 1:
+            return film_BTCHW
+        differences_NCHW = enlarged((film_BTCHW - coarse_BTCHW).flatten(0, 1), times)
+        return fine_BTCHW + rearrange(differences_NCHW, "(b t) c h w -> b t c h w", b=len(fine_BTCHW))
 
 
 def standing_before(picture_BCHW: Tensor, decoded_BTCHW: Tensor) -> Tensor:
@@ -40,11 +63,21 @@ class Retoucher:
         self._network, self._poser = network, poser
 
     @torch.no_grad()
-    def retouched(self, decoded_BTCHW: Tensor, pose: PlannedPose) -> Tensor:
-        """Decoded pictures [B, T, 3, H, W] with what the moved anchor has and they have lost.
+    def moved(self, pose: PlannedPose) -> MovedFilm:
+        """What pictures of these latents are retouched by."""
+        fine = self._poser.moved(pose.picture, pose.rows_BFM)
+        return MovedFilm(
+            fine=fine,
+            coarse=fine.shrunk(self._poser.finer),
+            from_rest_BFM=self._poser.from_rest(pose.rows_BFM),
+        )
+
+    @torch.no_grad()
+    def retouched(self, decoded_BTCHW: Tensor, moved: MovedFilm) -> Tensor:
+        """Decoded pictures [B, T, 3, H, W] with what the moved anchor has at their size and they have lost.
 
         What is painted stays as it is painted: lips that are half the one's and half the other's are nobody's.
         """
-        moved = self._poser.moved(pose.picture_BCHW, pose.rows_BFM)
-        retouched_BTCHW = self._network(decoded_BTCHW, moved.pixels_BTCHW, self._poser.from_rest(pose.rows_BFM))
-        return torch.lerp(retouched_BTCHW, moved.pixels_BTCHW, moved.painted_BTCHW)
+        anchor = moved.coarse
+        retouched_BTCHW = self._network(decoded_BTCHW, anchor.pixels_BTCHW, moved.from_rest_BFM)
+        return torch.lerp(retouched_BTCHW, anchor.pixels_BTCHW, anchor.painted_BTCHW)

@@ -61,7 +61,7 @@ def report_details(pack: "LoadedPack", job: "PerformJob", options: argparse.Name
         "pack_version": pack.manifest.version,
         "device": str(pack.device),
         "character": job.character.name,
-        "size_px": pack.size_px,
+        "size_px": pack.film_px,
         "seed": job.seed,
     }
     of_engine = _online_details(pack) if options.engine == "online" else _base_details(pack, job)

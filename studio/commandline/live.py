@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         interrupt_at_s=tuple(options.interrupt_at),
         prompt_at_s=directions(options.direct_at),
     )
-    film = FilmThread(options.output, pack.size_px, has_partner=listen_S is not None)
+    film = FilmThread(options.output, pack.film_px, has_partner=listen_S is not None)
     progress = ProgressLine(f"{character.name} live")
     is_whole = False
     try:
@@ -224,7 +224,7 @@ def _report(session: "LiveSession", figures: "PlayFigures", pack: "LoadedPack", 
         "pack": pack.manifest.name,
         "pack_version": pack.manifest.version,
         "device": str(pack.device),
-        "size_px": pack.size_px,
+        "size_px": pack.film_px,
         "chunk_frames": session.chunk_frames,
         "seconds": round(found.shown_frames / FRAME_RATE_HZ, 4),
         "frames": found.shown_frames,

@@ -93,6 +93,7 @@ def _pack_facts(options: argparse.Namespace, folder: "Path") -> dict[str, Any]:
     from engine.component_kinds import component_config
     from engine.figures.workload import size_named, workload_for
     from engine.packs import build_config, read_manifest, stored_numbers
+    from engine.picture_settings import PictureSettings
 
     manifest = read_manifest(folder)
     where = str(folder)
@@ -100,8 +101,8 @@ def _pack_facts(options: argparse.Namespace, folder: "Path") -> dict[str, Any]:
     config = component_config(manifest.component("base"), where)
     codec = component_config(manifest.component("codec"), where)
     text = component_config(manifest.component("text_encoder"), where)
-    side_px = int(manifest.settings["picture"]["size_px"])
-    size_px = size_named(options.resolution) if options.resolution else (side_px, side_px)
+    picture = PictureSettings.of(manifest, where)
+    size_px = size_named(options.resolution) if options.resolution else (picture.size_px, picture.size_px)
     work = workload_for(
         config,
         codec.spatial_stride,
@@ -120,6 +121,7 @@ def _pack_facts(options: argparse.Namespace, folder: "Path") -> dict[str, Any]:
         "licence": manifest.licence,
         "folder": where,
         "steps": base.num_steps,
+        "film_px": picture.shown_px,
         "parameters": {"total": sum(counts.values())} | counts,
     }
     return facts | _work_facts(config, work)

@@ -174,7 +174,7 @@ def run(options: argparse.Namespace) -> int:
         "listen": options.listen and str(options.listen),
         "first_frame": options.first_frame and str(options.first_frame),
     }
-    target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details)
+    target = FilmTarget(path=options.output, size_px=pack.film_px, load_s=load_s, details=details)
     progress = ProgressLine(f"Performing {inputs.character.name}")
     finish(write_film(pack, job, target, progress, options), options)
     return 0

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     frames = _stretch(options, timeline.in_frame, timeline.out_frame, plan.num_frames)
     pack, load_s = load_pack_timed(options.pack or plan.pack, options.device)
     details = report_details(pack, job, options) | {"project": str(options.project), "from": frames[0], "to": frames[1]}
-    target = FilmTarget(path=options.output, size_px=pack.size_px, load_s=load_s, details=details, frames=frames)
+    target = FilmTarget(path=options.output, size_px=pack.film_px, load_s=load_s, details=details, frames=frames)
     progress = ProgressLine(f"Rendering {options.project.name}")
     finish(write_film(pack, job, target, progress, options), options)
     return 0

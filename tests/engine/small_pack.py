@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engine.base.settings import BaseSettings
-from engine.characters import Character, Reference, ReferenceKind
+from engine.characters import EXPRESSIONS, Character, Reference, ReferenceKind
 from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
 from engine.encoders.audio import AudioEncoder, AudioEncoderConfig
 from engine.encoders.text import TextEncoder, TextEncoderConfig
 from engine.flow.guidance import GuidanceScales
+from engine.loaded_pack import LoadedPack
 from engine.model.transformer import Transformer
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
+from engine.pixels import as_pixels
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.paint import Paint, PaintConfig
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 from engine.posing.retouch import Retouch, RetouchConfig
@@ -102,6 +105,26 @@ RETOUCH = RetouchConfig(
     num_blocks=1,
     told_width=6,
 )
+FELT_WIDTH = POSING.frame_width + len(EXPRESSIONS)  # the same numbers of a frame, and behind them all expressions
+FELT_ROW_WIDTH = FELT_WIDTH * CODEC.frames_per_latent
+FELT_MOTION_SETTINGS = MotionSettings(
+    rest=(-0.5, 0.2, 0.5, 1.0, *(0.0,) * (len(EXPRESSIONS) - 1)) * CODEC.frames_per_latent,
+    least=(-8.0, -8.0, -8.0, *(0.0,) * len(EXPRESSIONS)) * CODEC.frames_per_latent,
+    most=(8.0, 8.0, 8.0, *(1.0,) * len(EXPRESSIONS)) * CODEC.frames_per_latent,
+    history_rows=4,
+    num_steps=2,
+    stiffness=(0.0, 0.0, 0.0, *(2.0,) * len(EXPRESSIONS)),
+    feelings=tuple(range(POSING.frame_width, FELT_WIDTH)),
+)
+FELT_COLUMNS = FELT_MOTION_SETTINGS.feelings[1:]  # all but the neutral one
+FELT_PAINT = replace(
+    PAINT,
+    frame_width=FELT_WIDTH,
+    face_columns=(*PAINT.face_columns, *FELT_COLUMNS),
+    face_least=(*PAINT.face_least, *(-1.0,) * len(FELT_COLUMNS)),
+    face_most=(*PAINT.face_most, *(1.0,) * len(FELT_COLUMNS)),
+    felt_columns=FELT_COLUMNS,
+)
 
 
 def write_small_pack(folder: Path) -> Path:
@@ -123,23 +146,34 @@ def write_small_retouch_pack(folder: Path) -> Path:
     """The very same, but for a network that retouches what is decoded."""
     write_small_posing_pack(folder)
     torch.manual_seed(1)
-    retouch = _perturbed(Retouch(RETOUCH))
-    _goes(retouch, 0.0)  # half of the way
-    manifest = read_manifest(folder)
-    entry = stored(folder, "retouch", "retouch", retouch, RETOUCH)
-    write_pack(folder, replace(manifest, components=(*manifest.components, entry)))
-    return folder
+    return _with(folder, "retouch", _goes(_perturbed(Retouch(RETOUCH)), 0.0), RETOUCH)  # half of the way
 
 
 def write_small_painted_pack(folder: Path) -> Path:
     """The one that retouches, and paints lids and mouths over what it moves."""
-    write_small_retouch_pack(folder)
+    return _with_paint(write_small_retouch_pack(folder), PAINT)
+
+
+def write_small_feeling_pack(folder: Path) -> Path:
+    """One that plans feelings too, paints them, and retouches all the way to the anchor."""
+    base = replace(POSED_BASE, motion_dim=FELT_ROW_WIDTH)
+    motion = replace(MOTION, in_channels=FELT_ROW_WIDTH, out_channels=FELT_ROW_WIDTH)
+    _write(folder, base, motion, FELT_MOTION_SETTINGS, replace(POSING, frame_width=FELT_WIDTH))
+    retouch = replace(RETOUCH, frame_width=FELT_WIDTH)
+    return _with_paint(_with(folder, "retouch", all_the_way(retouch), retouch), FELT_PAINT)
+
+
+def _with_paint(folder: Path, config: PaintConfig) -> Path:
     torch.manual_seed(2)
-    paint = Paint(PAINT)
+    paint = Paint(config)
     for parameter in paint.parameters():
         torch.nn.init.normal_(parameter, std=0.6)
-    manifest = read_manifest(folder)
-    entry = stored(folder, "paint", "paint", paint, PAINT)
+    return _with(folder, "paint", paint, config)
+
+
+def _with(folder: Path, role: str, module: nn.Module, config: object) -> Path:
+    """The pack in a folder with a component more."""
+    manifest, entry = read_manifest(folder), stored(folder, role, role, module, config)
     write_pack(folder, replace(manifest, components=(*manifest.components, entry)))
     return folder
 
@@ -195,6 +229,25 @@ def _write(
     return folder
 
 
+def with_film_px(folder: Path, film_px: object) -> Path:
+    """The pack in a folder with films of another size."""
+    manifest = read_manifest(folder)
+    picture = {**manifest.settings["picture"], "film_px": film_px}
+    write_pack(folder, replace(manifest, settings={**manifest.settings, "picture": picture}))
+    return folder
+
+
+def picture_of(pack: LoadedPack, reference: Reference) -> AnchorPicture:
+    """A reference as a poser takes it: at rest where plans know no feelings."""
+    assert pack.motion is not None
+    row_BM = pack.motion.rest().clone()
+    if pack.motion.settings.feelings and reference.subtype:
+        row_BM.view(-1, FELT_WIDTH)[:, FELT_MOTION_SETTINGS.feelings] = torch.tensor(
+            [float(name == reference.subtype) for name in EXPRESSIONS]
+        )
+    return AnchorPicture(pixels_BCHW=as_pixels(reference.picture_HWC, pack.film_px), row_BM=row_BM)
+
+
 def all_the_way(config: RetouchConfig = RETOUCH) -> Retouch:
     """A network that gives the moved anchor itself."""
     return _goes(Retouch(config).eval().requires_grad_(False), 100.0)
@@ -222,6 +275,12 @@ def striking_character() -> Character:
     """A character of one picture of coloured squares: whoever moves it changes it."""
     squares = np.random.default_rng(8).integers(0, 255, (SIZE_PX // 6, SIZE_PX // 6, 3), dtype=np.uint8)
     return _character("Squares", squares.repeat(6, axis=0).repeat(6, axis=1))
+
+
+def large_character() -> Character:
+    """The one of coloured squares, twice as large: shrunk it is the very same."""
+    picture_HWC = striking_character().global_picture_HWC
+    return _character("Large", picture_HWC.repeat(2, axis=0).repeat(2, axis=1))
 
 
 def _character(name: str, picture: NDArray[np.uint8]) -> Character:

@@ -24,6 +24,7 @@ SMALL = {"dim": 24, "ffn_dim": 32, "num_layers": 1, "num_heads": 2}
 def write_small_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes the recipes' parts small for this test, and writes them, random everywhere."""
     monkeypatch.setattr(parts, "SIZE_PX", 48)
+    monkeypatch.setattr(parts, "FILM_PX", 48 * parts.FINER)
     sides, shapes = ("encoder", "decoder"), {"widths": (8, 8, 8), "blocks": (1, 1, 1)}
     thin = {f"{side}_{name}": shape for side in sides for name, shape in shapes.items()}
     monkeypatch.setattr(parts, "CODEC", replace(parts.CODEC, **thin))

@@ -45,15 +45,19 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     assert pack.motion.settings == parts.MOTION_SETTINGS
     job = PerformJob(character=striking_character(), num_frames=12)
     assert pack.paint is not None and pack.paint.config == parts.PAINT
-    retouched, posed, unposed, unpainted = (
+    assert (pack.size_px, pack.film_px) == (48, 48 * parts.FINER)
+    as_decoded = replace(pack, film_px=pack.size_px)
+    shown, retouched, posed, unposed, unpainted = (
         np.concatenate([piece.frames_THWC for piece in perform(each, job)])
         for each in (
             pack,
-            replace(pack, retouch=None),
-            replace(pack, retouch=None, posing=None),
-            replace(pack, retouch=None, paint=None),
+            as_decoded,
+            replace(as_decoded, retouch=None),
+            replace(as_decoded, retouch=None, posing=None),
+            replace(as_decoded, retouch=None, paint=None),
         )
     )
+    assert shown.shape == (12, pack.film_px, pack.film_px, 3)
     assert not np.array_equal(unpainted, posed)
     assert retouched.shape == (12, 48, 48, 3)
     assert not np.array_equal(retouched, posed)
@@ -94,6 +98,7 @@ def test_without_a_retouching_network_there_is_a_pack_that_leaves_pictures_as_th
     build_pack([trained], tmp_path / "pack", "small", "7")
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.retouch is None
+    assert pack.film_px == pack.size_px, "and shows them as large as they are decoded"
 
 
 def test_a_part_that_the_pack_had_not_is_added(trained: Path, tmp_path: Path) -> None:

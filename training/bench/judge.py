@@ -38,6 +38,10 @@ class FilmMaker(Protocol):
     def size_px(self) -> int:
         """Side of its pictures."""
 
+    @property
+    def film_px(self) -> int:
+        """Side of the pictures that it is given of a character."""
+
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         """uint8 RGB [num_frames, size_px, size_px, 3]."""
 
@@ -159,7 +163,7 @@ class Judge:
         speak = make_case(actor, "speak", self.frames["speak"], self.voices)
         listen = make_case(actor, "listen", self.frames["listen"], self.voices)
         directed = make_direction_case(actor, self.directed_frames, self.voices)
-        character = character_of(speak.identity, self.maker.size_px)
+        character = character_of(speak.identity, self.maker.film_px)
         _add(stages_s, "cases", started_s)
         listen_request = request_of(listen, character)
         speak_films = self._films(speak, request_of(speak, character), stages_s)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine import LoadedPack, PerformJob, PromptSpan
 from engine.online.film import live_film
 from training.bench.cases import FilmRequest
+from training.bench.reading import smaller
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,13 @@ class LiveFilms:
 
     @property
     def size_px(self) -> int:
-        """Side of the pack's pictures."""
+        """Side of the pictures that are read: what the codec takes."""
         return self.pack.size_px
+
+    @property
+    def film_px(self) -> int:
+        """Side of the pictures that it is given and makes."""
+        return self.pack.film_px
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         """All frames of one request, [T, H, W, 3]; a direction is given when the chunk before it is shown."""
@@ -38,4 +44,4 @@ class LiveFilms:
             ),
             seed=request.seed,
         )
-        return np.concatenate([piece.frames_THWC for piece in live_film(self.pack, job)])
+        return np.concatenate([smaller(piece.frames_THWC, self.size_px) for piece in live_film(self.pack, job)])

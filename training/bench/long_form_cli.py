@@ -92,7 +92,7 @@ def run_drift_job(options: argparse.Namespace) -> None:
     job = conversation_job(character, num_frames, options.seed, VoicePool.discover().for_evaluation())
     pieces = perform(pack, job)
     if options.film is not None:
-        pieces = _filmed(pieces, job, options.film, pack.size_px)
+        pieces = _filmed(pieces, job, options.film, pack.film_px)
     figures = measure_long_form(pieces, character, others, regressor, tell)
     head = {
         "pack": {"folder": pack.folder.name, "manifest_sha256": file_sha256(pack.folder / MANIFEST_NAME)},

@@ -25,7 +25,7 @@ from training.bench.cases import FilmRequest
 from training.bench.judge import ActorResult, Judge
 from training.bench.live_films import LiveFilms
 from training.bench.quick import Crew, QuickConfig
-from training.bench.reading import Reading, pixels_of
+from training.bench.reading import Reading, pixels_of, smaller
 from training.bench.regressor import load_regressor
 
 ROUND_TRIP_FRAMES = 24
@@ -39,8 +39,13 @@ class PackFilms:
 
     @property
     def size_px(self) -> int:
-        """Side of the pack's pictures."""
+        """Side of the pictures that are read: what the codec takes."""
         return self.pack.size_px
+
+    @property
+    def film_px(self) -> int:
+        """Side of the pictures that it is given and makes."""
+        return self.pack.film_px
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         """All frames of one request."""
@@ -55,7 +60,7 @@ class PackFilms:
             ),
             seed=request.seed,
         )
-        return np.concatenate([piece.frames_THWC for piece in perform(self.pack, job)])
+        return np.concatenate([smaller(piece.frames_THWC, self.size_px) for piece in perform(self.pack, job)])
 
 
 def codec_round_trip(pack: LoadedPack, frames_THWC: NDArray[np.uint8]) -> NDArray[np.uint8]:

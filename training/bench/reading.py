@@ -82,6 +82,13 @@ def resized(frame_HWC: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(frame_HWC, (size_px, size_px), interpolation=method), dtype=np.uint8)
 
 
+def smaller(frames_THWC: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+    """Frames at the size that they are read at."""
+    if frames_THWC.shape[1] == size_px:
+        return frames_THWC
+    return np.stack([resized(frame_HWC, size_px) for frame_HWC in frames_THWC])
+
+
 def pixels_of(frames_THWC: NDArray[np.uint8]) -> torch.Tensor:
     """uint8 frames to what the regressor takes: [-1, 1], [T, 3, H, W], channels last in memory."""
     return torch.from_numpy(np.ascontiguousarray(frames_THWC)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)

@@ -92,10 +92,10 @@ class AblationJudge:
         """Make three films of a face's twins, and read them beside the truth; the same number gives the same result."""
         performance = happy_speech(face, self.num_frames, self.voices)
         identities = twins_of(face)
-        characters = [shown_by(identity, SHOWN_EXPRESSIONS, self.maker.size_px) for identity in identities]
+        characters = [shown_by(identity, SHOWN_EXPRESSIONS, self.maker.film_px) for identity in identities]
         if not np.array_equal(characters[0].global_picture_HWC, characters[1].global_picture_HWC):
             raise AssertionError(f"the global picture of face {face} shows what should be hidden")
-        without_THWC = self._film(performance, face, shown_by(identities[0], (), self.maker.size_px))
+        without_THWC = self._film(performance, face, shown_by(identities[0], (), self.maker.film_px))
         truths = [draw_film(identity, performance.state_TK, self.maker.size_px) for identity in identities]
         films: list[dict[View, Film]] = [
             {

@@ -18,6 +18,7 @@ from engine.flow.guidance import GuidanceScales
 from engine.loaded_pack import LoadedPack
 from engine.motion.plan import MotionModel, MotionTold
 from engine.motion.planner import MotionPlanner
+from engine.posing.anchor_picture import AnchorPicture
 from training.actor.as_character import character_of
 from training.actor.directions import DirectedSpan, each_by_itself, sample_spans
 from training.actor.performance import perform_clip
@@ -42,7 +43,8 @@ class ToldPlanner(MotionPlanner):
 
 
 def drawn_film(pack: LoadedPack, number: int, num_frames: int) -> dict[str, Tensor]:
-    """Film `number`: `latents_FCHW` as drawn, `state_TK`, and the pictures `anchors_AHWC` that its latents stayed near, each one.
+    """Film `number`: `latents_FCHW` as drawn, `state_TK`, and the pictures `anchors_AHWC` that its latents stayed near, each
+    one, with the rows `anchor_rows_AM` that they show.
 
     `number` is that of the character too (`training.data.clips.clip_identity`).
     """
@@ -54,7 +56,7 @@ def drawn_film(pack: LoadedPack, number: int, num_frames: int) -> dict[str, Tens
     )
     state_TK = torch.from_numpy(performance.state_TK)
     job = PerformJob(
-        character=character_of(clip_identity(seed), pack.size_px),
+        character=character_of(clip_identity(seed), pack.film_px),
         num_frames=num_frames,
         speak_S=performance.speak_S,
         listen_S=performance.listen_S,
@@ -70,16 +72,17 @@ def drawn_film(pack: LoadedPack, number: int, num_frames: int) -> dict[str, Tens
     performer.planner = ToldPlanner(replace(pack.motion, settings=as_done), motion_rows(state_TK)[None])
     latents, anchors, anchor_of_latent_F = [], Anchors(), []
     for window in performer.windows():
-        anchor_BCHW = performer.conditions.references.latents(window.text).anchor_pixels_BCHW
-        assert anchor_BCHW is not None, "a pack that poses its anchor has its picture"
+        anchor = performer.conditions.references.latents(window.text).anchor_picture
+        assert anchor is not None, "a pack that poses its anchor has its picture"
         latents.append(window.final_FCHW)
-        anchor_of_latent_F += [anchors.place_of(anchor_BCHW)] * len(window.final_FCHW)
+        anchor_of_latent_F += [anchors.place_of(anchor)] * len(window.final_FCHW)
     return {
         "number": torch.tensor(seed),
         "state_TK": state_TK,
         "latents_FCHW": torch.cat(latents).half(),
         "anchor_of_latent_F": torch.tensor(anchor_of_latent_F),
         "anchors_AHWC": anchors.pictures_AHWC(),
+        "anchor_rows_AM": anchors.rows_AM(),
     }
 
 
@@ -95,17 +98,22 @@ class Anchors:
     """The different pictures that a film stays near."""
 
     def __init__(self) -> None:
-        self._pictures: list[Tensor] = []
+        self._pictures: list[AnchorPicture] = []
 
-    def place_of(self, picture_BCHW: Tensor) -> int:
+    def place_of(self, picture: AnchorPicture) -> int:
         """The place of one of them among all; it is put behind the others where it is new."""
-        for place, known_BCHW in enumerate(self._pictures):
-            if torch.equal(known_BCHW, picture_BCHW):
+        for place, known in enumerate(self._pictures):
+            if torch.equal(known.pixels_BCHW, picture.pixels_BCHW):
                 return place
-        self._pictures.append(picture_BCHW)
+        self._pictures.append(picture)
         return len(self._pictures) - 1
+
+    def rows_AM(self) -> Tensor:
+        """What each of them shows."""
+        return torch.cat([picture.row_BM for picture in self._pictures])
 
     def pictures_AHWC(self) -> Tensor:
         """All of them, as bytes."""
-        pictures = rearrange((torch.cat(self._pictures).clamp(-1, 1) + 1) * 127.5, "a c h w -> a h w c")
+        pictures = torch.cat([picture.pixels_BCHW for picture in self._pictures])
+        pictures = rearrange((pictures.clamp(-1, 1) + 1) * 127.5, "a c h w -> a h w c")
         return pictures.round().to(torch.uint8).contiguous()

@@ -9,6 +9,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from training.actor.references import expression_state
 from training.actor.state import STATE_CHANNELS, resting_state
 
 FRAMES_PER_ROW: Final = 4
@@ -73,6 +74,12 @@ def states_of(motion_BFM: Tensor) -> Tensor:
 def rest_row() -> Tensor:
     """The row [M] of a character at rest, with which films begin."""
     return motion_rows(torch.from_numpy(resting_state(FRAMES_PER_ROW)))[0]
+
+
+def shown_row(expression: str) -> Tensor:
+    """The row [M] of a character at rest but for one expression, as a picture of it shows it."""
+    state_K = torch.from_numpy(expression_state(expression))
+    return motion_rows(state_K.expand(FRAMES_PER_ROW, -1))[0]
 
 
 def row_bounds() -> tuple[Tensor, Tensor]:

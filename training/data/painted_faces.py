@@ -16,12 +16,15 @@ from training.actor.draw import draw_frame
 from training.actor.identity import sample_identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.references import expression_state
-from training.actor.state import EXPRESSIONS, channel
+from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
 from training.data.motion_rows import MEAN_AND_SPREAD
 from training.data.portraits import SEED_STRIDE, boxes_mask
 from training.data.posed_pairs import FACE_CHANNELS
 
-PAINTED_CHANNELS: Final = (*FACE_CHANNELS, "teeth")
+MOVED_CHANNELS: Final = (*FACE_CHANNELS, "teeth")
+# What somebody feels is told as its difference from what the portrait shows: a picture of a grin is one at rest.
+FELT_CHANNELS: Final = tuple(f"expression_{name}" for name in EXPRESSIONS if name != "neutral")
+PAINTED_CHANNELS: Final = (*MOVED_CHANNELS, *FELT_CHANNELS)
 # What no flow can close or open: it drags pupils up to the brows, and lips out of shape.
 HIDDEN_CHANNELS: Final = ("blink", "mouth_open", "mouth_width", "mouth_round", "lip_press")
 # (lowest, highest, how often it is not at rest)
@@ -39,6 +42,10 @@ FACE_RANGES: Final = {
     "brow_right": (-0.8, 1.0, 0.5),
     "teeth": (0.0, 1.0, 0.4),
 }
+PAINTED_RANGES: Final = {name: FACE_RANGES.get(name, (-1.0, 1.0))[:2] for name in PAINTED_CHANNELS}
+# Of states so many feel what the portrait shows; so many of the others, where it shows something, go over from that to something else.
+UNCHANGED: Final = 0.35
+GOING_OVER: Final = 0.2
 WHOLLY_CLOSED: Final = 0.4  # of blinks: lids that are down are what is seen longest
 ALIKE: Final = 0.7  # of brows go together
 
@@ -46,10 +53,12 @@ ALIKE: Final = 0.7  # of brows go together
 @dataclass(frozen=True, kw_only=True)
 class PaintedFaceSamples:
     """Makes sample i: `rest_HWC` uint8 at `size_px`; of S states `face_SK` (by `PAINTED_CHANNELS`, in spreads from rest), and of a square
-    of `side_px`, whose corner is `corner_2` (y, x), `truth_SHWC` and `focus_SHW`, where mouth and eyes are."""
+    with `side_px` pixels a side, one in every `spacing_px`, whose corner is `corner_2` (y, x), `truth_SHWC` and `focus_SHW`, where mouth
+    and eyes are."""
 
     size_px: int
     side_px: int = 96
+    spacing_px: int = 1
     num_states: int = 4
     first_identity: int = 0
     expression_share: float = 0.4
@@ -63,38 +72,44 @@ class PaintedFaceSamples:
         identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
         has_expression = rng.random() < self.expression_share
         rest_K = expression_state(EXPRESSIONS[int(rng.integers(1, len(EXPRESSIONS)))] if has_expression else "neutral")
-        face_SK = np.stack([random_face(rng) for _ in range(self.num_states)])
         states_SK = np.repeat(rest_K[None], self.num_states, axis=0)
-        states_SK[:, [channel(name) for name in PAINTED_CHANNELS]] = face_SK
+        for state_K in states_SK:
+            state_K[_columns(MOVED_CHANNELS)] = random_face(rng)
+            state_K[_columns(EXPRESSION_CHANNELS)] = random_feelings(rest_K[_columns(EXPRESSION_CHANNELS)], rng)
         truth_SHWC = np.stack([draw_frame(identity, state_K, self.size_px) for state_K in states_SK])
         focus_SHW = np.stack(
             [boxes_mask((mouth_box(identity, each), eye_box(identity, each)), self.size_px) for each in states_SK]
         )
         y, x = self._corner(np.any(focus_SHW, axis=0), rng)
-        square = (slice(None), slice(y, y + self.side_px), slice(x, x + self.side_px))
+        square = (slice(None), *(slice(start, start + self._reach_px, self.spacing_px) for start in (y, x)))
         spread_K = np.array([MEAN_AND_SPREAD[name][1] for name in PAINTED_CHANNELS], dtype=np.float32)
         return {
             "rest_HWC": torch.from_numpy(draw_frame(identity, rest_K, self.size_px)),
-            "face_SK": torch.from_numpy(face_SK / spread_K),
+            "face_SK": torch.from_numpy((states_SK - rest_K)[:, _columns(PAINTED_CHANNELS)] / spread_K),
             "truth_SHWC": torch.from_numpy(truth_SHWC[square].copy()),
             "focus_SHW": torch.from_numpy(focus_SHW[square].copy()),
             "corner_2": torch.tensor([y, x]),
         }
 
+    @property
+    def _reach_px(self) -> int:
+        """The side of the square."""
+        return self.side_px * self.spacing_px
+
     def _corner(self, in_focus_HW: NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int]:
         """Where the square begins: around the focus by its share of lots, else anywhere."""
-        most = self.size_px - self.side_px
+        most = self.size_px - self._reach_px
         corner_2 = rng.uniform(0.0, most, 2)
         if rng.random() < self.focus_share and in_focus_HW.any():
             yx_N2 = np.argwhere(in_focus_HW)
             middle_2 = (yx_N2.min(axis=0) + yx_N2.max(axis=0)) / 2
-            corner_2 = middle_2 - self.side_px / 2 + rng.uniform(-self.shift_px, self.shift_px, 2)
+            corner_2 = middle_2 - self._reach_px / 2 + rng.uniform(-self.shift_px, self.shift_px, 2)
         y, x = (int(np.clip(round(each), 0, most)) for each in corner_2)
         return y, x
 
 
 def random_face(rng: np.random.Generator) -> NDArray[np.float32]:
-    """A state of the face, float32 by `PAINTED_CHANNELS`; the actor rests at zero."""
+    """How a face moves, float32 by `MOVED_CHANNELS`; the actor rests at zero."""
     face = {
         name: rng.uniform(low, high) if rng.random() < share else 0.0
         for name, (low, high, share) in FACE_RANGES.items()
@@ -103,4 +118,26 @@ def random_face(rng: np.random.Generator) -> NDArray[np.float32]:
         face["blink"] = 1.0
     if rng.random() < ALIKE:
         face["brow_right"] = face["brow_left"]
-    return np.array([face[name] for name in PAINTED_CHANNELS], dtype=np.float32)
+    return np.array([face[name] for name in MOVED_CHANNELS], dtype=np.float32)
+
+
+def random_feelings(shown_E: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """What somebody feels whose portrait shows `shown_E`, weights by `EXPRESSIONS` that sum to one: the same, less of it, some of another
+    feeling where the portrait is neutral, or some of both on the way from one to the other."""
+    if rng.random() < UNCHANGED:
+        return shown_E
+    neutral, shown = EXPRESSIONS.index("neutral"), int(shown_E.argmax())
+    other = int(rng.choice([place for place in range(len(EXPRESSIONS)) if place not in (neutral, shown)]))
+    felt_E = np.zeros_like(shown_E)
+    if shown == neutral:
+        felt_E[other] = rng.uniform(0.0, 1.0)
+    elif rng.random() < GOING_OVER:
+        felt_E[shown], felt_E[other] = rng.dirichlet(np.ones(3))[:2]
+    else:
+        felt_E[shown] = rng.uniform(0.0, 1.0)
+    felt_E[neutral] = 1.0 - felt_E.sum()
+    return felt_E
+
+
+def _columns(names: tuple[str, ...]) -> list[int]:
+    return [channel(name) for name in names]

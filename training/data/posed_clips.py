@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
@@ -29,7 +30,7 @@ from training.actor.references import expression_state
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
 from training.data.clips import REFERENCE_NAMES, clip_identity
 from training.data.encoded import POLL_S, is_kept_of, keep_rows, kept_rows
-from training.data.motion_rows import motion_rows, rest_row
+from training.data.motion_rows import motion_rows, rest_row, shown_row
 from training.data.shards import NUMBER, load_shard, shard_paths, stacked
 
 POSED: Final = "posed_NAFCHW"
@@ -37,6 +38,9 @@ POSED_ANCHORS: Final = "posed-*/*.posed"  # all that is kept in a folder of clip
 NEUTRAL: Final = "neutral"
 LEAST_SHOWN: Final = (
     0.05  # of its greatest strength: from here on a latent may lie in a window that stays near this expression
+)
+FROM: Final = (
+    "what each picture shows"  # what poses are told from; up to 0.13.0 it was rest, whatever the picture showed
 )
 READ_OF_CLIPS: Final = ("state_TK", "reference_indices_R")
 
@@ -54,7 +58,7 @@ class ClipPosing:
     @classmethod
     def of(cls, flow: PoseFlow, codec: FoldedVae, size_px: int, paint: Paint | None = None) -> "ClipPosing":
         """Named by the weights of the flow, of the codec and of what paints."""
-        mark = hashlib.sha256(f"{flow.config} {codec.config} {size_px}".encode())
+        mark = hashlib.sha256(f"{flow.config} {codec.config} {size_px} {FROM}".encode())
         for module in (flow, codec) if paint is None else (flow, codec, paint):
             for name, tensor in sorted(module.state_dict().items()):
                 mark.update(name.encode())
@@ -112,7 +116,7 @@ def _posed(poser: Poser, number: int, expression: str, rows_BFM: Tensor, size_px
     picture_HWC = _reference(number, expression, size_px)
     picture_BCHW = rearrange(torch.from_numpy(picture_HWC), "h w c -> 1 c h w").float() / 127.5 - 1.0
     with fast_autocast(torch.device("cpu")):
-        return poser.latents(picture_BCHW, rows_BFM)[0]
+        return poser.latents(AnchorPicture(pixels_BCHW=picture_BCHW, row_BM=shown_row(expression)[None]), rows_BFM)[0]
 
 
 def _reference(number: int, expression: str, size_px: int) -> NDArray[np.uint8]:

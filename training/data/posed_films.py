@@ -17,6 +17,7 @@ from training.actor.identity import Identity, sample_identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
+from training.data.motion_rows import shown_row
 from training.data.portraits import SEED_STRIDE, boxes_mask
 from training.data.random_states import random_film_state
 
@@ -25,9 +26,11 @@ SHOWN_FROM: Final = 0.4  # of an expression's greatest strength: such a film may
 
 @dataclass(frozen=True, kw_only=True)
 class PosedFilmSamples:
-    """Makes sample i: `anchor_HWC` and `pixels_THWC` uint8 at `size_px`, `focus_THW`, where mouth and eyes are, and `state_TK`."""
+    """Makes sample i: `pixels_THWC` uint8 at `size_px`, `focus_THW`, where mouth and eyes are, and `state_TK`; and `anchor_HWC`, uint8 at
+    `anchor_px`, which shows `anchor_row_M`."""
 
     size_px: int
+    anchor_px: int
     num_frames: int = 8
     first_identity: int = 0
     own_expression_share: float = 0.6
@@ -40,7 +43,8 @@ class PosedFilmSamples:
         state_TK = random_film_state(rng, self.num_frames)
         shown = _shown(state_TK) if rng.random() < self.own_expression_share else "neutral"
         return {
-            "anchor_HWC": torch.from_numpy(draw_frame(identity, expression_state(shown), self.size_px)),
+            "anchor_HWC": torch.from_numpy(draw_frame(identity, expression_state(shown), self.anchor_px)),
+            "anchor_row_M": shown_row(shown),
             "pixels_THWC": torch.from_numpy(draw_film(identity, state_TK, self.size_px)),
             "focus_THW": focus_of(identity, state_TK, self.size_px),
             "state_TK": torch.from_numpy(state_TK),

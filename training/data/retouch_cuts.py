@@ -23,6 +23,7 @@ from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
 from engine.loaded_pack import LoadedPack
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
@@ -56,22 +57,23 @@ class CutMaker:
     codec: FoldedVae
     flow: PoseFlow
     size_px: int
+    film_px: int
     paint: Paint | None = None
 
     @classmethod
     def of(cls, pack: LoadedPack) -> "CutMaker":
         """For a pack's own codec, flow and paint."""
         assert isinstance(pack.codec, FoldedVae) and pack.posing is not None, "what retouches is the small pack's"
-        return cls(codec=pack.codec, flow=pack.posing, size_px=pack.size_px, paint=pack.paint)
+        return cls(codec=pack.codec, flow=pack.posing, size_px=pack.size_px, film_px=pack.film_px, paint=pack.paint)
 
     def of_drawn(self, film: dict[str, Tensor], start: int) -> dict[str, Tensor]:
         """The cut of a drawn film that begins with latent `start`."""
         stop, fold = start + NUM_LATENTS, self.codec.frames_per_latent
         state_TK = film["state_TK"][fold * start : fold * stop]
-        identity = clip_identity(int(film["number"]))
+        identity, anchor = clip_identity(int(film["number"])), int(film["anchor_of_latent_F"][start])
         return self._cut(
             latents_FCHW=film["latents_FCHW"][start - 1 : stop].float(),
-            anchor_HWC=film["anchors_AHWC"][int(film["anchor_of_latent_F"][start])],
+            anchor=as_anchor(film["anchors_AHWC"][anchor], film["anchor_rows_AM"][anchor]),
             state_TK=state_TK,
             truth_THWC=torch.from_numpy(draw_film(identity, state_TK.numpy(), self.size_px)),
             focus_THW=focus_of(identity, state_TK.numpy(), self.size_px),
@@ -80,15 +82,18 @@ class CutMaker:
 
     def of_posed(self, sample: dict[str, Tensor], unsure: "Unsure") -> dict[str, Tensor]:
         """The cut of a random film, encoded from the truth and pulled as somebody draws who is so unsure."""
-        anchor_BCHW, rows_BFM = as_anchor(sample["anchor_HWC"]), motion_rows(sample["state_TK"])[None]
-        with torch.no_grad(), fast_autocast(anchor_BCHW.device):
+        anchor, rows_BFM = (
+            as_anchor(sample["anchor_HWC"], sample["anchor_row_M"]),
+            motion_rows(sample["state_TK"])[None],
+        )
+        with torch.no_grad(), fast_autocast(rows_BFM.device):
             truth_BTCHW = as_floats(rearrange(sample["pixels_THWC"], "t h w c -> 1 t c h w"))
             true_BFCHW = self.codec.encode(truth_BTCHW).float()
-            posed_BFCHW = self._poser().latents(anchor_BCHW, rows_BFM)
+            posed_BFCHW = self._poser().latents(anchor, rows_BFM)
         drawn_FCHW = unsure.drawing_of(true_BFCHW[0], posed_BFCHW[0])
         return self._cut(
             latents_FCHW=torch.cat([drawn_FCHW[:1], drawn_FCHW]),
-            anchor_HWC=sample["anchor_HWC"],
+            anchor=anchor,
             state_TK=sample["state_TK"],
             truth_THWC=sample["pixels_THWC"],
             focus_THW=sample["focus_THW"],
@@ -96,13 +101,13 @@ class CutMaker:
         )
 
     def _poser(self) -> Poser:
-        return Poser(self.flow, self.codec, rest_row(), self.paint)
+        return Poser(self.flow, self.codec, rest_row(), self.paint, self.film_px // self.size_px)
 
     @torch.no_grad()
     def _cut(
         self,
         latents_FCHW: Tensor,
-        anchor_HWC: Tensor,
+        anchor: AnchorPicture,
         state_TK: Tensor,
         truth_THWC: Tensor,
         focus_THW: Tensor,
@@ -111,7 +116,7 @@ class CutMaker:
         """Of the first of the latents nothing is shown; it stands before the others."""
         rows_BFM, poser = motion_rows(state_TK)[None], self._poser()
         with fast_autocast(latents_FCHW.device):
-            moved_BTCHW = poser.pictures(as_anchor(anchor_HWC), rows_BFM)
+            moved_BTCHW = poser.moved(anchor, rows_BFM).shrunk(poser.finer).pixels_BTCHW
             decoded_BTCHW = self._decoded(latents_FCHW[None])
         moved_TCHW = as_bytes(moved_BTCHW[0])
         moved_THWC = rearrange(moved_TCHW, "t c h w -> t h w c").contiguous()
@@ -169,7 +174,8 @@ def build_cuts(folder: Path, number: int, pack: LoadedPack) -> bool:
     rng, maker = np.random.default_rng([number, 32]), CutMaker.of(pack)
     film = drawn_film(pack, number, DRAWN_FRAMES)
     starts = starts_of(film["anchor_of_latent_F"].numpy())
-    posed = PosedFilmSamples(size_px=pack.size_px, num_frames=NUM_LATENTS * maker.codec.frames_per_latent)
+    num_frames = NUM_LATENTS * maker.codec.frames_per_latent
+    posed = PosedFilmSamples(size_px=pack.size_px, anchor_px=pack.film_px, num_frames=num_frames)
     lively_N = np.array([_liveliness(film["state_TK"], int(start), maker.codec.frames_per_latent) for start in starts])
     chosen = rng.choice(starts, min(DRAWN_CUTS, len(starts)), replace=False, p=lively_N / lively_N.sum())
     cuts = [maker.of_drawn(film, int(start)) for start in chosen]
@@ -255,9 +261,10 @@ def starts_of(anchor_of_latent_F: NDArray[np.int64]) -> NDArray[np.int64]:
     return starts[stays]
 
 
-def as_anchor(picture_HWC: Tensor) -> Tensor:
-    """uint8 [H, W, 3] as pixels [1, 3, H, W] in [-1, 1]."""
-    return rearrange(picture_HWC, "h w c -> 1 c h w").float() / 127.5 - 1.0
+def as_anchor(picture_HWC: Tensor, row_M: Tensor) -> AnchorPicture:
+    """A picture, uint8 [H, W, 3], that shows a motion row."""
+    pixels_BCHW = rearrange(picture_HWC, "h w c -> 1 c h w").float() / 127.5 - 1.0
+    return AnchorPicture(pixels_BCHW=pixels_BCHW, row_BM=row_M[None])
 
 
 def as_bytes(pixels_TCHW: Tensor) -> Tensor:

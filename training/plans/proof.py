@@ -41,7 +41,7 @@ def prove(folder: Path, output: Path) -> Proof:
     """Loads the pack and lets a held-out actor speak; films go to `output`. `BadPackError` where what comes is no film."""
     pack = load_pack(folder)
     performance = perform_clip(HELD_OUT_SEED, NUM_FRAMES, "speak", VoicePool.discover().for_evaluation())
-    character = character_of(sample_identity(HELD_OUT_SEED), pack.size_px)
+    character = character_of(sample_identity(HELD_OUT_SEED), pack.film_px)
     begun_s = time.perf_counter()
     job = PerformJob(character=character, num_frames=NUM_FRAMES, speak_S=performance.speak_S)
     film_THWC = np.concatenate([piece.frames_THWC for piece in perform(pack, job)])
@@ -51,12 +51,12 @@ def prove(folder: Path, output: Path) -> Proof:
     )
     live_THWC = LiveFilms(pack=pack).film(request)
     ended_s = time.perf_counter()
-    for name, frames_THWC in ((FILM_NAME, film_THWC), (LIVE_NAME, live_THWC)):
-        if frames_THWC.shape != (NUM_FRAMES, pack.size_px, pack.size_px, 3) or frames_THWC.std() == 0:
+    for name, frames_THWC, side_px in ((FILM_NAME, film_THWC, pack.film_px), (LIVE_NAME, live_THWC, pack.size_px)):
+        if frames_THWC.shape != (NUM_FRAMES, side_px, side_px, 3) or frames_THWC.std() == 0:
             raise BadPackError(
                 f"{folder} does not perform: {name} would have frames of shape {frames_THWC.shape}, or one colour"
             )
-        with FilmWriter(output / name, size_px=pack.size_px, sound=FilmSound(speak_S=performance.speak_S)) as film:
+        with FilmWriter(output / name, size_px=side_px, sound=FilmSound(speak_S=performance.speak_S)) as film:
             film.append(frames_THWC)
             film.commit()
     return Proof(frames=NUM_FRAMES, film_s=round(filmed_s - begun_s, 2), live_s=round(ended_s - filmed_s, 2))

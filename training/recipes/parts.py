@@ -21,13 +21,14 @@ from engine.posing.paint import PaintConfig
 from engine.posing.pose_flow import PoseFlowConfig
 from engine.posing.retouch import RetouchConfig
 from training.actor.speaking import MOUTH
-from training.actor.state import STATE_CHANNELS, channel
-from training.data.feeling_faces import feeling_faces
+from training.actor.state import EXPRESSION_CHANNELS, STATE_CHANNELS, channel
 from training.data.motion_rows import MEAN_AND_SPREAD, ROW_WIDTH, rest_row, row_bounds
-from training.data.painted_faces import FACE_RANGES, HIDDEN_CHANNELS, PAINTED_CHANNELS
+from training.data.painted_faces import FELT_CHANNELS, HIDDEN_CHANNELS, PAINTED_CHANNELS, PAINTED_RANGES
 from training.data.posed_pairs import BODY_CHANNELS, CURVED_CHANNELS, FACE_CHANNELS, NUM_CROSSED
 
-SIZE_PX = 192
+SIZE_PX = 192  # of the pictures that the codec takes
+FILM_PX = 384  # of films as they are shown
+FINER = FILM_PX // SIZE_PX
 CODEC_FILE = "codec.safetensors"
 SPEAK_FILE = "speak_encoder.safetensors"
 LISTEN_FILE = "listen_encoder.safetensors"
@@ -80,10 +81,11 @@ BASE = DitConfig(
 PAINT = PaintConfig(
     frame_width=len(STATE_CHANNELS),
     face_columns=tuple(channel(name) for name in PAINTED_CHANNELS),
-    face_least=tuple(round(FACE_RANGES[name][0] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
-    face_most=tuple(round(FACE_RANGES[name][1] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
+    face_least=tuple(round(PAINTED_RANGES[name][0] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
+    face_most=tuple(round(PAINTED_RANGES[name][1] / MEAN_AND_SPREAD[name][1], 4) for name in PAINTED_CHANNELS),
     hidden_columns=tuple(channel(name) for name in HIDDEN_CHANNELS),
-    dragged_columns=tuple(channel(name) for name in FACE_CHANNELS),
+    dragged_columns=tuple(channel(name) for name in (*FACE_CHANNELS, *FELT_CHANNELS)),
+    felt_columns=tuple(channel(name) for name in FELT_CHANNELS),
 )
 RETOUCH = RetouchConfig(frame_width=len(STATE_CHANNELS), frames_per_latent=CODEC.frames_per_latent)
 MOTION = DitConfig(
@@ -115,7 +117,12 @@ STIFFNESS = {
     "pitch": 0.4,  # nods are quick
     **dict.fromkeys(("gaze_x", "gaze_y"), 0.4),
     **dict.fromkeys(("brow_left", "brow_right"), 1.0),
+    **dict.fromkeys(EXPRESSION_CHANNELS, 8.0),  # feelings come and go in a third of a second
 }
+# How far from rest each number is drawn, of how far it is planned: plans, which are means of many ways to say a thing, tell feelings with
+# six to nine tenths of their strength, and less the longer they last.
+FELT_SHARE = 1.6
+DRAWN_SHARE = {name: FELT_SHARE for name in FELT_CHANNELS}
 MOTION_SETTINGS = MotionSettings(
     rest=_settings_numbers(rest_row()),
     least=_settings_numbers(row_bounds()[0]),
@@ -126,7 +133,7 @@ MOTION_SETTINGS = MotionSettings(
     articulation=tuple(channel(name) for name in MOUTH),
     articulation_lot=0.0,
     feelings=tuple(channel(f"expression_{name}") for name in EXPRESSIONS),
-    feeling_faces=feeling_faces(),
+    drawn_share=tuple(DRAWN_SHARE.get(name, 1.0) for name in STATE_CHANNELS) * CODEC.frames_per_latent,
     guidance=GuidanceScales(text=1.5, speak=1.5, listen=1.5),  # of one strength: two forwards a step instead of four
 )
 

@@ -154,7 +154,7 @@ def tiny_paint(places: Places) -> Run:
     task = PaintTask(
         paint=Paint(parts.PAINT),
         flow=parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING)),
-        samples=PaintedFaceSamples(size_px=parts.SIZE_PX),
+        samples=PaintedFaceSamples(size_px=parts.FILM_PX, spacing_px=parts.FINER, shift_px=12.0 * parts.FINER),
         weights_file=parts.PAINT_FILE,
     )
     config = TrainerConfig(

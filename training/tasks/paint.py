@@ -155,9 +155,12 @@ class PaintTask:
     def _squares(self, batch: dict[str, Tensor]) -> Tensor:
         """Where the pixels of each portrait's square are, [B, h, w, 2] from -1 to 1."""
         xy_BHW2 = rearrange(coordinates(as_pixels(batch["rest_HWC"])), "b xy h w -> b h w xy")
-        side = batch["truth_SHWC"].shape[2]
+        spacing = self.samples.spacing_px
+        reach = batch["truth_SHWC"].shape[2] * spacing
         corners = batch["corner_2"].tolist()
-        return torch.stack([xy_BHW2[place, y : y + side, x : x + side] for place, (y, x) in enumerate(corners)])
+        return torch.stack(
+            [xy_BHW2[place, y : y + reach : spacing, x : x + reach : spacing] for place, (y, x) in enumerate(corners)]
+        )
 
     def _pose_of(self, face_BSK: Tensor) -> Tensor:
         """Poses [B, S, P] of the flow whose faces show this, as far as it is not painted wholly; bodies are at rest."""

@@ -20,8 +20,9 @@ from engine.loaded_pack import LoadedPack, load_pack
 from engine.model.transformer import DitInputs, Transformer
 from engine.motion.planner import MotionPlanner
 from engine.pixels import as_pixels
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.poser import Poser
-from tests.engine.small_pack import small_character, striking_character, write_small_posing_pack
+from tests.engine.small_pack import picture_of, small_character, striking_character, write_small_posing_pack
 
 NUM_FRAMES = 40
 
@@ -65,13 +66,13 @@ def test_the_model_is_shown_the_anchor_in_the_planned_pose_of_each_latent(
     performer = Performer(pack, job(), pack.base, lambda: False, None, None)
     pieces = list(performer.pieces())
     assert all("posing" in piece.stages_s for piece in pieces)
-    poser, pixels_BCHW = pack.poser(), as_pixels(striking_character().global_picture_HWC, pack.size_px)
+    poser, picture = pack.poser(), picture_of(pack, striking_character().references[0])
     assert poser is not None
-    still_BCHW = pack.codec.encode_still(pixels_BCHW)
+    still_BCHW = pack.codec.encode_still(picture.pixels_BCHW)
     for inputs in told:
         assert inputs.motion_BFM is not None
         assert posed_of(inputs).shape == inputs.latents_BFCHW.shape
-        wanted_BFCHW = poser.latents(pixels_BCHW, inputs.motion_BFM[:1])
+        wanted_BFCHW = poser.latents(picture, inputs.motion_BFM[:1])
         torch.testing.assert_close(posed_of(inputs)[:1], wanted_BFCHW, rtol=0, atol=4e-2)
         assert all(torch.equal(branch, posed_of(inputs)[0]) for branch in posed_of(inputs)), "every branch the same"
     moved_BFCHW = torch.cat([posed_of(inputs)[:1] for inputs in told], dim=1)
@@ -174,19 +175,18 @@ class WordOfJoy:
 def test_pictures_come_with_the_references_of_packs_that_pose_and_are_the_anchors(pack: LoadedPack) -> None:
     knowing = replace(pack, text_encoder=WordOfJoy())  # type: ignore[arg-type]
     references = DirectedReferences(knowing, two_faced(), 3)
-    for text, picture_HWC in (
-        ("", two_faced().global_picture_HWC),
-        ("is happy", two_faced().references[1].picture_HWC),
-    ):
+    for text, reference in zip(("", "is happy"), two_faced().references, strict=True):
         shown = references.latents(text)
-        assert shown.anchor_pixels_BCHW is not None
-        assert torch.equal(shown.anchor_pixels_BCHW, as_pixels(picture_HWC, pack.size_px))
+        assert shown.anchor_picture is not None
+        pixels_BCHW = shown.anchor_picture.pixels_BCHW
+        assert torch.equal(pixels_BCHW, as_pixels(reference.picture_HWC, pack.size_px))
         place = 0 if shown.anchor_B is None else int(shown.anchor_B)
-        own_BCHW = pack.codec.encode_still(shown.anchor_pixels_BCHW)
+        own_BCHW = pack.codec.encode_still(pixels_BCHW)
         torch.testing.assert_close(shown.latents_BRCHW[:, place], own_BCHW, rtol=0, atol=4e-2)
-        assert references.latents(text).anchor_pixels_BCHW is shown.anchor_pixels_BCHW, "so that it is looked at once"
+        again = references.latents(text).anchor_picture
+        assert again is not None and again.pixels_BCHW is pixels_BCHW, "so that it is looked at once"
     plain = DirectedReferences(replace(knowing, posing=None), two_faced(), 3)
-    assert plain.latents("is happy").anchor_pixels_BCHW is None
+    assert plain.latents("is happy").anchor_picture is None
 
 
 def test_history_is_posed_by_the_anchor_that_it_stayed_near(
@@ -203,7 +203,7 @@ def test_history_is_posed_by_the_anchor_that_it_stayed_near(
     poser = knowing.poser()
     assert poser is not None
     windows = [inputs for inputs, next_one in zip(told, [*told[1:], None], strict=True) if _is_last(inputs, next_one)]
-    faces = [as_pixels(each.picture_HWC, pack.size_px) for each in two_faced().references]
+    faces = [picture_of(pack, each) for each in two_faced().references]
     changes = 0
     for before, after in pairwise(windows):
         num_history = int((after.timestep_BF[0] == 0).sum())
@@ -228,7 +228,7 @@ def _is_last(inputs: DitInputs, following: DitInputs | None) -> bool:
     return following is None or not torch.equal(inputs.motion_BFM[:1], following.motion_BFM[:1])  # type: ignore[index]
 
 
-def _last(poser: Poser, faces: list[Tensor], window: DitInputs) -> list[Tensor]:
+def _last(poser: Poser, faces: list[AnchorPicture], window: DitInputs) -> list[Tensor]:
     """Each face in the pose of a window's last row."""
     assert window.motion_BFM is not None
-    return [poser.latents(face_BCHW, window.motion_BFM[:1])[:, -1] for face_BCHW in faces]
+    return [poser.latents(face, window.motion_BFM[:1])[:, -1] for face in faces]

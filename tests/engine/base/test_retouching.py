@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.base.job import FilmPiece, PerformJob, PromptSpan
 from engine.base.performer import Performer, perform
 from engine.base.window_store import WindowStore
-from engine.characters import Character
+from engine.characters import Character, Reference
 from engine.codec.folded_vae import FoldedVae
 from engine.errors import CancelledError
 from engine.loaded_pack import LoadedPack, load_pack
@@ -27,6 +27,7 @@ from engine.precision import fast_autocast
 from tests.engine.base.test_posing import WordOfJoy, two_faced
 from tests.engine.small_pack import (
     all_the_way,
+    picture_of,
     striking_character,
     write_small_posing_pack,
     write_small_retouch_pack,
@@ -53,12 +54,12 @@ def film(pieces: Iterator[FilmPiece] | list[FilmPiece]) -> NDArray[np.uint8]:
     return np.concatenate([piece.frames_THWC for piece in pieces])
 
 
-def moved_anchor(pack: LoadedPack, performer: Performer, picture_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture in the pose of each frame that was planned."""
+def moved_anchor(pack: LoadedPack, performer: Performer, reference: Reference) -> NDArray[np.uint8]:
+    """A reference in the pose of each frame that was planned."""
     poser, planner = pack.poser(), performer.planner
     assert poser is not None and planner is not None
     with fast_autocast(pack.device):
-        moved_BTCHW = poser.pictures(as_pixels(picture_HWC, pack.size_px), planner.rows(0))
+        moved_BTCHW = poser.moved(picture_of(pack, reference), planner.rows(0)).pixels_BTCHW
     frames_THWC = rearrange((moved_BTCHW[0].clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
     return frames_THWC.round().to(torch.uint8).numpy()
 
@@ -78,8 +79,8 @@ def test_the_whole_way_is_the_anchor_of_the_direction_in_the_pose_of_every_frame
     pieces = list(performer.pieces())
     assert len(pieces) > 1
     assert all("retouch" in piece.stages_s for piece in pieces)
-    at_rest_HWC, happy_HWC = (each.picture_HWC for each in two_faced().references)
-    wanted_THWC = moved_anchor(whole, performer, happy_HWC if text else at_rest_HWC)
+    at_rest, happy = two_faced().references
+    wanted_THWC = moved_anchor(whole, performer, happy if text else at_rest)
     assert np.array_equal(film(pieces), wanted_THWC[:NUM_FRAMES])
     assert (np.diff(wanted_THWC.astype(int), axis=0) != 0).any(axis=(1, 2, 3)).all(), "every frame is another pose"
 
@@ -140,19 +141,19 @@ def test_a_direction_that_calls_for_another_picture_is_the_same_film_behind_kept
 
 def test_plans_are_told_which_feeling_is_called_for(pack: LoadedPack, monkeypatch: pytest.MonkeyPatch) -> None:
     knowing = replace(pack, text_encoder=WordOfJoy())  # type: ignore[arg-type]
-    feelings: list[tuple[str | None, bool]] = []
+    feelings: list[str | None] = []
     plan = MotionPlanner.plan
 
     def noted(self: MotionPlanner, told: MotionTold, *others: Any) -> None:
-        feelings.append((told.feeling, told.is_felt))
+        feelings.append(told.feeling)
         plan(self, told, *others)
 
     monkeypatch.setattr(MotionPlanner, "plan", noted)
     prompts = (PromptSpan(start_frame=NUM_FRAMES // 2, end_frame=NUM_FRAMES, text="is happy"),)
     list(perform(knowing, replace(job(character=two_faced()), prompts=prompts)))
-    assert feelings[0] == ("neutral", False) and feelings[-1] == ("happy", True)
+    assert feelings[0] == "neutral" and feelings[-1] == "happy"
     feelings.clear()
     config = LiveConfig(seed=1, prompt="is happy", split="caller")
     with open_session(two_faced(), knowing, config) as session:
         session.pull()
-    assert feelings[0] == ("happy", True)
+    assert feelings[0] == "happy"

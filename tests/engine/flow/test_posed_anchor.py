@@ -8,6 +8,7 @@ from torch import Tensor
 
 from engine.flow.noising import clean_from_velocity
 from engine.flow.preconditioning import anchor_latents, preconditioning_named
+from engine.posing.anchor_picture import AnchorPicture
 from engine.references import ReferenceLatents
 
 BATCH, FRAMES, SHAPE_CHW = 2, 4, (3, 2, 2)
@@ -104,11 +105,13 @@ def test_what_the_network_sees_and_says_leads_back_to_the_truth(level: float) ->
 
 
 def test_branches_of_guidance_keep_picture_and_poses() -> None:
-    own = replace(posed(), anchor_pixels_BCHW=normal(4, BATCH, 3, 8, 8))
+    picture = AnchorPicture(pixels_BCHW=normal(4, BATCH, 3, 8, 8), row_BM=normal(5, BATCH, 6))
+    own = replace(posed(), anchor_picture=picture)
     repeated = own.repeated(3)
-    assert repeated.posed_BFCHW is not None and repeated.anchor_pixels_BCHW is not None
-    assert own.posed_BFCHW is not None and own.anchor_pixels_BCHW is not None
+    assert repeated.posed_BFCHW is not None and repeated.anchor_picture is not None
+    assert own.posed_BFCHW is not None
     assert torch.equal(repeated.posed_BFCHW, torch.cat([own.posed_BFCHW] * 3))
-    assert torch.equal(repeated.anchor_pixels_BCHW, torch.cat([own.anchor_pixels_BCHW] * 3))
+    assert torch.equal(repeated.anchor_picture.pixels_BCHW, torch.cat([picture.pixels_BCHW] * 3))
+    assert torch.equal(repeated.anchor_picture.row_BM, torch.cat([picture.row_BM] * 3))
     plain = references().repeated(3)
-    assert plain.posed_BFCHW is None and plain.anchor_pixels_BCHW is None
+    assert plain.posed_BFCHW is None and plain.anchor_picture is None

@@ -105,6 +105,16 @@ def test_a_garbled_manifest_is_refused(folder: Path, old: str, new: str, message
     assert message in refusal(folder)
 
 
+def test_a_setting_of_an_older_pack_that_nothing_goes_by_any_more_is_passed_over(folder: Path) -> None:
+    """Up to lpm-tiny 0.13.0 faces of feelings were fixed shares of brows and cheeks."""
+    path = folder / "manifest.toml"
+    text, count = re.subn(r"(\[settings\.motion\]\n)", r"\1feeling_faces = [0.0, 1.0, -1.0]\n", path.read_text())
+    assert count == 1
+    path.write_text(text)
+    motion = load_pack(folder).motion
+    assert motion is not None and motion.settings == MOTION_SETTINGS
+
+
 def test_a_damaged_or_missing_file_is_noticed(folder: Path) -> None:
     check_that_damage_is_noticed(folder, "motion.safetensors")
 

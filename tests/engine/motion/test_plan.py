@@ -341,81 +341,15 @@ def test_a_film_begins_as_its_portrait_and_goes_over_into_its_plan(motion: Motio
     torch.testing.assert_close(planner.planned(0)[0], opened_FM)
 
 
-@pytest.mark.parametrize("is_felt", [True, False])
-def test_a_feeling_that_the_portrait_shows_is_there_at_once(motion: MotionModel, is_felt: bool) -> None:
-    planner = MotionPlanner(replace(motion, settings=FEELING))
-    rows_BFM = planner._rest_BM[:, None] + torch.ones(1, 4, len(FEELING.rest))
-    opened_BFTK = planner._opened(rows_BFM, is_felt).view(1, 4, 2, len(FEELING.stiffness))
-    planned_BFTK = rows_BFM.view_as(opened_BFTK)
-    feelings = list(FEELING.feelings)
-    assert torch.equal(opened_BFTK[..., feelings], planned_BFTK[..., feelings]) is is_felt
-    assert (opened_BFTK[:, :OPENING_ROWS, :, :2] < planned_BFTK[:, :OPENING_ROWS, :, :2]).all()
-    assert torch.equal(opened_BFTK[:, OPENING_ROWS:], planned_BFTK[:, OPENING_ROWS:])
-
-
 def test_an_opening_is_the_same_in_parts(motion: MotionModel) -> None:
     framed = replace(motion, settings=replace(motion.settings, stiffness=(1.0,)))
     rows_BFM = motion.rest()[:, None] + torch.randn(1, 5, ROW_WIDTH, generator=torch.Generator().manual_seed(4))
-    whole_BFM = MotionPlanner(framed)._opened(rows_BFM, is_felt=False)
+    whole_BFM = MotionPlanner(framed)._opened(rows_BFM)
     planner = MotionPlanner(framed, slack_rows=5)
     for part in (slice(0, 1), slice(1, 4), slice(4, 5)):
-        opened_BFM = planner._opened(rows_BFM[:, part], is_felt=False)
+        opened_BFM = planner._opened(rows_BFM[:, part])
         torch.testing.assert_close(opened_BFM, whole_BFM[:, part])
         planner.take(opened_BFM)
-
-
-FACED = (
-    replace(  # at full joy the first number of a frame lies three from rest, and what its first frame has second stays
-        FEELING,
-        rest=(0.0,) * len(FEELING.rest),
-        least=(-9.0,) * len(FEELING.rest),
-        most=(9.0, 9.0, *(4.0,) * len(EXPRESSIONS)) * 2,
-        feeling_faces=tuple(
-            3.0 * (name == "happy" and column == 0) for name in EXPRESSIONS for column in range(len(FEELING.stiffness))
-        ),
-    )
-)
-
-
-@pytest.mark.parametrize(("planned", "share"), [(4.0, 1.0), (1.0, 0.25), (0.0, 0.0), (-3.0, 0.0)])
-def test_a_feeling_without_a_picture_is_shown_by_the_face_as_far_as_it_is_planned(
-    motion: MotionModel, planned: float, share: float
-) -> None:
-    planner, width = MotionPlanner(replace(motion, settings=FACED)), len(FACED.stiffness)
-    rows_BFTK = torch.ones(1, 3, 2, width)
-    rows_BFTK[..., FACED.feelings[EXPRESSIONS.index("happy")]] = planned
-    faced_BFTK = planner._faced(rows_BFTK.flatten(2), "happy").view_as(rows_BFTK)
-    torch.testing.assert_close(faced_BFTK[..., 0], torch.full((1, 3, 2), 1.0 + share * 2.0))
-    assert torch.equal(faced_BFTK[..., 1:], rows_BFTK[..., 1:])
-    assert torch.equal(planner._faced(rows_BFTK.flatten(2), "sad"), rows_BFTK.flatten(2)), "which has no face"
-
-
-@pytest.mark.parametrize(("is_felt", "is_faced"), [(False, True), (True, False)])
-def test_a_face_is_made_only_where_no_picture_shows_the_feeling(
-    motion: MotionModel, monkeypatch: pytest.MonkeyPatch, is_felt: bool, is_faced: bool
-) -> None:
-    made: list[str] = []
-
-    def faced(planner: MotionPlanner, rows_BFM: Tensor, feeling: str) -> Tensor:
-        made.append(feeling)
-        return rows_BFM
-
-    planner = MotionPlanner(replace(motion, settings=FACED), slack_rows=5)
-    # Rows of these settings are of another width than the small network's; what is planned is of no matter here.
-    monkeypatch.setattr(MotionPlanner, "_faced", faced)
-    monkeypatch.setattr("engine.motion.planner.plan_motion", lambda *told: torch.zeros(1, 5, len(FACED.rest)))
-    planner.plan(replace(told(), feeling="happy", is_felt=is_felt), torch.zeros(1, 5, len(FACED.rest)))
-    assert made == ["happy"] * is_faced
-    assert planner.length == 5
-
-
-def test_faces_of_feelings_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="feeling_faces holds 8 frames"):
-        replace(FACED, feeling_faces=(1.0, 2.0))
-    with pytest.raises(ValueError, match="needs feelings and most"):
-        replace(FACED, feelings=())
-    with pytest.raises(ValueError, match="feeling_faces holds numbers that are none"):
-        replace(FACED, feeling_faces=(float("nan"),) * len(FACED.feeling_faces))
 
 
 @pytest.mark.parametrize("feeling", [None, "neutral", "happy", "afraid"])

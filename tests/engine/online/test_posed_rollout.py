@@ -21,7 +21,7 @@ from engine.posing.poser import Poser
 from engine.references import ReferenceLatents
 from tests.engine.online.small_models import CONFIG, random_model, random_motion
 from tests.engine.online.small_rollouts import AROUND, conditions, make
-from tests.engine.posing.small_flow import random_flow
+from tests.engine.posing.small_flow import random_flow, showing
 from tests.engine.small_pack import CODEC, POSED_ROW_WIDTH, POSING
 
 SHOWN = replace(CONFIG, motion_dim=POSED_ROW_WIDTH, is_shown_posed_anchor=True)
@@ -33,7 +33,8 @@ def pictures(seed: int = 0) -> ReferenceLatents:
     """A character of one picture, 24 by 48 px, with its latent."""
     pixels_BCHW = 2 * torch.rand(1, 3, 24, 48, generator=torch.Generator().manual_seed(seed)) - 1
     references = ReferenceLatents.of_names(small_codec().encode_still(pixels_BCHW), [("global", "")])
-    return replace(references, anchor_pixels_BCHW=pixels_BCHW)
+    rest_M = random_motion(row_width=POSED_ROW_WIDTH).rest()[0]
+    return replace(references, anchor_picture=showing(rest_M, pixels_BCHW))
 
 
 def small_codec() -> FoldedVae:
@@ -88,9 +89,9 @@ def posed_told(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> list[Tens
 def in_pose(run: CausalRollout, first_latent: int) -> Tensor:
     """The anchor in the poses of the plan from a latent on, [1, F, C, h, w]."""
     assert run.motion is not None
-    pixels_BCHW = pictures().anchor_pixels_BCHW
-    assert pixels_BCHW is not None
-    return small_poser().latents(pixels_BCHW, run.motion.planner.rows(first_latent))
+    picture = pictures().anchor_picture
+    assert picture is not None
+    return small_poser().latents(picture, run.motion.planner.rows(first_latent))
 
 
 @pytest.mark.parametrize("chunks", [(6, 6), (3, 3, 3, 3), (2, 2, 2, 2, 2, 2), (6, 2, 3)])
@@ -204,8 +205,8 @@ def test_another_anchor_is_posed_from_its_chunk_on(monkeypatch: pytest.MonkeyPat
     with torch.no_grad():
         told = run.plan(3, replace(conditions(3, 3, LOOKS_BACK), references=others))
         run.refine(3, run.draft(3, told), told)
-    assert run.motion is not None and others.anchor_pixels_BCHW is not None
-    wanted_BFCHW = small_poser().latents(others.anchor_pixels_BCHW, run.motion.planner.rows(3))
+    assert run.motion is not None and others.anchor_picture is not None
+    wanted_BFCHW = small_poser().latents(others.anchor_picture, run.motion.planner.rows(3))
     torch.testing.assert_close(seen[2], wanted_BFCHW, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(seen[2], in_pose(run, 3), atol=1e-2)
 

@@ -14,6 +14,7 @@ from engine.online.live import LiveConfig
 from engine.online.opening import open_session, restore_session
 from engine.online.session import LiveSession
 from engine.pixels import as_pixels
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.poser import Poser
 from tests.engine.online.small_online_pack import write_small_posed_pack
 from tests.engine.online.small_sessions import CHUNK, NODDING, VOICE, in_short_windows, pictures, pull
@@ -33,14 +34,14 @@ def opened(pack: LoadedPack, config: LiveConfig = NODDING) -> LiveSession:
     return session
 
 
-def posed_rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
+def posed_rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[AnchorPicture, Tensor]]:
     """Pictures and rows that are posed from now on."""
-    told: list[tuple[Tensor, Tensor]] = []
-    latents: Callable[[Poser, Tensor, Tensor], Tensor] = Poser.latents
+    told: list[tuple[AnchorPicture, Tensor]] = []
+    latents: Callable[[Poser, AnchorPicture, Tensor], Tensor] = Poser.latents
 
-    def listening(poser: Poser, picture_BCHW: Tensor, rows_BFM: Tensor) -> Tensor:
-        told.append((picture_BCHW, rows_BFM))
-        return latents(poser, picture_BCHW, rows_BFM)
+    def listening(poser: Poser, picture: AnchorPicture, rows_BFM: Tensor) -> Tensor:
+        told.append((picture, rows_BFM))
+        return latents(poser, picture, rows_BFM)
 
     monkeypatch.setattr(Poser, "latents", listening)
     return told
@@ -55,8 +56,9 @@ def test_what_is_posed_shows_and_is_the_anchors_picture_by_the_plan(
         motion = session._stages.generator.motion  # type: ignore[attr-defined]
         rows_BFM = motion.planner.rows(0)
     own_BCHW = as_pixels(striking_character().global_picture_HWC, pack.size_px)
-    assert all(torch.equal(picture_BCHW, own_BCHW) for picture_BCHW, _ in told)
-    assert len({id(picture_BCHW) for picture_BCHW, _ in told}) == 1, "one look for a session"
+    assert all(torch.equal(picture.pixels_BCHW, own_BCHW) for picture, _ in told)
+    assert pack.motion is not None and all(torch.equal(picture.row_BM, pack.motion.rest()) for picture, _ in told)
+    assert len({id(picture.pixels_BCHW) for picture, _ in told}) == 1, "one look for a session"
     posed_BFM = torch.cat([each_BFM for _, each_BFM in told], dim=1)
     assert torch.equal(posed_BFM[:, : 2 * CHUNK // 4], rows_BFM[:, : 2 * CHUNK // 4]), (
         "each latent once, as it is drawn"

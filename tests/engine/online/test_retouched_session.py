@@ -17,12 +17,17 @@ from engine.online.live import LiveConfig
 from engine.online.opening import open_session, restore_session
 from engine.online.session import LiveSession
 from engine.online.stages import StreamingDecoder
-from engine.pixels import as_pixels
 from engine.posing.retoucher import PlannedPose
 from engine.precision import fast_autocast
 from tests.engine.online.small_online_pack import write_small_retouched_pack
 from tests.engine.online.small_sessions import CHUNK, NODDING, VOICE, in_short_windows, pictures, pull
-from tests.engine.small_pack import POSED_ROW_WIDTH, all_the_way, striking_character, write_small_retouch_pack
+from tests.engine.small_pack import (
+    POSED_ROW_WIDTH,
+    all_the_way,
+    picture_of,
+    striking_character,
+    write_small_retouch_pack,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -50,8 +55,7 @@ def moved_anchor(pack: LoadedPack, rows_BFM: Tensor) -> NDArray[np.uint8]:
     poser = pack.poser()
     assert poser is not None
     with fast_autocast(pack.device):
-        own_BCHW = as_pixels(striking_character().global_picture_HWC, pack.size_px)
-        moved_BTCHW = poser.pictures(own_BCHW, rows_BFM)
+        moved_BTCHW = poser.moved(picture_of(pack, striking_character().references[0]), rows_BFM).pixels_BTCHW
     frames_THWC = rearrange((moved_BTCHW[0].clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
     return frames_THWC.round().to(torch.uint8).numpy()
 
@@ -124,13 +128,14 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
     generator = torch.Generator().manual_seed(0)
     latents_BFCHW = torch.randn(1, 9, 4, 4, 4, generator=generator)
     rows_BFM = torch.randn(1, 9, POSED_ROW_WIDTH, generator=generator)
-    own_BCHW = as_pixels(striking_character().global_picture_HWC, pack.size_px)
+    own = picture_of(pack, striking_character().references[0])
 
     def decoder() -> StreamingDecoder:
-        return StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), own_BCHW, 9, pack.retoucher(pack.poser()))
+        retoucher = pack.retoucher(pack.poser())
+        return StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), own.pixels_BCHW, 9, retoucher)
 
     def decoded(by: StreamingDecoder, cut: slice, first: int) -> NDArray[np.uint8]:
-        pose = PlannedPose(picture_BCHW=own_BCHW, rows_BFM=rows_BFM[:, cut])
+        pose = PlannedPose(picture=own, rows_BFM=rows_BFM[:, cut])
         return by.decode(first, latents_BFCHW[:, cut], pose)
 
     whole_THWC = decoded(decoder(), slice(0, 9), 0)
@@ -152,7 +157,7 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
         StreamingDecoder(
             pack.codec,
             torch.zeros(1, 4, 4, 4),
-            own_BCHW,
+            own.pixels_BCHW,
             9,
             pack.retoucher(pack.poser()),
             latents_a_copy=3,

@@ -4,6 +4,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 
 CONFIG = PoseFlowConfig(
@@ -25,6 +26,11 @@ def random_flow(seed: int = 0, config: PoseFlowConfig = CONFIG) -> PoseFlow:
 def random_picture(seed: int = 0, side_px: int = 24, batch: int = 1) -> Tensor:
     """Noise [B, 3, H, W] in [-1, 1], in which every pixel tells its place."""
     return 2 * torch.rand(batch, 3, side_px, side_px, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+def showing(row_M: Tensor, pixels_BCHW: Tensor) -> AnchorPicture:
+    """Pictures that show a motion row."""
+    return AnchorPicture(pixels_BCHW=pixels_BCHW, row_BM=row_M.expand(len(pixels_BCHW), -1))
 
 
 class PictureCodec:

@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine.loaded_pack import load_pack
 from engine.model.transformer import Transformer
 from engine.packs import file_sha256, fill_from_file, read_manifest, save_weights, write_pack
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
+from engine.posing.poser import Poser
 from engine.posing.retouch import Retouch
 from engine.shrinking import shrink_pack
 from tests.engine.online.small_online_pack import with_causal_models, write_small_posed_pack
+from tests.engine.posing.small_flow import random_picture, showing
 from tests.engine.refusals import check_that_damage_is_noticed, describe, refusal, swap, without
 from tests.engine.small_pack import (
     BASE,
@@ -261,11 +264,16 @@ def test_a_pack_brings_its_painting_network_and_its_poser_paints(painted_folder:
     assert unpainted.paint is None
     painting, moving = pack.poser(), replace(pack, paint=None).poser()
     assert painting is not None and moving is not None
-    rest_BFM = torch.tensor(POSED_MOTION_SETTINGS.rest).view(1, 1, POSED_ROW_WIDTH)
-    picture_BCHW = 2 * torch.rand(1, 3, SIZE_PX, SIZE_PX) - 1
-    for make in (type(painting).latents, type(painting).pictures):
-        assert torch.equal(make(painting, picture_BCHW, rest_BFM), make(moving, picture_BCHW, rest_BFM))
-        assert not torch.equal(make(painting, picture_BCHW, rest_BFM + 2.0), make(moving, picture_BCHW, rest_BFM + 2.0))
+    rest_M = torch.tensor(POSED_MOTION_SETTINGS.rest)
+    picture, rest_BFM = showing(rest_M, random_picture(side_px=SIZE_PX)), rest_M.view(1, 1, POSED_ROW_WIDTH)
+
+    def made(poser: Poser, rows_BFM: Tensor) -> tuple[Tensor, Tensor]:
+        return poser.latents(picture, rows_BFM), poser.moved(picture, rows_BFM).pixels_BTCHW
+
+    for at_rest, plain in zip(made(painting, rest_BFM), made(moving, rest_BFM), strict=True):
+        assert torch.equal(at_rest, plain)
+    for painted, plain in zip(made(painting, rest_BFM + 2.0), made(moving, rest_BFM + 2.0), strict=True):
+        assert not torch.equal(painted, plain)
 
 
 def test_painting_needs_a_posed_anchor_and_reads_its_numbers(painted_folder: Path) -> None:
@@ -274,7 +282,7 @@ def test_painting_needs_a_posed_anchor_and_reads_its_numbers(painted_folder: Pat
     assert "paint reads 4 numbers a frame, posing 3" in refusal(painted_folder)
     config = replace(POSED_BASE, is_shown_posed_anchor=False)
     swap(painted_folder, "base", "transformer", Transformer(config), config)
-    write_pack(painted_folder, without(read_manifest(painted_folder), "posing"))
+    write_pack(painted_folder, without(read_manifest(painted_folder), "posing", "retouch"))
     assert "paint needs a posed anchor, and posing is missing" in refusal(painted_folder)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.posing.paint import DRAG_UNIT, FADING, TOLD_UNIT, Paint, PaintConfig, PaintedPlaces, painted
 from engine.posing.portrait_look import coordinates, size_of
 from engine.posing.poser import Poser, with_drags
-from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture
+from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture, showing
 
 PAINT = PaintConfig(
     frame_width=CONFIG.frame_width,
@@ -74,7 +74,8 @@ def test_pictures_may_be_wider_than_high() -> None:
     paint, picture_BCHW = random_paint(), random_picture(side_px=SIDE_PX)[..., : SIDE_PX // 2, :]
     poser = Poser(random_flow(), PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
     rows_BFM = REST_M + torch.randn(1, 1, ROW_WIDTH, generator=torch.Generator().manual_seed(3))
-    assert poser.pictures(picture_BCHW, rows_BFM).shape == (1, 2, 3, SIDE_PX // 2, SIDE_PX)
+    made_BTCHW = poser.moved(showing(REST_M, picture_BCHW), rows_BFM).pixels_BTCHW
+    assert made_BTCHW.shape == (1, 2, 3, SIDE_PX // 2, SIDE_PX)
     places = paint.places(paint(picture_BCHW).kept_BCHW, size_of(picture_BCHW))
     left, top, right, bottom = places.reach()
     xy_P2 = coordinates(picture_BCHW)[0].flatten(1).T[places.places_P]
@@ -90,15 +91,32 @@ def test_places_that_no_face_paints_are_left_out() -> None:
     assert not paint.layer(places, random_faces(2)).any()
 
 
+def test_faces_that_are_searched_for_paint_show_one_feeling_at_a_time_and_each_its_turn() -> None:
+    """All else by lot, as if there were no feelings; and each number at its ends."""
+    bounds = {"face_least": (-2.0, -9.0, -1.0), "face_most": (2.0, 9.0, 3.0)}
+    plain_TK, felt_TK = (
+        Paint(replace(PAINT, felt_columns=columns, **bounds))._many_faces() for columns in ((), (2, 4))
+    )
+    ends_TK, lots_TK = felt_TK.split([6, len(felt_TK) - 6])
+    assert torch.equal(ends_TK.sum(dim=0), torch.tensor([0.0, 0.0, 2.0]))
+    assert ends_TK.count_nonzero(dim=1).eq(1).all() and torch.equal(ends_TK, plain_TK[:6])
+    assert torch.equal(lots_TK[:, 1], plain_TK[6:, 1])
+    is_felt_T2 = lots_TK[:, [0, 2]].abs() > 1e-6
+    assert is_felt_T2.sum(dim=1).eq(1).all()
+    assert is_felt_T2.sum(dim=0).tolist() == [len(lots_TK) // 2] * 2
+    assert torch.equal(lots_TK[:, [0, 2]][is_felt_T2], plain_TK[6:, [0, 2]][is_felt_T2])
+    assert (plain_TK[6:].abs() > 1e-6).all()
+
+
 def test_a_poser_says_where_pictures_are_painted_at_rest_too() -> None:
     """All of a painted place and nothing far from one, and nothing at all without paint."""
     flow, paint, picture_BCHW = random_flow(), random_paint(), random_picture(side_px=SIDE_PX)
-    rows_BFM = REST_M.expand(1, 2, -1)
-    plain = Poser(flow, PictureCodec(), REST_M).moved(picture_BCHW, rows_BFM)  # type: ignore[arg-type]
+    picture, rows_BFM = showing(REST_M, picture_BCHW), REST_M.expand(1, 2, -1)
+    plain = Poser(flow, PictureCodec(), REST_M).moved(picture, rows_BFM)  # type: ignore[arg-type]
     assert plain.painted_BTCHW.shape == (1, 4, 1, SIDE_PX, SIDE_PX) and not plain.painted_BTCHW.any()
     poser = Poser(flow, PictureCodec(), REST_M, paint)  # type: ignore[arg-type]
-    moved = poser.moved(picture_BCHW, rows_BFM)
-    assert torch.equal(moved.pixels_BTCHW, poser.pictures(picture_BCHW, rows_BFM))
+    moved = poser.moved(picture, rows_BFM)
+    assert torch.equal(moved.pixels_BTCHW, plain.pixels_BTCHW)
     area_BCHW = paint.places(paint(picture_BCHW).kept_BCHW, (SIDE_PX, SIDE_PX)).area_BCHW
     torch.testing.assert_close(moved.painted_BTCHW[:, 3], area_BCHW, rtol=0, atol=1e-4)
 
@@ -149,7 +167,8 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
     kept = [place for place in range(len(CONFIG.pose_columns)) if place != column]
     assert torch.equal(poses_BTP[..., kept], plain.poses_from_rest(rows_BFM)[..., kept])
 
-    made_BTCHW = poser.pictures(picture_BCHW, rows_BFM)
+    picture = showing(REST_M, picture_BCHW)
+    made_BTCHW = poser.moved(picture, rows_BFM).pixels_BTCHW
     fields_BNCHW, terms_BTN = flow(picture_BCHW), flow.terms(poses_BTP)
     moved_BTCHW = flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bicubic")
     frames_BTK = poser.from_rest(rows_BFM).view(1, 4, CONFIG.frame_width)
@@ -164,21 +183,22 @@ def test_a_poser_paints_on_the_head_wherever_it_is_and_does_not_move_what_is_pai
         wanted_BCHW = moved_BTCHW[:, frame] * (1 - carried_BCHW[:, 3:]) + carried_BCHW[:, :3]
         torch.testing.assert_close(made_BTCHW[:, frame], wanted_BCHW)
     assert (made_BTCHW - moved_BTCHW).abs().max() > 0.1
-    latents_BTCHW = PictureCodec().frames(poser.latents(picture_BCHW, rows_BFM))
+    latents_BTCHW = PictureCodec().frames(poser.latents(picture, rows_BFM))
     finely_BTCHW = (made_BTCHW - moved_BTCHW).flatten(0, 1)
     plain_BTCHW = PictureCodec().frames(
         PictureCodec().encode(flow.moved(picture_BCHW, fields_BNCHW, terms_BTN, "bilinear"))
     )
     coarsely_BTCHW = (latents_BTCHW - plain_BTCHW).flatten(0, 1)
     assert coarsely_BTCHW.abs().mean() > 0.5 * finely_BTCHW.abs().mean(), "latents are of painted pictures too"
-    at_rest_BFM = REST_M.expand(1, 1, -1)
-    assert torch.equal(poser.pictures(picture_BCHW, at_rest_BFM), plain.pictures(picture_BCHW, at_rest_BFM))
+    at_rest = [each.moved(picture, REST_M.expand(1, 1, -1)).pixels_BTCHW for each in (poser, plain)]
+    assert torch.equal(*at_rest)
 
 
 def test_pixels_are_dragged_under_the_paint_and_paint_stays() -> None:
     """Column 4 drags by whole pixels to the left; the pose flow knows nothing of it, and says nothing here at all."""
     torch.manual_seed(0)
     paint = Paint(replace(PAINT, dragged_columns=(2, 4))).eval().requires_grad_(False)
+    paint.show.bias[3] = 0.0  # half as thick as can be
     assert paint.drag is not None
     picture_BCHW = random_picture(side_px=SIDE_PX)
     assert not paint(picture_BCHW).drags_BNCHW.any(), "before it learns it drags nothing"
@@ -195,7 +215,7 @@ def test_pixels_are_dragged_under_the_paint_and_paint_stays() -> None:
     at_rest, moved = painted(
         torch.stack([picture_BCHW[0], dragged_CHW])[None], everywhere(paint, picture_BCHW, face_BTK)
     )[0]
-    made_TCHW = poser.pictures(picture_BCHW, rows_BFM)[0]
+    made_TCHW = poser.moved(showing(REST_M, picture_BCHW), rows_BFM).pixels_BTCHW[0]
     torch.testing.assert_close(made_TCHW[0], at_rest)
     inside = (..., slice(3, -6))
     torch.testing.assert_close(made_TCHW[1][inside], moved[inside], rtol=0, atol=1e-3)
@@ -220,6 +240,7 @@ def test_drags_come_to_the_grid_of_the_flow(grid_px: int) -> None:
         ({"face_columns": ()}, "must lie within"),
         ({"hidden_columns": (1,)}, "hidden_columns .* must be among the face_columns"),
         ({"dragged_columns": (1,)}, "dragged_columns .* must be among the face_columns"),
+        ({"felt_columns": (1,)}, "felt_columns .* must be among the face_columns"),
         ({"look_px": 18}, "multiple of 4"),
         ({"look_widths": ()}, "at least one"),
         ({"width": 0}, "at least one of"),

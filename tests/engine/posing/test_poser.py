@@ -10,7 +10,7 @@ from engine.codec.folded_vae import FoldedVae
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import MOST_LOOKS, Poser
 from engine.references import ReferenceLatents
-from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture
+from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture, showing
 from tests.engine.small_pack import CODEC, POSED_ROW_WIDTH, POSING
 
 REST_M = torch.linspace(-1.0, 1.0, ROW_WIDTH)
@@ -28,11 +28,11 @@ def test_rows_of_zeros_and_the_row_of_rest_are_the_still() -> None:
     """With a real codec: what is not told, and what is told to be at rest, is the picture as `encode_still` has it."""
     torch.manual_seed(0)
     codec = FoldedVae(CODEC).eval().requires_grad_(False)
-    picture_BCHW, rest_M = random_picture(side_px=24), torch.randn(POSED_ROW_WIDTH)
-    poser = Poser(random_flow(config=POSING), codec, rest_M)
+    rest_M = torch.randn(POSED_ROW_WIDTH)
+    poser, picture = Poser(random_flow(config=POSING), codec, rest_M), showing(rest_M, random_picture(side_px=24))
     rows_BFM = torch.stack([torch.zeros_like(rest_M), rest_M, rest_M + 2.0])[None]
-    latents_BFCHW = poser.latents(picture_BCHW, rows_BFM)
-    still_BCHW = codec.encode_still(picture_BCHW)
+    latents_BFCHW = poser.latents(picture, rows_BFM)
+    still_BCHW = codec.encode_still(picture.pixels_BCHW)
     assert latents_BFCHW.shape == (1, 3, CODEC.latent_channels, 2, 2)
     for place in (0, 1):
         torch.testing.assert_close(latents_BFCHW[:, place], still_BCHW, rtol=0, atol=1e-4)
@@ -56,8 +56,8 @@ def test_a_pose_is_the_columns_of_its_frame_from_rest_frame_after_frame() -> Non
 
 def test_each_frame_is_moved_into_its_own_pose() -> None:
     flow, picture_BCHW, rows_BFM = random_flow(), random_picture(), random_rows(3)
-    poser = small_poser(flow)
-    frames_BTCHW = PictureCodec().frames(poser.latents(picture_BCHW, rows_BFM))
+    poser, picture = small_poser(flow), showing(REST_M, picture_BCHW)
+    frames_BTCHW = PictureCodec().frames(poser.latents(picture, rows_BFM))
     fields_BNCHW, poses_BTP = flow(picture_BCHW), poser.poses_from_rest(rows_BFM)
     for frame in range(6):
         alone_BCHW = flow.moved(picture_BCHW, fields_BNCHW, flow.terms(poses_BTP[:, frame : frame + 1]))[:, 0]
@@ -65,7 +65,7 @@ def test_each_frame_is_moved_into_its_own_pose() -> None:
     changed_BFM = rows_BFM.clone()
     changed_BFM[0, 1, CONFIG.frame_width + CONFIG.pose_columns[0]] += 2.0  # the second frame of the second row
     changed_BFM[0, 0, 3] += 2.0  # a number that is no pose
-    changed_BTCHW = PictureCodec().frames(poser.latents(picture_BCHW, changed_BFM))
+    changed_BTCHW = PictureCodec().frames(poser.latents(picture, changed_BFM))
     is_changed_T = (changed_BTCHW != frames_BTCHW).flatten(2).any(dim=2)[0]
     assert is_changed_T.tolist() == [False, False, False, True, False, False]
 
@@ -85,9 +85,9 @@ def test_a_picture_is_looked_at_once_while_it_is_among_the_last_few() -> None:
     flow = CountedFlow(CONFIG)
     flow.load_state_dict(random_flow().state_dict())
     poser, rows_BFM = small_poser(flow), random_rows(2)
-    pictures = [random_picture(seed) for seed in range(MOST_LOOKS + 1)]
-    first = [poser.latents(picture_BCHW, rows_BFM) for picture_BCHW in pictures[:MOST_LOOKS]]
-    again = [poser.latents(picture_BCHW, rows_BFM) for picture_BCHW in pictures[:MOST_LOOKS]]
+    pictures = [showing(REST_M, random_picture(seed)) for seed in range(MOST_LOOKS + 1)]
+    first = [poser.latents(picture, rows_BFM) for picture in pictures[:MOST_LOOKS]]
+    again = [poser.latents(picture, rows_BFM) for picture in pictures[:MOST_LOOKS]]
     assert flow.num_looks == MOST_LOOKS
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True)), "each by its own fields"
     assert not torch.equal(first[0], first[1])
@@ -101,13 +101,13 @@ def test_a_picture_is_looked_at_once_while_it_is_among_the_last_few() -> None:
 
 def test_references_get_their_anchor_in_pose_and_keep_all_else() -> None:
     references = ReferenceLatents.of_names(torch.randn(2, 6, 24, 24), [("global", ""), ("expression", "sad")], anchor=1)
-    shown = replace(references, anchor_pixels_BCHW=random_picture())
+    shown = replace(references, anchor_picture=showing(REST_M, random_picture()))
     poser, rows_BFM = small_poser(), random_rows(2)
     behind_BFCHW = torch.randn(1, 1, 6, 24, 24)
     posed = poser.posed(shown, rows_BFM, behind_BFCHW)
-    assert shown.anchor_pixels_BCHW is not None and posed.posed_BFCHW is not None
+    assert shown.anchor_picture is not None and posed.posed_BFCHW is not None
     assert torch.equal(posed.posed_BFCHW[:, :1], behind_BFCHW)
-    assert torch.equal(posed.posed_BFCHW[:, 1:], poser.latents(shown.anchor_pixels_BCHW, rows_BFM))
+    assert torch.equal(posed.posed_BFCHW[:, 1:], poser.latents(shown.anchor_picture, rows_BFM))
     assert posed.posed_BFCHW.dtype == torch.float32
     assert shown.posed_BFCHW is None, "shared references stay as they are"
     assert torch.equal(posed.latents_BRCHW, shown.latents_BRCHW)
@@ -120,7 +120,7 @@ def test_what_stands_before_a_film_is_an_anchor_of_its_own() -> None:
     """Of history that nobody planned nobody knows the pose; of history that was planned it is known."""
     poser, rows_BFM, history_BFCHW = small_poser(), random_rows(2), torch.randn(1, 2, 6, 24, 24)
     rows_BFM[:, 0] = 0.0
-    picture_BCHW = random_picture()
-    behind_BFCHW = poser.behind(picture_BCHW, rows_BFM, history_BFCHW)
+    picture = showing(REST_M, random_picture())
+    behind_BFCHW = poser.behind(picture, rows_BFM, history_BFCHW)
     assert torch.equal(behind_BFCHW[:, 0], history_BFCHW[:, 0])
-    assert torch.equal(behind_BFCHW[:, 1:], poser.latents(picture_BCHW, rows_BFM)[:, 1:])
+    assert torch.equal(behind_BFCHW[:, 1:], poser.latents(picture, rows_BFM)[:, 1:])

@@ -27,6 +27,7 @@ class TruthFilms:
 
     voices: VoicePool
     size_px: int = 192
+    film_px: int = 384
     films: dict[tuple[int, bytes], NDArray[np.uint8]] = field(default_factory=dict)
     cases: dict[tuple[int, CaseKind], Case] = field(default_factory=dict)
     directed_cases: dict[int, DirectionCase] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class TruthFilms:
         return perform_clip(request.seed, request.num_frames, "idle", self.voices, told=(nothing,)).state_TK
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
+        assert request.character.global_picture_HWC.shape[0] == self.film_px, "as large as it says that it takes them"
         states_TK = self.states(request)
         key = (request.seed, states_TK.tobytes())
         if key not in self.films:
@@ -85,6 +87,10 @@ class ChangedFilms:
     @property
     def size_px(self) -> int:
         return self.truth.size_px
+
+    @property
+    def film_px(self) -> int:
+        return self.truth.film_px
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         return self.picture(self.truth.film(self.request(request)))

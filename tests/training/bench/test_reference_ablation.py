@@ -46,11 +46,12 @@ class DrawnFilms:
     voices: VoicePool
     drawn: Callable[[tuple[Identity, Identity], bool, bool], Identity]  # twins, are references given, is it the second
     size_px: int = 192
+    film_px: int = 384
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
         twins = twins_of(request.seed)
         smiles = [ref.picture_HWC for ref in request.character.references if ref.subtype == "happy"]
-        second = draw_expression(twins[1], "happy", self.size_px)
+        second = draw_expression(twins[1], "happy", self.film_px)
         is_second = bool(smiles) and np.array_equal(smiles[0], second)
         identity = self.drawn(twins, bool(smiles), is_second)
         states_TK = happy_speech(request.seed, request.num_frames, self.voices).state_TK

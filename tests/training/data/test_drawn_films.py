@@ -9,11 +9,12 @@ import torch
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.model.transformer import Transformer
 from engine.pixels import as_pixels
+from engine.posing.anchor_picture import AnchorPicture
 from tests.training.small_parts import write_small_parts
 from training.actor.as_character import character_of
 from training.data.clips import clip_identity
 from training.data.drawn_films import Anchors, drawn_film
-from training.data.motion_rows import FRAMES_PER_ROW
+from training.data.motion_rows import FRAMES_PER_ROW, shown_row
 from training.packing import build_pack
 from training.recipes import parts
 
@@ -46,17 +47,29 @@ def test_a_film_is_drawn_by_what_the_actor_did_and_not_by_what_the_pack_plans(pa
 def test_anchors_are_references_of_the_films_own_character(pack: LoadedPack) -> None:
     for number in range(3):
         film = drawn_film(pack, number, NUM_FRAMES)
-        references = character_of(clip_identity(int(film["number"])), pack.size_px).references
-        known = [as_pixels(reference.picture_HWC, pack.size_px)[0] for reference in references]
-        for anchor_HWC in film["anchors_AHWC"]:
+        references = character_of(clip_identity(int(film["number"])), pack.film_px).references
+        known = [as_pixels(reference.picture_HWC, pack.film_px)[0] for reference in references]
+        assert len(film["anchor_rows_AM"]) == len(film["anchors_AHWC"])
+        for anchor_HWC, row_M in zip(film["anchors_AHWC"], film["anchor_rows_AM"], strict=True):
             anchor_CHW = anchor_HWC.permute(2, 0, 1) / 127.5 - 1.0
-            assert any((anchor_CHW - each_CHW).abs().max() < 0.01 for each_CHW in known)
+            shown = {
+                reference.subtype if reference.kind == "expression" else "neutral"
+                for reference, known_CHW in zip(references, known, strict=True)
+                if (anchor_CHW - known_CHW).abs().max() < 0.01
+            }
+            assert len(shown) == 1, "the global picture is that of no feeling"
+            torch.testing.assert_close(row_M, shown_row(*shown), rtol=0, atol=1e-3)
         places = film["anchor_of_latent_F"]
         assert len(places) == NUM_FRAMES // FRAMES_PER_ROW
         assert sorted(set(places.tolist())) == list(range(len(film["anchors_AHWC"])))
 
 
 def test_a_picture_that_was_there_before_is_the_same_anchor() -> None:
-    anchors, one, other = Anchors(), torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
-    assert [anchors.place_of(each) for each in (one, other, one.clone(), other.clone())] == [0, 1, 0, 1]
+    anchors = Anchors()
+    given = [
+        AnchorPicture(pixels_BCHW=torch.full((1, 3, 4, 4), float(which)), row_BM=torch.full((1, 5), 7.0 + which))
+        for which in (0, 1, 0, 1)
+    ]
+    assert [anchors.place_of(each) for each in given] == [0, 1, 0, 1]
     assert [int(each.unique()) for each in anchors.pictures_AHWC()] == [128, 255]
+    assert anchors.rows_AM().tolist() == [[7.0] * 5, [8.0] * 5]

@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.actor.state import NUM_CHANNELS, STATE_CHANNELS, channel, resting_state
+from engine.model.transformer import Transformer
+from engine.motion.plan import MotionModel
+from training.actor.references import expression_state
+from training.actor.state import EXPRESSIONS, NUM_CHANNELS, STATE_CHANNELS, channel, resting_state
 from training.data.motion_rows import (
     FARTHEST,
     FRAMES_PER_ROW,
@@ -16,14 +19,17 @@ from training.data.motion_rows import (
     motion_rows,
     rest_row,
     row_bounds,
+    shown_row,
     states_of,
 )
 from training.data.motion_windows import MOST_ROWS_LATE, MotionWindowConfig, cut_pieces, motion_batches, num_heard_rows
 from training.data.windows import LISTEN_HISTORY_ROWS, ClipFeatures, WindowConfig, WindowPlace, cut_window
 from training.parallel import World
+from training.recipes.parts import MOTION, MOTION_SETTINGS
 
 NUM_CLIPS, NUM_LATENTS, HEARD = 3, 24, 20
 ALONE = World(rank=0, size=1)
+SMALL_MOTION = replace(MOTION, dim=24, ffn_dim=32, num_layers=1, num_heads=2)
 KEPT = MotionWindowConfig(change_share=0.0, text_drop_share=0.0, speak_drop_share=0.0, listen_drop_share=0.0)
 TOLD = ("text_SD", "speak_AD", "listen_AD")
 
@@ -73,6 +79,18 @@ def test_a_rows_bounds_are_how_far_each_channel_goes() -> None:
         torch.testing.assert_close(highest_TK[:, channel(name)], torch.full((FRAMES_PER_ROW,), high), atol=1e-5, rtol=0)
     beyond = [name for name, (low, high) in FARTHEST.items() if not low < 0 < high]
     assert not beyond and set(FARTHEST) < set(STATE_CHANNELS)
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_what_a_picture_is_taken_to_show_is_what_it_was_drawn_from(name: str) -> None:
+    """In the engine, by the settings of a plan, as in training; and a plan that shows it wholly is told the same."""
+    shown_M = shown_row(name)
+    drawn_K = torch.from_numpy(expression_state(name))
+    torch.testing.assert_close(states_of(shown_M[None]), drawn_K.expand(FRAMES_PER_ROW, -1), rtol=0, atol=1e-5)
+    motion = MotionModel(transformer=Transformer(SMALL_MOTION), settings=MOTION_SETTINGS)
+    torch.testing.assert_close(motion.showing(name)[0], shown_M, rtol=0, atol=1e-3)
+    torch.testing.assert_close(motion.drawn(motion.showing(name)), motion.showing(name), rtol=0, atol=1e-3)
+    assert torch.equal(shown_row("neutral"), rest_row())
 
 
 @pytest.mark.parametrize("name", ["blink", "breath", "expression_sad"])

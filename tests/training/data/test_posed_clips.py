@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
+from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
 from engine.precision import fast_autocast
@@ -66,9 +68,11 @@ def posed_by_hand(posing: ClipPosing, number: int, expression: str, states_TK: T
     """The anchor of a clip's character, frame after frame by a poser, [F, C, h, w]."""
     picture_HWC = draw_frame(clip_identity(number), expression_state(expression), posing.size_px)
     pixels_BCHW = torch.from_numpy(picture_HWC).permute(2, 0, 1)[None].float() / 127.5 - 1
+    shown_TK = torch.from_numpy(expression_state(expression)).expand(4, -1)
     with fast_autocast(torch.device("cpu")):
         poser = Poser(posing.flow, posing.codec, rest_row())
-        return poser.latents(pixels_BCHW, motion_rows(states_TK.half().float())[None])[0]
+        picture = AnchorPicture(pixels_BCHW=pixels_BCHW, row_BM=motion_rows(shown_TK)[:1])
+        return poser.latents(picture, motion_rows(states_TK.half().float())[None])[0]
 
 
 @pytest.fixture
@@ -177,12 +181,22 @@ def test_without_an_expression_or_its_picture_both_are_the_global_one(
     assert np.isfinite(posed_AFCHW.numpy()).all()
 
 
-def test_a_still_character_is_its_picture() -> None:
+@pytest.mark.parametrize("shown", ["neutral", "sad"])
+def test_a_still_character_is_its_picture(shown: str) -> None:
+    """And one that feels what its picture shows: over that nothing is painted."""
     posing = small_posing()
-    states_TK = torch.from_numpy(resting_state(4 * NUM_LATENTS))
+    torch.manual_seed(0)
+    paint = Paint(replace(parts.PAINT, look_px=16, look_widths=(4, 6), width=6, mixed_width=5, told_width=8))
+    for parameter in paint.parameters():
+        torch.nn.init.normal_(parameter, std=0.6)
+    posing = replace(posing, paint=paint.eval().requires_grad_(False))
+    states_TK = torch.from_numpy(expression_state(shown)).repeat(4 * NUM_LATENTS, 1)
     posed_AFCHW = posed_clip(posing, states_TK, (0, 2, SAD))
-    picture_HWC = draw_frame(clip_identity(4), expression_state("neutral"), SIZE_PX)
+    picture_HWC = draw_frame(clip_identity(4), expression_state(shown), SIZE_PX)
     pixels_BCHW = torch.from_numpy(picture_HWC).permute(2, 0, 1)[None].float() / 127.5 - 1
     with fast_autocast(torch.device("cpu")):
         still_CHW = posing.codec.encode_still(pixels_BCHW)[0]
-    torch.testing.assert_close(posed_AFCHW, still_CHW.expand_as(posed_AFCHW), rtol=2e-2, atol=2e-2)
+    by_expression_FCHW = posed_AFCHW[1]
+    torch.testing.assert_close(by_expression_FCHW, still_CHW.expand_as(by_expression_FCHW), rtol=2e-2, atol=2e-2)
+    is_another = not torch.allclose(posed_AFCHW[0], by_expression_FCHW, atol=5e-2)
+    assert is_another is (shown == "sad"), "the neutral one is painted"

@@ -11,11 +11,12 @@ from training.actor.draw import draw_film, draw_frame
 from training.actor.identity import Identity, sample_identity
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSIONS, channel, resting_state
+from training.data.motion_rows import ROW_WIDTH, shown_row
 from training.data.portraits import SEED_STRIDE
 from training.data.posed_films import SHOWN_FROM, PosedFilmSamples, _shown
 
-SIZE_PX = 48
-SAMPLES = PosedFilmSamples(size_px=SIZE_PX, num_frames=3)
+SIZE_PX, ANCHOR_PX = 48, 96
+SAMPLES = PosedFilmSamples(size_px=SIZE_PX, anchor_px=ANCHOR_PX, num_frames=3)
 
 
 def identity_of(number: int) -> Identity:
@@ -28,20 +29,26 @@ def test_a_film_is_a_pure_function_of_its_number() -> None:
     assert not torch.equal(first["anchor_HWC"], other["anchor_HWC"])
     assert not torch.equal(first["state_TK"], other["state_TK"])
     assert not torch.equal(first["anchor_HWC"], replace(SAMPLES, first_identity=7)(3)["anchor_HWC"])
-    assert first["anchor_HWC"].shape == (SIZE_PX, SIZE_PX, 3)
+    assert first["anchor_HWC"].shape == (ANCHOR_PX, ANCHOR_PX, 3)
+    assert first["anchor_row_M"].shape == (ROW_WIDTH,)
     assert first["pixels_THWC"].shape == (3, SIZE_PX, SIZE_PX, 3)
     assert first["focus_THW"].shape == (3, SIZE_PX, SIZE_PX)
     assert (first["anchor_HWC"].dtype, first["focus_THW"].dtype) == (torch.uint8, torch.bool)
-    assert PosedFilmSamples(size_px=24)(0)["state_TK"].shape[0] == 8, "two latents"
+    assert PosedFilmSamples(size_px=24, anchor_px=24)(0)["state_TK"].shape[0] == 8, "two latents"
 
 
 def test_a_film_is_drawn_from_its_states_and_its_anchor_is_the_same_character_at_rest() -> None:
+    """But for an expression, which is told beside it."""
     for number in range(3):
         sample, identity = SAMPLES(number), identity_of(number)
         drawn_THWC = draw_film(identity, sample["state_TK"].numpy(), SIZE_PX)
         assert np.array_equal(sample["pixels_THWC"].numpy(), drawn_THWC)
-        pictures = (draw_frame(identity, expression_state(name), SIZE_PX) for name in EXPRESSIONS)
-        assert any(np.array_equal(picture_HWC, sample["anchor_HWC"].numpy()) for picture_HWC in pictures)
+        (shown,) = (
+            name
+            for name in EXPRESSIONS
+            if np.array_equal(draw_frame(identity, expression_state(name), ANCHOR_PX), sample["anchor_HWC"].numpy())
+        )
+        assert torch.equal(sample["anchor_row_M"], shown_row(shown))
 
 
 def states_of(**strengths: float) -> NDArray[np.float32]:
@@ -71,8 +78,9 @@ def test_films_stay_near_their_own_expression_as_often_as_they_are_asked_to() ->
     for share in (0.0, 1.0):
         sample = replace(small, own_expression_share=share)(strong[0])
         shown = _shown(sample["state_TK"].numpy()) if share else "neutral"
-        wanted_HWC = draw_frame(identity_of(strong[0]), expression_state(shown), 24)
+        wanted_HWC = draw_frame(identity_of(strong[0]), expression_state(shown), ANCHOR_PX)
         assert np.array_equal(sample["anchor_HWC"].numpy(), wanted_HWC)
+        assert torch.equal(sample["anchor_row_M"], shown_row(shown))
 
 
 def test_mouth_and_eyes_are_in_focus_where_they_are_in_each_frame() -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from engine.codec.folded_vae import FoldedVae
 from engine.loaded_pack import LoadedPack, load_pack
+from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.poser import Poser
 from tests.training.small_parts import write_small_parts
 from training.actor.draw import draw_film
@@ -31,7 +33,6 @@ from training.data.retouch_cuts import (
     CutMaker,
     Unsure,
     _liveliness,
-    as_anchor,
     as_bytes,
     as_floats,
     build_cuts,
@@ -70,9 +71,14 @@ def test_a_cut_of_a_drawn_film_is_its_own_latents_beside_the_truth(pack: LoadedP
         decoded_BTCHW = codec.reconstruct(raw_BFCHW[:, 1:], raw_BFCHW[:, :-1])[:, FOLD * (start - 1) :]
     torch.testing.assert_close(cut["decoded_TCHW"].float(), decoded_BTCHW[0, : NUM_LATENTS * FOLD], rtol=0, atol=0.02)
     assert pack.posing is not None
-    poser, rows_BFM = Poser(pack.posing, codec, rest_row(), pack.paint), motion_rows(state_TK)[None]
-    moved_BTCHW = poser.pictures(as_anchor(film["anchors_AHWC"][0]), rows_BFM)
-    assert torch.equal(cut["moved_TCHW"], as_bytes(moved_BTCHW[0]))
+    finer, rows_BFM = pack.film_px // pack.size_px, motion_rows(state_TK)[None]
+    assert finer > 1
+    poser = Poser(pack.posing, codec, rest_row(), pack.paint, finer)
+    pixels_BCHW = film["anchors_AHWC"][:1].permute(0, 3, 1, 2) / 127.5 - 1.0
+    anchor = AnchorPicture(pixels_BCHW=pixels_BCHW, row_BM=film["anchor_rows_AM"][:1])
+    moved_BTCHW = poser.moved(anchor, rows_BFM).pixels_BTCHW
+    small_TCHW = as_bytes(avg_pool2d(moved_BTCHW[0], finer))
+    assert (cut["moved_TCHW"].int() - small_TCHW.int()).abs().max() <= 1
     moved_THWC = cut["moved_TCHW"].permute(0, 2, 3, 1).numpy()
     shifted_THWC = np.stack([shifted_truth(*frames) for frames in zip(truth_THWC, moved_THWC, strict=True)])
     assert torch.equal(cut["truth_TCHW"], torch.from_numpy(shifted_THWC).permute(0, 3, 1, 2))
@@ -81,7 +87,7 @@ def test_a_cut_of_a_drawn_film_is_its_own_latents_beside_the_truth(pack: LoadedP
 
 
 def test_a_cut_of_a_random_film_is_encoded_from_the_truth_and_pulled_as_it_is_asked(pack: LoadedPack) -> None:
-    maker, sample = CutMaker.of(pack), PosedFilmSamples(size_px=pack.size_px)(4)
+    maker, sample = CutMaker.of(pack), PosedFilmSamples(size_px=pack.size_px, anchor_px=pack.film_px)(4)
     sure = maker.of_posed(sample, SURE)
     pixels_BTCHW = as_floats(sample["pixels_THWC"].permute(0, 3, 1, 2))[None]
     assert isinstance(pack.codec, FoldedVae)
@@ -93,6 +99,24 @@ def test_a_cut_of_a_random_film_is_encoded_from_the_truth_and_pulled_as_it_is_as
         cut = maker.of_posed(sample, unsure)
         assert (cut["decoded_TCHW"] - sure["decoded_TCHW"]).abs().max() > 0.01
         assert all(torch.equal(cut[name], sure[name]) for name in cut if name != "decoded_TCHW")
+
+
+def test_a_cut_near_the_picture_of_a_feeling_is_painted_by_what_that_lacks(pack: LoadedPack) -> None:
+    samples = PosedFilmSamples(size_px=pack.size_px, anchor_px=pack.film_px, own_expression_share=1.0)
+    sample = next(each for each in map(samples, range(20)) if not torch.equal(each["anchor_row_M"], rest_row()))
+    pixels_BCHW = sample["anchor_HWC"].permute(2, 0, 1)[None] / 127.5 - 1.0
+    poser, rows_BFM = pack.poser(), motion_rows(sample["state_TK"])[None]
+    assert poser is not None and pack.paint is not None
+
+    def away(row_M: Tensor) -> int:
+        """How far from the cut the picture is that is taken to show a row."""
+        picture = AnchorPicture(pixels_BCHW=pixels_BCHW.clone(), row_BM=row_M[None])
+        pixels_BTCHW = poser.moved(picture, rows_BFM).pixels_BTCHW
+        return int((cut["moved_TCHW"].int() - as_bytes(avg_pool2d(pixels_BTCHW[0], poser.finer)).int()).abs().max())
+
+    cut = CutMaker.of(pack).of_posed(sample, SURE)
+    assert away(sample["anchor_row_M"]) <= 1
+    assert away(rest_row()) > 5
 
 
 def replace_smoothing(codec: FoldedVae) -> FoldedVae:

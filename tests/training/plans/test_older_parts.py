@@ -13,6 +13,7 @@ from engine.errors import BadInputError
 from engine.int8_weights import packed
 from engine.model.transformer import DitInputs, Transformer
 from engine.packs import fill_from_file, save_weights
+from engine.posing.paint import Paint
 from engine.posing.retouch import Retouch
 from engine.references import ReferenceLatents
 from tests.training.plans.small_plan import SMALL_PLAN
@@ -152,6 +153,49 @@ def test_an_older_retouching_network_retouches_as_before_and_can_learn_what_it_i
         assert (after - before).abs().mean() < 0.05 * (before - decoded_BTCHW).abs().mean()
         nn.init.normal_(grown.tell.weight)
         assert not torch.allclose(grown(decoded_BTCHW, moved_BTCHW, told_BFM), after, atol=1e-2), "it can learn"
+
+
+def test_an_older_painting_network_paints_as_before_and_can_learn_what_is_felt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of 0.13.0 was told how a face moves, and dragged nothing by what it feels."""
+    small = replace(parts.PAINT, look_px=16, look_widths=(4, 6), width=6, mixed_width=5, told_width=8)
+    monkeypatch.setattr(parts, "PAINT", small)
+    known, dragged = len(small.face_columns) - len(small.felt_columns), len(small.dragged_columns)
+    old_dragged = dragged - len(small.felt_columns)
+    torch.manual_seed(0)
+    config = replace(
+        small,
+        face_columns=small.face_columns[:known],
+        face_least=small.face_least[:known],
+        face_most=small.face_most[:known],
+        dragged_columns=small.dragged_columns[:old_dragged],
+        felt_columns=(),
+    )
+    older, path = Paint(config).requires_grad_(False), tmp_path / parts.PAINT_FILE
+    for parameter in older.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    save_weights(path, older)
+    assert sorted(missing_layers(path)) == ["drag", "hear"]
+    with_new_layers(tmp_path)
+    assert missing_layers(path) == []
+    grown = Paint(small).requires_grad_(False)
+    fill_from_file(path, grown)
+    picture_BCHW, face_BTK = torch.rand(1, 3, 24, 24), torch.randn(1, 3, len(small.face_columns))
+    face_BTK[..., known:] = 0.0
+    before, after = older(picture_BCHW), grown(picture_BCHW)
+    torch.testing.assert_close(after.kept_BCHW, before.kept_BCHW)
+    torch.testing.assert_close(after.drags_BNCHW[:, :old_dragged], before.drags_BNCHW)
+    assert before.drags_BNCHW.any() and not after.drags_BNCHW[:, old_dragged:].any()
+    kept_BPC = grown.kept_at(after.kept_BCHW, torch.rand(1, 9, 2))
+    painted_BTPC = grown.at(kept_BPC, face_BTK)
+    torch.testing.assert_close(painted_BTPC, older.at(kept_BPC, face_BTK[..., :known]))
+    felt_BTK = face_BTK + torch.cat([torch.zeros(known), torch.ones(len(small.felt_columns))])
+    away_BTK = face_BTK.abs().amax(dim=-1)
+    assert away_BTK.min() > 1.0, "each face is told enough to be painted as thickly as it can be"
+    torch.testing.assert_close(grown.at(kept_BPC, felt_BTK), painted_BTPC)
+    nn.init.normal_(grown.hear.weight)
+    assert not torch.allclose(grown.at(kept_BPC, felt_BTK), grown.at(kept_BPC, face_BTK), atol=1e-3), "it can learn"
 
 
 def test_weights_that_lack_more_than_what_is_new_are_refused(older: Transformer, tmp_path: Path) -> None:

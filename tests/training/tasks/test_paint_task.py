@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import pytest
 import torch
 
 from engine.posing.paint import Paint
@@ -16,13 +17,13 @@ from training.tasks.paint import SAMPLE_COLUMNS, PaintTask
 SIZE_PX, SIDE_PX = 96, 48
 
 
-def small_task(num_held_out: int = 4) -> PaintTask:
+def small_task(num_held_out: int = 4, spacing_px: int = 1) -> PaintTask:
     torch.manual_seed(0)
     config = replace(parts.PAINT, look_px=96, look_widths=(8, 12, 16), width=16, mixed_width=12, told_width=16)
     return PaintTask(
         paint=Paint(config),
         flow=PoseFlow(replace(parts.POSING, look_px=16, widths=(4, 6))),
-        samples=PaintedFaceSamples(size_px=SIZE_PX, side_px=SIDE_PX, num_states=2),
+        samples=PaintedFaceSamples(size_px=SIZE_PX, side_px=SIDE_PX // spacing_px, spacing_px=spacing_px, num_states=2),
         weights_file="paint.safetensors",
         num_held_out=num_held_out,
     )
@@ -55,16 +56,19 @@ def test_what_is_painted_wholly_is_not_moved() -> None:
         assert told == float(is_moved)
 
 
-def test_where_nothing_is_told_squares_are_those_of_the_portrait() -> None:
-    task = small_task()
+@pytest.mark.parametrize("spacing_px", [1, 2, 4])
+def test_where_nothing_is_told_squares_are_those_of_the_portrait(spacing_px: int) -> None:
+    """All of their pixels, or one in every few."""
+    task = small_task(spacing_px=spacing_px)
     batch = task.held_out()
     batch["face_SK"] = torch.zeros_like(batch["face_SK"])
     with torch.no_grad():
         faces = task._made(batch)
     assert torch.equal(faces.moved_BSCHW, faces.painted_BSCHW)
-    y, x = batch["corner_2"][0].tolist()
-    wanted_CHW = batch["rest_HWC"][0, y : y + SIDE_PX, x : x + SIDE_PX].permute(2, 0, 1).float() / 127.5 - 1
-    torch.testing.assert_close(faces.painted_BSCHW[0, 0], wanted_CHW, rtol=0, atol=1e-3)
+    for portrait, (y, x) in enumerate(batch["corner_2"].tolist()):
+        square_HWC = batch["rest_HWC"][portrait, y : y + SIDE_PX : spacing_px, x : x + SIDE_PX : spacing_px]
+        wanted_CHW = square_HWC.permute(2, 0, 1).float() / 127.5 - 1
+        torch.testing.assert_close(faces.painted_BSCHW[portrait, 0], wanted_CHW, rtol=0, atol=1e-3)
 
 
 def test_what_is_exported_starts_another_run_and_samples_can_be_seen(tmp_path: Path) -> None:

@@ -40,8 +40,10 @@ def cut(number: int) -> dict[str, Tensor]:
         codec=FoldedVae(CODEC).eval().requires_grad_(False),
         flow=PoseFlow(replace(parts.POSING, look_px=16, widths=(6, 8))).eval().requires_grad_(False),
         size_px=SIZE_PX,
+        film_px=SIZE_PX,
     )
-    return maker.of_posed(PosedFilmSamples(size_px=SIZE_PX)(number), Unsure(to_anchor=0.0, to_mean=0.0))
+    sample = PosedFilmSamples(size_px=SIZE_PX, anchor_px=SIZE_PX)(number)
+    return maker.of_posed(sample, Unsure(to_anchor=0.0, to_mean=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +156,7 @@ def test_it_is_measured_beside_what_it_is_given(folder: Path) -> None:
 
 
 def test_edges_count_by_how_they_differ_and_not_by_where_the_picture_lies() -> None:
-    truth_BCHW = to_pixels(PosedFilmSamples(size_px=SIZE_PX)(0)["pixels_THWC"])
+    truth_BCHW = to_pixels(PosedFilmSamples(size_px=SIZE_PX, anchor_px=SIZE_PX)(0)["pixels_THWC"])
     assert float(edge_distance(truth_BCHW, truth_BCHW)) == 0.0
     assert float(edge_distance(truth_BCHW + 0.3, truth_BCHW)) < 1e-6
     stripes_W, flat_BCHW = 0.1 * (torch.arange(SIZE_PX) % 2), torch.zeros(1, 3, SIZE_PX, SIZE_PX)
