@@ -86,5 +86,6 @@ def _decode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     latent, work.num_decoded = work.num_decoded, work.num_decoded + 1
     pose = None if work.told.pose is None else work.told.pose.at(latent)
     latents_BFCHW = work.latents_BFCHW[:, latent : latent + 1]
-    work.pictures_THWC = stages.decoder.decode(work.job.first_latent + latent, latents_BFCHW, pose)
+    first_latent, is_soft = work.job.first_latent + latent, work.job.told.is_soft
+    work.pictures_THWC = stages.decoder.decode(first_latent, latents_BFCHW, pose, is_soft=is_soft)
     return work

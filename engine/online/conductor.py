@@ -18,7 +18,7 @@ from engine.online.direction_in_force import DirectionInForce
 from engine.online.figures import SessionFigures
 from engine.online.live import ChunkCosts, ChunkReport, LiveConfig, LiveFrame, suggested_text
 from engine.online.lookahead import Lookahead, WaitedFor
-from engine.online.pace import Pace
+from engine.online.pace import SOFTER, Pace
 from engine.online.stages import ChunkTold, SoundReach
 from engine.online.states import VOICE_LEVEL, Activity, ChunkReady, Interrupted, LiveState, SoundHeard, after
 from engine.shapes import FRAME_RATE_HZ
@@ -56,7 +56,8 @@ class ReadyFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class ConductorLayout:
-    """What the rules must know of the models."""
+    """What the rules must know of the models. `efforts` are the generator's; `can_be_softer` says whether pictures can be had without their
+    details first, before the generator does less."""
 
     chunk_latents: int
     frames_per_latent: int
@@ -64,7 +65,13 @@ class ConductorLayout:
     listen_reach: SoundReach
     slack_latents: int
     efforts: tuple[str, ...]
+    can_be_softer: bool = False
     parts_of: PartsOf = as_it_is
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """All that a chunk may cost, from the whole work to the least."""
+        return (self.efforts[0], SOFTER, *self.efforts[1:]) if self.can_be_softer else self.efforts
 
     @property
     def chunk_frames(self) -> int:
@@ -86,7 +93,7 @@ class Conductor:
         self.activity = Activity()
         self.ready: deque[ReadyFrame] = deque()
         self.in_flight = self.stale_in_flight = 0
-        self.lookahead, self.pace, self.figures = Lookahead(config.lookahead), Pace(layout.efforts), SessionFigures()
+        self.lookahead, self.pace, self.figures = Lookahead(config.lookahead), Pace(layout.levels), SessionFigures()
         reaches = (layout.speak_reach, layout.listen_reach)
         kept_frames = layout.slack_latents * layout.frames_per_latent + layout.chunk_frames
         self.speak, self.listen = (
@@ -162,6 +169,7 @@ class Conductor:
                 speak_S=self.speak.between(first_frame, end_frame), listen_S=self.listen.between(first_frame, end_frame)
             )
             self.activity = after(self.activity, heard)
+        level = self._level()
         job = ChunkJob(
             number=self.num_chunks,
             epoch=self.epoch,
@@ -174,7 +182,8 @@ class Conductor:
                 or suggested_text(self.config, self.activity.state, first_frame),
                 speak_S=_around(self.speak, first_frame, end_frame, layout.speak_reach),
                 listen_S=_around(self.listen, first_frame, end_frame, layout.listen_reach),
-                effort=self._effort(),
+                effort=max(level - 1, 0) if layout.can_be_softer else level,
+                is_soft=layout.can_be_softer and level > 0,
             ),
             state=self.activity.state,
             began_s=now_s,
@@ -247,7 +256,7 @@ class Conductor:
             num_frames=job.num_frames,
             state=job.state,
             prompt=job.told.text,
-            effort=self.layout.efforts[job.told.effort],
+            effort=self.layout.levels[job.told.effort + job.told.is_soft],
             latency_s=now_s - job.began_s,
             stages_s=costs.stages_s,
             cpu_stages_s=costs.cpu_stages_s,
@@ -333,9 +342,11 @@ class Conductor:
         if self.pace.level != level:
             self._first_under_pace = self.num_chunks
 
-    def _effort(self) -> int:
-        """What was chosen from the start, or less where the machine cannot keep up."""
+    def _level(self) -> int:
+        """What was chosen from the start, or less where the machine cannot keep up: a place in `levels`."""
         chosen = min(self.config.effort, len(self.layout.efforts) - 1)
+        if chosen and self.layout.can_be_softer:
+            chosen += 1
         return max(chosen, self.pace.effort) if self.config.can_degrade else chosen
 
 

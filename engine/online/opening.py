@@ -118,6 +118,7 @@ def session_stages(
         listen_reach=reaches[1],
         slack_latents=slack_latents,
         efforts=generator.efforts,
+        can_be_softer=retoucher is not None and retoucher.can_be_softer,
         parts_of=parts_of,
     )
     wait_for(device)  # workers have streams of their own, which know nothing of what this thread began

@@ -1,15 +1,16 @@
 """What to give up when the machine cannot keep up, in order: answering soon, then work on each chunk, then pictures.
 
-More lookahead absorbs what is only unsteady. Cheaper chunks are what the generator offers (its `efforts`). If that is not enough,
-pictures are shown again while the sound goes on, and every chunk begins where playback will be when it is ready, so that
-neither sync nor a queue is ever lost. Fed after each chunk; each level is judged by the chunks that were begun under it. Must not
-know clocks or threads.
+More lookahead absorbs what is only unsteady. Pictures without their finest details are missed least; after them come the cheaper chunks
+that the generator offers (its `efforts`). If that is not enough, pictures are shown again while the sound goes on, and every chunk begins
+where playback will be when it is ready, so that neither sync nor a queue is ever lost. Fed after each chunk; each level is judged by the
+chunks that were begun under it. Must not know clocks or threads.
 """
 
 from collections import deque
 
 FULL = "full"
 MORE_LOOKAHEAD = "more lookahead"
+SOFTER = "softer pictures"
 REPEATS = "frames are repeated"
 
 _TOO_SLOW = 0.95
@@ -37,7 +38,7 @@ class Pace:
 
     @property
     def effort(self) -> int:
-        """Which of the generator's efforts a chunk may cost."""
+        """How far along what chunks may cost a chunk is."""
         return max(0, min(self.level - 1, len(self.levels) - 3))
 
     @property

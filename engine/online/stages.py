@@ -46,6 +46,7 @@ class ChunkTold:
     speak_S: NDArray[np.float32]
     listen_S: NDArray[np.float32]
     effort: int
+    is_soft: bool = False
 
 
 class ConditionEncoder:
@@ -137,15 +138,20 @@ class StreamingDecoder:
         self._checkpoints: list[tuple[int, DecoderState]] = [(0, copy.deepcopy(self.state))]
 
     @torch.no_grad()
-    def decode(self, first_latent: int, latents_BFCHW: Tensor, pose: PlannedPose | None = None) -> NDArray[np.uint8]:
-        """The pictures of latents, uint8 [T, H, W, 3], retouched by their `pose`; goes back to `first_latent` first."""
+    def decode(
+        self, first_latent: int, latents_BFCHW: Tensor, pose: PlannedPose | None = None, *, is_soft: bool = False
+    ) -> NDArray[np.uint8]:
+        """The pictures of latents, uint8 [T, H, W, 3], retouched by their `pose`; goes back to `first_latent` first.
+
+        `is_soft`: without the details that films have beyond what is decoded.
+        """
         self._go_back(first_latent)
         if first_latent - self._checkpoints[-1][0] >= self._latents_a_copy:
             self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
         while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
             del self._checkpoints[0]
         if self._retoucher is not None and pose is not None:
-            moved = self._retoucher.moved(pose)
+            moved = self._retoucher.moved_softly(pose) if is_soft else self._retoucher.moved(pose)
             finish = partial(self._retoucher.retouched, moved=moved)
             pixels_BTCHW = moved.with_details(self.codec.decode_chunk(latents_BFCHW, self.state, finish))
         else:

@@ -3,8 +3,8 @@
 Called where windows and chunks are made, in `engine.base` and `engine.online`, and by the trainer. It must not know plans or sessions.
 """
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import torch
 from einops import rearrange
@@ -44,22 +44,27 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A picture at one size, as it is moved and painted: its pixels [B, 3, H, W], how they are resampled, and where they may be painted,
-    which is None where nothing is."""
+    """A picture as it is moved and painted for one use: its pixels [B, 3, H, W], `finer` times as large as the codec takes them, how they
+    are resampled, and where they may be painted, which is None where nothing is."""
 
     pixels_BCHW: Tensor
+    finer: int
     resampling: Resampling
     painted: PaintedPlaces | None
 
 
+Use = Literal["latents", "small pictures", "pictures"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What was seen of a picture: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over, and its
-    sheets: as large as films are shown, and as the codec takes it."""
+    """What was seen of a picture [B, 3, H, W]: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over,
+    what is kept to paint it, and the sheets that were asked for."""
 
+    picture_BCHW: Tensor
     fields_BNCHW: Tensor
-    fine: Sheet
-    coarse: Sheet
+    kept_BCHW: Tensor | None
+    sheets: dict[Use, Sheet] = field(default_factory=dict)
 
 
 class Poser:
@@ -95,20 +100,25 @@ class Poser:
     @torch.no_grad()
     def latents(self, picture: AnchorPicture, rows_BFM: Tensor) -> Tensor:
         """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: the picture as it is."""
-        look = self._look(picture.pixels_BCHW)
-        return self._codec.encode(self._moved(look, look.coarse, picture, rows_BFM).pixels_BTCHW).float()
+        return self._codec.encode(self._moved("latents", picture, rows_BFM).pixels_BTCHW).float()
 
     @torch.no_grad()
     def moved(self, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
         """The same as pictures of their full size, with their finest edges."""
-        look = self._look(picture.pixels_BCHW)
-        return self._moved(look, look.fine, picture, rows_BFM)
+        return self._moved("pictures", picture, rows_BFM)
 
-    def _moved(self, look: Look, sheet: Sheet, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+    @torch.no_grad()
+    def moved_small(self, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+        """The same as pictures as large as the codec takes them."""
+        return self._moved("small pictures", picture, rows_BFM)
+
+    def _moved(self, use: Use, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+        look = self._look(picture.pixels_BCHW)
+        sheet = self._sheet(look, use)
         frames_BTK = self._frames(self._from_picture(picture, rows_BFM))
-        places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_of(look.coarse.pixels_BCHW))
-        if sheet is not look.coarse:
-            places = places.enlarged(self.finer)
+        height, width = size_of(sheet.pixels_BCHW)
+        size_HW = (height // sheet.finer, width // sheet.finer)
+        places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_HW).enlarged(sheet.finer)
         moved_BTCHW = sampled(sheet.pixels_BCHW, places.on_face_NHWC, sheet.resampling)
         painted_BTCHW = torch.zeros_like(moved_BTCHW[:, :, :1])
         if self._paint is None or sheet.painted is None:
@@ -161,7 +171,7 @@ class Poser:
         return frames_BTK[..., list(paint.config.face_columns)]
 
     def _look(self, picture_BCHW: Tensor) -> Look:
-        known = [look for look in self._looks if look.fine.pixels_BCHW is picture_BCHW]
+        known = [look for look in self._looks if look.picture_BCHW is picture_BCHW]
         if known:
             return known[0]
         look = self._new_look(picture_BCHW)
@@ -169,19 +179,29 @@ class Poser:
         return look
 
     def _new_look(self, picture_BCHW: Tensor) -> Look:
+        fields_BNCHW = self._flow(picture_BCHW)
+        if self._paint is None:
+            return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, kept_BCHW=None)
+        seen = self._paint(picture_BCHW)
+        fields_BNCHW = with_drags(fields_BNCHW, seen.drags_BNCHW)
+        return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, kept_BCHW=seen.kept_BCHW)
+
+    def _sheet(self, look: Look, use: Use) -> Sheet:
         """Painted for its finest edges in each pixel, for latents, which blur it, in every second one."""
-        fields_BNCHW, fine, coarse = self._flow(picture_BCHW), None, None
-        coarse_BCHW = shrunk(picture_BCHW, self.finer)
-        if self._paint is not None:
-            seen, (height, width) = self._paint(picture_BCHW), size_of(coarse_BCHW)
-            fields_BNCHW = with_drags(fields_BNCHW, seen.drags_BNCHW)
-            fine = self._paint.places(seen.kept_BCHW, size_of(picture_BCHW))
-            coarse = self._paint.places(seen.kept_BCHW, (height // 2, width // 2))
-        return Look(
-            fields_BNCHW=fields_BNCHW,
-            fine=Sheet(pixels_BCHW=picture_BCHW, resampling="bicubic", painted=fine),
-            coarse=Sheet(pixels_BCHW=coarse_BCHW, resampling="bilinear", painted=coarse),
-        )
+        if use not in look.sheets:
+            finer = self.finer if use == "pictures" else 1
+            pixels_BCHW, painted = shrunk(look.picture_BCHW, self.finer // finer), None
+            if self._paint is not None and look.kept_BCHW is not None:
+                height, width = size_of(pixels_BCHW)
+                size_HW = (height // 2, width // 2) if use == "latents" else (height, width)
+                painted = self._paint.places(look.kept_BCHW, size_HW)
+            look.sheets[use] = Sheet(
+                pixels_BCHW=pixels_BCHW,
+                finer=finer,
+                resampling="bilinear" if use == "latents" else "bicubic",
+                painted=painted,
+            )
+        return look.sheets[use]
 
 
 def with_drags(fields_BNCHW: Tensor, drags_BNCHW: Tensor) -> Tensor:

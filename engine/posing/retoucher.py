@@ -31,21 +31,22 @@ class PlannedPose:
 
 @dataclass(frozen=True, kw_only=True)
 class MovedFilm:
-    """What decoded pictures are retouched by: the anchor in each frame's pose, as large as films are shown and as the codec decodes them,
-    and the rows [B, F, M] from rest."""
+    """What decoded pictures are retouched by: the anchor in each frame's pose as large as the codec decodes them, and as large as films are
+    shown, `finer` times that; and the rows [B, F, M] from rest. `fine` is None where films are to be softer."""
 
-    fine: Moved
     coarse: Moved
+    fine: Moved | None
+    finer: int
     from_rest_BFM: Tensor
 
     def with_details(self, film_BTCHW: Tensor) -> Tensor:
         """A retouched film in its full size: what it differs from the moved anchor by, enlarged, upon the moved anchor."""
-        fine_BTCHW, coarse_BTCHW = self.fine.pixels_BTCHW, self.coarse.pixels_BTCHW
-        times = fine_BTCHW.shape[-1] // coarse_BTCHW.shape[-1]
-        if times == 1:
+        if self.finer == 1:
             return film_BTCHW
-        differences_NCHW = enlarged((film_BTCHW - coarse_BTCHW).flatten(0, 1), times)
-        return fine_BTCHW + rearrange(differences_NCHW, "(b t) c h w -> b t c h w", b=len(fine_BTCHW))
+        under = film_BTCHW if self.fine is None else film_BTCHW - self.coarse.pixels_BTCHW
+        enlarged_NCHW = enlarged(under.flatten(0, 1), self.finer)
+        enlarged_BTCHW: Tensor = rearrange(enlarged_NCHW, "(b t) c h w -> b t c h w", b=len(film_BTCHW))
+        return enlarged_BTCHW if self.fine is None else enlarged_BTCHW.add_(self.fine.pixels_BTCHW)
 
 
 def standing_before(picture_BCHW: Tensor, decoded_BTCHW: Tensor) -> Tensor:
@@ -62,15 +63,25 @@ class Retoucher:
     def __init__(self, network: Retouch, poser: Poser) -> None:
         self._network, self._poser = network, poser
 
+    @property
+    def can_be_softer(self) -> bool:
+        """Whether films are shown larger than they are decoded."""
+        return self._poser.finer > 1
+
     @torch.no_grad()
     def moved(self, pose: PlannedPose) -> MovedFilm:
         """What pictures of these latents are retouched by."""
         fine = self._poser.moved(pose.picture, pose.rows_BFM)
-        return MovedFilm(
-            fine=fine,
-            coarse=fine.shrunk(self._poser.finer),
-            from_rest_BFM=self._poser.from_rest(pose.rows_BFM),
-        )
+        return self._film(pose, fine.shrunk(self._poser.finer), fine)
+
+    @torch.no_grad()
+    def moved_softly(self, pose: PlannedPose) -> MovedFilm:
+        """The same for films that are only enlarged to their full size, which costs half."""
+        return self._film(pose, self._poser.moved_small(pose.picture, pose.rows_BFM), None)
+
+    def _film(self, pose: PlannedPose, coarse: Moved, fine: Moved | None) -> MovedFilm:
+        from_rest_BFM = self._poser.from_rest(pose.rows_BFM)
+        return MovedFilm(coarse=coarse, fine=fine, finer=self._poser.finer, from_rest_BFM=from_rest_BFM)
 
     @torch.no_grad()
     def retouched(self, decoded_BTCHW: Tensor, moved: MovedFilm) -> Tensor:

@@ -125,3 +125,22 @@ def test_a_film_from_files_is_that_of_a_session(tmp_path: Path) -> None:
         shown_THWC = pictures(pull(session, num_frames))
     assert film_THWC.shape == (num_frames, FILM_PX, FILM_PX, 3)
     assert np.array_equal(film_THWC, shown_THWC)
+
+
+def test_the_lighter_setting_shows_frames_of_the_same_size_without_their_details(pack: LoadedPack) -> None:
+    """Enlarged, they have hardly any edges between neighbouring pixels."""
+    guided = replace(pack, retouch=all_the_way(pack.retouch.config)) if pack.retouch is not None else pack
+    films = []
+    for effort in (0, 1):
+        with opened(guided, replace(NODDING, effort=effort, can_degrade=False)) as session:
+            films.append(pictures(pull(session, CHUNK)).astype(np.float32))
+            assert {report.effort == session._conductor.layout.levels[0] for report in session.chunk_reports()} == {
+                effort == 0
+            }
+    whole_THWC, soft_THWC = films
+    assert whole_THWC.shape == soft_THWC.shape and soft_THWC.shape[1] == FILM_PX
+
+    def finest(film_THWC: NDArray[np.float32]) -> float:
+        return float(np.abs(np.diff(film_THWC, n=2, axis=2)).mean())
+
+    assert finest(soft_THWC) < 0.7 * finest(whole_THWC)

@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from engine.online.conductor import ChunkJob, Conductor, ConductorLayout
 from engine.online.live import ChunkCosts, LiveConfig, LiveFrame
 from engine.online.lookahead import LookaheadConfig, WaitedFor
-from engine.online.pace import FULL, MORE_LOOKAHEAD, REPEATS
+from engine.online.pace import FULL, MORE_LOOKAHEAD, REPEATS, SOFTER
 from engine.online.session import MOST_IN_FLIGHT
 from engine.online.stages import SoundReach
 
@@ -202,3 +202,32 @@ def test_a_machine_that_is_late_with_its_answer_is_waited_for_as_long_as_it_take
     assert machine.conductor.figures.dropped_frames > 0
     assert not machine.conductor._is_answering
     assert machine.share_of_repeats(5) == 0.0
+
+
+def test_pictures_lose_their_details_before_the_generator_does_less() -> None:
+    """And a chunk says what it cost."""
+    layout = replace(LAYOUT, can_be_softer=True)
+    assert layout.levels == ("whole", SOFTER, "refiner at half resolution")
+    assert LAYOUT.levels == EFFORTS
+    conductor = Conductor(LiveConfig(), layout, PORTRAIT)
+    assert conductor.pace.levels == (FULL, MORE_LOOKAHEAD, SOFTER, "refiner at half resolution", REPEATS)
+    costs = ChunkCosts(stages_s={}, cpu_stages_s={}, busiest_s=0.1)
+    found = []
+    for level in range(len(conductor.pace.levels)):
+        conductor.pace.level = level
+        job = conductor.begin_chunk(0.0)
+        pictures = np.zeros((layout.frames_per_latent, 1, 1, 3), np.uint8)
+        for latent in range(layout.chunk_latents):
+            conductor.add_pictures(job, latent, pictures, 0.1, 0.1)
+        conductor.pace.level = 0
+        conductor.finish_chunk(job, costs, 0.1)
+        found.append((job.told.is_soft, job.told.effort, conductor.figures.chunks[-1].effort))
+    whole, soft, least = layout.levels
+    assert found == [(False, 0, whole), (False, 0, whole), (True, 0, soft), (True, 1, least), (True, 1, least)]
+
+
+def test_the_lighter_setting_is_without_details_too() -> None:
+    for can_be_softer in (False, True):
+        conductor = Conductor(LiveConfig(effort=1), replace(LAYOUT, can_be_softer=can_be_softer), PORTRAIT)
+        told = conductor.begin_chunk(0.0).told
+        assert (told.effort, told.is_soft) == (1, can_be_softer)

@@ -1,5 +1,7 @@
 """Pictures that are shown larger than they are decoded: moved and painted at their full size, and laid under what is decoded."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from engine.posing.pose_flow import FIELD_UNIT, POSE_UNIT, PoseFlow
 from engine.posing.poser import Moved, Poser
 from engine.posing.retouch import RetouchConfig
 from engine.posing.retoucher import MovedFilm, PlannedPose, Retoucher
-from engine.posing.sizes import shrunk
+from engine.posing.sizes import enlarged, shrunk
 from tests.engine.posing.small_flow import (
     CONFIG,
     FRAMES_PER_LATENT,
@@ -150,13 +152,32 @@ def test_what_was_moved_is_shrunk_frame_by_frame(times: int) -> None:
 def moved_film(times: int) -> MovedFilm:
     pixels_BTCHW = 2 * torch.rand(2, 4, 3, 8 * times, 8 * times, generator=torch.Generator().manual_seed(7)) - 1
     fine = Moved(pixels_BTCHW=pixels_BTCHW, painted_BTCHW=torch.zeros_like(pixels_BTCHW[:, :, :1]))
-    return MovedFilm(fine=fine, coarse=fine.shrunk(times), from_rest_BFM=torch.zeros(2, 2, ROW_WIDTH))
+    return MovedFilm(fine=fine, coarse=fine.shrunk(times), finer=times, from_rest_BFM=torch.zeros(2, 2, ROW_WIDTH))
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])
 def test_a_film_that_is_the_moved_picture_is_shown_as_that_in_its_full_size(times: int) -> None:
     moved = moved_film(times)
+    assert moved.fine is not None
     assert torch.equal(moved.with_details(moved.coarse.pixels_BTCHW.clone()), moved.fine.pixels_BTCHW)
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_a_softer_film_is_only_enlarged(times: int) -> None:
+    moved = replace(moved_film(times), fine=None)
+    film_BTCHW = torch.rand(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(9))
+    shown_BTCHW = moved.with_details(film_BTCHW)
+    assert shown_BTCHW.shape == (2, 4, 3, 8 * times, 8 * times)
+    torch.testing.assert_close(shown_BTCHW.flatten(0, 1), enlarged(film_BTCHW.flatten(0, 1), times))
+
+
+def test_pictures_moved_small_are_those_of_a_poser_of_small_pictures() -> None:
+    """With their finest edges, not as latents are made of them."""
+    picture = showing(REST_M, random_picture(side_px=2 * SIDE_PX))
+    own = showing(REST_M, shrunk(picture.pixels_BCHW, 2))
+    moved = small_poser(2, steady_flow()).moved_small(picture, random_rows())
+    alone = small_poser(1, steady_flow()).moved(own, random_rows())
+    torch.testing.assert_close(moved.pixels_BTCHW, alone.pixels_BTCHW)
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])
