@@ -48,11 +48,15 @@ def test_a_film_is_written_as_large_as_it_is_shown(home: Path, engine: str) -> N
 
 
 @pytest.mark.parametrize("engine", ["base", "online"])
-def test_a_live_session_is_filmed_as_large_as_it_is_shown(home: Path, engine: str) -> None:
+@pytest.mark.parametrize(("cores", "side_px"), [(2, SIZE_PX), (8, FILM_PX)])
+def test_a_live_session_is_filmed_as_large_as_it_is_shown(
+    home: Path, engine: str, cores: int, side_px: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     film, figures = made(home, "live", "--character", "squares", "--engine", engine, "--seconds", "0.5")
     facts = probe_film(film)
-    assert (facts.width_px, facts.height_px, facts.num_frames) == (FILM_PX, FILM_PX, 12)
-    assert figures["size_px"] == FILM_PX
+    assert (facts.width_px, facts.height_px, facts.num_frames) == (side_px, side_px, 12)
+    assert figures["size_px"] == side_px
 
 
 def test_a_project_is_rendered_as_large_as_it_is_shown(home: Path, store: ProjectStore) -> None:
