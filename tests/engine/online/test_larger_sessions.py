@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine import perform_online
 from engine.base.job import PerformJob
+from engine.errors import BadInputError
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.online.live import LiveConfig
 from engine.online.opening import open_session, restore_session
@@ -144,3 +145,12 @@ def test_the_lighter_setting_shows_frames_of_the_same_size_without_their_details
         return float(np.abs(np.diff(film_THWC, n=2, axis=2)).mean())
 
     assert finest(soft_THWC) < 0.7 * finest(whole_THWC)
+
+
+def test_a_session_goes_on_in_the_size_that_it_was_shown_in_only(pack: LoadedPack, tmp_path: Path) -> None:
+    """What it has ready is as large as that."""
+    with opened(pack) as session:
+        pull(session, CHUNK)
+        session.snapshot(tmp_path / "session")
+    with pytest.raises(BadInputError):
+        restore_session(tmp_path / "session", large_character(), replace(pack, film_px=pack.size_px))
