@@ -161,7 +161,7 @@ def session_identity(character: Character, pack: LoadedPack) -> dict[str, str]:
         "pack": f"{pack.manifest.name} {pack.manifest.version}",
         "weights": weights.hexdigest(),
         "settings": settings.hexdigest(),
-        "film_px": str(pack.film_px),
+        "size of films": f"{pack.film_px} px",
         "character": character.name,
         "pictures": pictures.hexdigest(),
     }

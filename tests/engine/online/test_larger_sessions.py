@@ -152,5 +152,5 @@ def test_a_session_goes_on_in_the_size_that_it_was_shown_in_only(pack: LoadedPac
     with opened(pack) as session:
         pull(session, CHUNK)
         session.snapshot(tmp_path / "session")
-    with pytest.raises(BadInputError):
+    with pytest.raises(BadInputError, match=r"another size of films \(96 px\)"):
         restore_session(tmp_path / "session", large_character(), replace(pack, film_px=pack.size_px))
