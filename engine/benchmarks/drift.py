@@ -25,25 +25,31 @@ TOLD_MINUTES: Final = (1, 10, 60)
 
 @dataclass(frozen=True, kw_only=True)
 class PictureReading:
-    """One picture as the benchmark's eye sees it: distance from the character's own picture, colour of the face in CIELAB."""
+    """One picture as the benchmark's eye sees it: distance from the character's own picture, colour of the face in CIELAB.
+
+    `is_own_nearest`: no stranger's picture is nearer than the character's own.
+    """
 
     name: str
     identity_distance: float
+    is_own_nearest: bool
     face_lab: tuple[float, float, float]
 
 
 def drift_figures(readings: Sequence[PictureReading], others_distance: float) -> dict[str, Any]:
     """Identity (all pictures of a minute) and face colour (the probe's), for each whole minute and at minutes 1, 10 and 60."""
-    distances, labs = defaultdict(list), defaultdict(list)
+    distances, nearest, labs = defaultdict(list), defaultdict(list), defaultdict(list)
     for reading in readings:
         minute = frame_of(reading.name) // MINUTE_FRAMES
         distances[minute].append(reading.identity_distance)
+        nearest[minute].append(reading.is_own_nearest)
         if is_probe(frame_of(reading.name)):
             labs[minute].append(reading.face_lab)
     minutes = sorted(labs)  # a minute without its probe was cut short
     if not minutes:
         return {"not_measured": "drift is measured over whole minutes; make at least one"}
     identity = [statistics.fmean(distances[minute]) for minute in minutes]
+    own_nearest = [statistics.fmean(nearest[minute]) for minute in minutes]
     faces = [[statistics.fmean(lab[axis] for lab in labs[minute]) for axis in range(3)] for minute in minutes]
     colour = [ciede2000(faces[0], face) for face in faces]
     worst_identity = max(identity) - identity[0]
@@ -56,6 +62,7 @@ def drift_figures(readings: Sequence[PictureReading], others_distance: float) ->
         "at_minute": {
             str(minute): {
                 "identity_distance": round(identity[minute - 1], 4),
+                "own_nearest": round(own_nearest[minute - 1], 4),
                 "face_de00": round(colour[minute - 1], 3),
                 "face_lab": [round(value, 2) for value in faces[minute - 1]],
             }
@@ -64,6 +71,7 @@ def drift_figures(readings: Sequence[PictureReading], others_distance: float) ->
         },
         "identity_slope": slope(identity),
         "face_lightness_slope": slope([face[0] for face in faces]),
+        "least_own_nearest": round(min(own_nearest), 4),
         "most_face_de00": round(max(colour), 3),
         "most_identity_change": round(worst_identity, 4),
         "within_bounds": max(colour) <= MOST_FACE_DE00 and worst_identity <= MOST_IDENTITY_CHANGE * others_distance,

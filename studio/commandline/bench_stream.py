@@ -171,7 +171,12 @@ def _drift(folder: Path, character: str, minutes: float) -> dict[str, Any]:
     if table is None:
         return {"not_measured": _UNREAD}
     readings = [
-        PictureReading(name=row["name"], identity_distance=row["identity_distance"], face_lab=tuple(row["face_lab"]))
+        PictureReading(
+            name=row["name"],
+            identity_distance=row["identity_distance"],
+            is_own_nearest=row["is_own_nearest"],
+            face_lab=tuple(row["face_lab"]),
+        )
         for row in table["pictures"]
     ]
     return drift_figures(readings, table["of_others"])
@@ -208,7 +213,8 @@ def tell(figures: dict[str, Any]) -> None:
         )
         for minute, there in length["drift"].get("at_minute", {}).items():
             say(
-                f"  minute {minute}: identity distance {there['identity_distance']:.3f}, face dE00 {there['face_de00']:.2f}"
+                f"  minute {minute}: identity distance {there['identity_distance']:.3f}, nearest of 64 in "
+                f"{there['own_nearest']:.0%}, face dE00 {there['face_de00']:.2f}"
             )
     for kind, found in figures.get("reaction", {}).items():
         if kind == "chunk_frames":

@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from engine.characters import character_files, find_character, list_characters, load_character
 from engine.errors import BadInputError
 from engine.media.pictures import read_picture
+from training.actor.draw import draw_frame
+from training.actor.identity import sample_identity
+from training.actor.state import resting_state
+from training.bench.cases import HELD_OUT_SEED
 from training.bench.long_form import identity_of
-from training.bench.reading import BATCH_FRAMES, pixels_of, resized
+from training.bench.reading import BATCH_FRAMES, pixels_of, read_film, resized
 from training.bench.regressor import READ_CHANNELS, LoadedRegressor, load_regressor
 from training.bench.report import check_report, write_report
 from training.bench.statistics import mean
 from training.bench.terminal import tell
 
+NUM_STRANGERS = 63  # held-out actors; with the character itself as many as `lpm evaluate quick` tells apart
+
 NOTES = {
     "identity_distance": "1 - cosine of what the regressor reads from a picture and from the character's global picture",
     "of_others": "mean distance of the other characters' pictures from this one's",
+    "is_own_nearest": f"the character's global picture is nearer to the picture than any of {NUM_STRANGERS} held-out actors' is",
     "face_lab": "mean CIELAB (D65) of a box between the eyes and the mouth, 0.9 x 0.5 of their distance",
 }
 
@@ -47,9 +54,9 @@ def run_pictures_job(options: argparse.Namespace) -> None:
     regressor, folder = load_regressor(), find_character(options.character)
     own_D = identity_of(regressor, load_character(folder))
     others = [load_character(card.folder) for card in list_characters() if card.folder != folder]
-    rows: list[dict[str, Any]] = []
+    strangers_ND, rows = strangers_of(regressor), list[dict[str, Any]]()
     for start in range(0, len(paths), BATCH_FRAMES):
-        rows += read_rows(regressor, own_D, paths[start : start + BATCH_FRAMES])
+        rows += read_rows(regressor, own_D, strangers_ND, paths[start : start + BATCH_FRAMES])
     report = {
         "regressor_sha256": regressor.sha256,
         "notes": NOTES,
@@ -60,23 +67,37 @@ def run_pictures_job(options: argparse.Namespace) -> None:
     tell(f"{len(rows)} pictures read")
 
 
-def read_rows(regressor: LoadedRegressor, own_D: NDArray[np.float32], paths: list[Path]) -> list[dict[str, Any]]:
+def strangers_of(regressor: LoadedRegressor) -> NDArray[np.float32]:
+    """Identities of held-out actors at rest, unit vectors [N, D]."""
+    size_px, rest_K = regressor.network.config.picture_px, resting_state(1)[0]
+    portraits = [
+        draw_frame(sample_identity(HELD_OUT_SEED + number), rest_K, size_px) for number in range(NUM_STRANGERS)
+    ]
+    strangers_ND: NDArray[np.float32] = read_film(regressor, np.stack(portraits)).identity_TD
+    return strangers_ND
+
+
+def read_rows(
+    regressor: LoadedRegressor, own_D: NDArray[np.float32], strangers_ND: NDArray[np.float32], paths: list[Path]
+) -> list[dict[str, Any]]:
     """A row for each picture."""
     size_px = regressor.network.config.picture_px
     pictures_THWC = np.stack([resized(read_picture(path), size_px) for path in paths])
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         found = regressor.network(pixels_of(pictures_THWC))
     opening_T = found.readings_BK[:, READ_CHANNELS.index("mouth_open")].tolist()
-    distances_T = 1.0 - found.identity_BD.numpy() @ own_D
+    identity_TD = found.identity_BD.float().numpy()
+    distances_T, of_strangers_T = 1.0 - identity_TD @ own_D, 1.0 - (identity_TD @ strangers_ND.T).max(axis=1)
     return [
         {
             "name": path.name,
             "identity_distance": round(float(distance), 5),
+            "is_own_nearest": bool(distance < of_strangers),
             "mouth_open": round(opening, 4),
             "face_lab": [round(float(value), 3) for value in face_lab(picture_HWC, places_22)],
         }
-        for path, distance, opening, picture_HWC, places_22 in zip(
-            paths, distances_T, opening_T, pictures_THWC, found.places_B22.numpy(), strict=True
+        for path, distance, of_strangers, opening, picture_HWC, places_22 in zip(
+            paths, distances_T, of_strangers_T, opening_T, pictures_THWC, found.places_B22.numpy(), strict=True
         )
     ]
 

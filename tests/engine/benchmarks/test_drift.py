@@ -51,6 +51,7 @@ def readings(minutes: int, lightness_a_minute: float = 0.0, distance_a_minute: f
         PictureReading(
             name=picture_name(frame),
             identity_distance=0.1 + distance_a_minute * (frame // MINUTE_FRAMES),
+            is_own_nearest=distance_a_minute * (frame // MINUTE_FRAMES) < 0.1,
             face_lab=(60.0 + lightness_a_minute * (frame // MINUTE_FRAMES) + 20.0 * (not is_probe(frame)), 20.0, 25.0),
         )
         for frame in range(0, minutes * MINUTE_FRAMES, 48)
@@ -61,12 +62,14 @@ def test_who_stays_is_within_the_bounds_and_who_fades_or_changes_is_not() -> Non
     steady = drift_figures(readings(60), others_distance=1.2)
     assert set(steady["at_minute"]) == {"1", "10", "60"}
     assert steady["within_bounds"]
+    assert steady["least_own_nearest"] == 1.0
     assert not steady["identity_slope"]["is_significant"]
     faded = drift_figures(readings(60, lightness_a_minute=0.1), others_distance=1.2)
     assert faded["at_minute"]["60"]["face_de00"] > 2 > faded["at_minute"]["10"]["face_de00"]
     assert not faded["within_bounds"]
     changed = drift_figures(readings(60, distance_a_minute=0.003), others_distance=1.2)
     assert changed["most_identity_change"] == pytest.approx(0.177)
+    assert [changed["at_minute"][minute]["own_nearest"] for minute in ("1", "10", "60")] == [1.0, 1.0, 0.0]
     assert changed["identity_slope"]["is_significant"]
     assert not changed["within_bounds"]
 

@@ -36,6 +36,7 @@ def test_a_character_is_nearer_to_itself_than_another_and_a_tint_is_seen(tmp_pat
     assert own["identity_distance"] == pytest.approx(0.0, abs=0.01)
     assert other["identity_distance"] > 0.3
     assert table["of_others"] > 0.3
+    assert [row["is_own_nearest"] for row in table["pictures"]] == [True, False, True]
     assert tinted["face_lab"][1] > own["face_lab"][1] + 3
 
 
