@@ -20,6 +20,7 @@ from engine.errors import BadPackError
 from engine.model.transformer import Transformer
 from engine.model_config import DitConfig
 from engine.packs import ComponentEntry, build_config
+from engine.posing.matte import Matte, MatteConfig
 from engine.posing.paint import Paint, PaintConfig
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 from engine.posing.retouch import Retouch, RetouchConfig
@@ -38,6 +39,7 @@ KINDS: Final[Mapping[str, ComponentKind]] = {
     "folded_vae": ComponentKind(config_class=FoldedVaeConfig, build=FoldedVae),
     "audio_encoder": ComponentKind(config_class=AudioEncoderConfig, build=AudioEncoder),
     "pose_flow": ComponentKind(config_class=PoseFlowConfig, build=PoseFlow),
+    "matte": ComponentKind(config_class=MatteConfig, build=Matte),
     "paint": ComponentKind(config_class=PaintConfig, build=Paint),
     "retouch": ComponentKind(config_class=RetouchConfig, build=Retouch),
     "text_encoder": ComponentKind(config_class=TextEncoderConfig, build=TextEncoder),

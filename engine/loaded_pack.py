@@ -23,7 +23,8 @@ from engine.motion.plan import MotionModel
 from engine.online.models import OnlineModels, load_online_models
 from engine.packs import MANIFEST_NAME, Manifest, build_config, read_manifest
 from engine.picture_settings import PictureSettings
-from engine.posing.loading import load_paint, load_posing, load_retouch
+from engine.posing.loading import load_matte, load_paint, load_posing, load_retouch
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
@@ -53,6 +54,7 @@ class LoadedPack:
     base: BaseSettings
     motion: MotionModel | None = None  # None where the pack draws without a plan
     posing: PoseFlow | None = None  # None where what is drawn starts from an anchor at rest
+    matte: Matte | None = None  # None where what stands behind a character moves with it
     paint: Paint | None = None  # None where lids and mouths are only moved
     retouch: Retouch | None = None  # None where pictures stay as they are decoded
     online: OnlineModels | None = None  # None where the pack has no causal models
@@ -71,7 +73,8 @@ class LoadedPack:
         """A poser for one film or session; None where the pack poses nothing."""
         if self.posing is None or self.motion is None:
             return None
-        return Poser(self.posing, self.codec, self.motion.rest()[0], self.paint, self.film_px // self.size_px)
+        finer = self.film_px // self.size_px
+        return Poser(self.posing, self.codec, self.motion.rest()[0], self.paint, finer, self.matte)
 
     def retoucher(self, poser: Poser | None) -> Retoucher | None:
         """A retoucher beside a film's or session's poser; None where the pack retouches nothing."""
@@ -145,6 +148,7 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         base=base,
         motion=motion,
         posing=posing,
+        matte=load_matte(folder, manifest, posing, place),
         paint=load_paint(folder, manifest, posing, place),
         retouch=retouch,
         online=load_online_models(folder, manifest, place),

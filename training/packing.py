@@ -17,6 +17,7 @@ from engine.flow.guidance import GuidanceScales
 from engine.model.transformer import Transformer
 from engine.online.settings import OnlineSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, save_as, write_pack
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
@@ -40,7 +41,13 @@ BASE_SETTINGS = BaseSettings(
     guidance=GuidanceScales(),  # the plan of motion is guided; what it leaves to draw is one picture
 )
 # The networks that small packs alone have; what is `--reshaped` is as the recipes make it now.
-SHAPES = {"motion": parts.MOTION, "posing": parts.POSING, "paint": parts.PAINT, "retouch": parts.RETOUCH}
+SHAPES = {
+    "motion": parts.MOTION,
+    "posing": parts.POSING,
+    "matte": parts.MATTE,
+    "paint": parts.PAINT,
+    "retouch": parts.RETOUCH,
+}
 Component = tuple[str, str, nn.Module, Any]
 BACKBONE_FILE = "backbone.safetensors"
 REFINER_FILE = "refiner.safetensors"
@@ -141,7 +148,10 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
 
 
 def _modules(folders: list[Path]) -> dict[str, Component]:
-    """What a pack holds but for causal models, by role: kind, file, module and config. What paints and what retouches may be missing."""
+    """What a pack holds but for causal models, by role: kind, file, module and config.
+
+    What takes portraits apart, what paints and what retouches may be missing.
+    """
     modules: dict[str, Component] = {
         "codec": ("folded_vae", parts.CODEC_FILE, FoldedVae(parts.CODEC), parts.CODEC),
         "base": ("transformer", parts.BASE_FILE, Transformer(parts.BASE), parts.BASE),
@@ -157,6 +167,7 @@ def _modules(folders: list[Path]) -> dict[str, Component]:
         "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
     }
     optional: dict[str, Component] = {
+        "matte": ("matte", parts.MATTE_FILE, Matte(parts.MATTE), parts.MATTE),
         "paint": ("paint", parts.PAINT_FILE, Paint(parts.PAINT), parts.PAINT),
         "retouch": ("retouch", parts.RETOUCH_FILE, Retouch(parts.RETOUCH), parts.RETOUCH),
     }

@@ -1,4 +1,7 @@
-"""The networks of a pack that poses its anchor: `posing` moves it, `paint` paints over it, `retouch` goes by it. Read by `load_pack`."""
+"""The networks of a pack that poses its anchor: `posing` moves it, `matte` says what of it, `paint` paints over it, `retouch` goes by it.
+
+Read by `load_pack`.
+"""
 
 from pathlib import Path
 
@@ -9,11 +12,12 @@ from engine.filled_components import filled_component
 from engine.model_config import DitConfig
 from engine.motion.plan import MotionModel
 from engine.packs import Manifest
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
 
-ROLE, PAINT_ROLE, RETOUCH_ROLE = "posing", "paint", "retouch"
+ROLE, MATTE_ROLE, PAINT_ROLE, RETOUCH_ROLE = "posing", "matte", "paint", "retouch"
 
 
 def load_posing(
@@ -42,6 +46,19 @@ def load_posing(
             f"{where} reads {flow.config.frame_width} numbers a frame, a motion row holds {motion.row_width} for {frames_per_latent} frames"
         )
     return flow
+
+
+def load_matte(folder: Path, manifest: Manifest, posing: PoseFlow | None, device: torch.device) -> Matte | None:
+    """The network on a device, or None where the pack has none; `BadPackError` unless something is posed."""
+    where = f"{folder}: {MATTE_ROLE}"
+    if not any(entry.role == MATTE_ROLE for entry in manifest.components):
+        return None
+    matte = filled_component(folder, manifest.component(MATTE_ROLE), device=device)
+    if not isinstance(matte, Matte):
+        raise BadPackError(f"{where} is no matting network; fetch the pack again")
+    if posing is None:
+        raise BadPackError(f"{where} needs a posed anchor, and {ROLE} is missing; fetch the pack again")
+    return matte
 
 
 def load_paint(folder: Path, manifest: Manifest, posing: PoseFlow | None, device: torch.device) -> Paint | None:

@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from engine.codec.protocol import VideoCodec
 from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.layers import Layers, layers_of
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint, PaintedPlaces, painted
 from engine.posing.portrait_look import size_of
-from engine.posing.pose_flow import PoseFlow, Resampling, sampled
+from engine.posing.pose_flow import Places, PoseFlow, Resampling, sampled
 from engine.posing.sizes import shrunk
 from engine.references import ReferenceLatents
 
@@ -45,12 +47,19 @@ class Moved:
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
     """A picture as it is moved and painted for one use: its pixels [B, 3, H, W], `finer` times as large as the codec takes them, how they
-    are resampled, and where they may be painted, which is None where nothing is."""
+    are resampled, its layers, None where all of it moves, and where it may be painted, None where nothing is."""
 
     pixels_BCHW: Tensor
     finer: int
     resampling: Resampling
+    layers: Layers | None
     painted: PaintedPlaces | None
+
+    def moved(self, places: Places) -> Tensor:
+        """The picture as it looks when each pixel comes from its place, [B, T, 3, H, W]."""
+        if self.layers is None:
+            return sampled(self.pixels_BCHW, places.on_face_NHWC, self.resampling)
+        return self.layers.composed(sampled(self.layers.character_BCHW, places.on_face_NHWC, self.resampling))
 
 
 Use = Literal["latents", "small pictures", "pictures"]
@@ -59,10 +68,11 @@ Use = Literal["latents", "small pictures", "pictures"]
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """What was seen of a picture [B, 3, H, W]: its fields [B, N, 2, g, g], those of the flow before those that drag what is painted over,
-    what is kept to paint it, and the sheets that were asked for."""
+    its matte [B, 1, h, w], what is kept to paint it, and the sheets that were asked for."""
 
     picture_BCHW: Tensor
     fields_BNCHW: Tensor
+    matte_BCHW: Tensor | None
     kept_BCHW: Tensor | None
     sheets: dict[Use, Sheet] = field(default_factory=dict)
 
@@ -71,11 +81,17 @@ class Poser:
     """Poses pictures for one film or session; what was seen of the last few is kept."""
 
     def __init__(
-        self, flow: PoseFlow, codec: VideoCodec, rest_M: Tensor, paint: Paint | None = None, finer: int = 1
+        self,
+        flow: PoseFlow,
+        codec: VideoCodec,
+        rest_M: Tensor,
+        paint: Paint | None = None,
+        finer: int = 1,
+        matte: Matte | None = None,
     ) -> None:
-        """`rest_M` is the motion row of a character at rest; nothing is painted where `paint` is None. Pictures come `finer` times as
-        large as the codec takes them."""
-        self._flow, self._codec, self._paint, self.finer = flow, codec, paint, finer
+        """`rest_M` is the motion row of a character at rest; nothing is painted where `paint` is None, and what stands behind a character
+        moves with it where `matte` is. Pictures come `finer` times as large as the codec takes them."""
+        self._flow, self._codec, self._paint, self._matte, self.finer = flow, codec, paint, matte, finer
         self._rest_M = rest_M
         self._looks: list[Look] = []
 
@@ -119,7 +135,7 @@ class Poser:
         height, width = size_of(sheet.pixels_BCHW)
         size_HW = (height // sheet.finer, width // sheet.finer)
         places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_HW).enlarged(sheet.finer)
-        moved_BTCHW = sampled(sheet.pixels_BCHW, places.on_face_NHWC, sheet.resampling)
+        moved_BTCHW = sheet.moved(places)
         painted_BTCHW = torch.zeros_like(moved_BTCHW[:, :, :1])
         if self._paint is None or sheet.painted is None:
             return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=painted_BTCHW)
@@ -179,18 +195,20 @@ class Poser:
         return look
 
     def _new_look(self, picture_BCHW: Tensor) -> Look:
-        fields_BNCHW = self._flow(picture_BCHW)
-        if self._paint is None:
-            return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, kept_BCHW=None)
-        seen = self._paint(picture_BCHW)
-        fields_BNCHW = with_drags(fields_BNCHW, seen.drags_BNCHW)
-        return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, kept_BCHW=seen.kept_BCHW)
+        fields_BNCHW, kept_BCHW = self._flow(picture_BCHW), None
+        if self._paint is not None:
+            seen = self._paint(picture_BCHW)
+            fields_BNCHW, kept_BCHW = with_drags(fields_BNCHW, seen.drags_BNCHW), seen.kept_BCHW
+        matte_BCHW = None if self._matte is None else self._matte.of(picture_BCHW)
+        return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, matte_BCHW=matte_BCHW, kept_BCHW=kept_BCHW)
 
     def _sheet(self, look: Look, use: Use) -> Sheet:
         """Painted for its finest edges in each pixel, for latents, which blur it, in every second one."""
         if use not in look.sheets:
             finer = self.finer if use == "pictures" else 1
-            pixels_BCHW, painted = shrunk(look.picture_BCHW, self.finer // finer), None
+            pixels_BCHW, layers, painted = shrunk(look.picture_BCHW, self.finer // finer), None, None
+            if look.matte_BCHW is not None:
+                layers = layers_of(pixels_BCHW, look.matte_BCHW)
             if self._paint is not None and look.kept_BCHW is not None:
                 height, width = size_of(pixels_BCHW)
                 size_HW = (height // 2, width // 2) if use == "latents" else (height, width)
@@ -199,6 +217,7 @@ class Poser:
                 pixels_BCHW=pixels_BCHW,
                 finer=finer,
                 resampling="bilinear" if use == "latents" else "bicubic",
+                layers=layers,
                 painted=painted,
             )
         return look.sheets[use]

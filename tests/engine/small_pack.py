@@ -22,6 +22,7 @@ from engine.motion.settings import MotionSettings
 from engine.packs import ComponentEntry, Manifest, file_sha256, read_manifest, save_weights, write_pack
 from engine.pixels import as_pixels
 from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.matte import Matte, MatteConfig
 from engine.posing.paint import Paint, PaintConfig
 from engine.posing.pose_flow import PoseFlow, PoseFlowConfig
 from engine.posing.retouch import Retouch, RetouchConfig
@@ -85,6 +86,7 @@ POSED_MOTION = replace(MOTION, in_channels=POSED_ROW_WIDTH, out_channels=POSED_R
 POSED_MOTION_SETTINGS = replace(
     MOTION_SETTINGS, rest=(-0.5, 0.2, 0.5) * CODEC.frames_per_latent, drawn_share=(1.0, 0.5, 0.9) * 4
 )
+MATTE = MatteConfig(look_px=16, widths=(6, 8))
 PAINT = PaintConfig(
     frame_width=POSING.frame_width,
     face_columns=(0, 1),
@@ -152,6 +154,17 @@ def write_small_retouch_pack(folder: Path) -> Path:
 def write_small_painted_pack(folder: Path) -> Path:
     """The one that retouches, and paints lids and mouths over what it moves."""
     return _with_paint(write_small_retouch_pack(folder), PAINT)
+
+
+def write_small_matted_pack(folder: Path) -> Path:
+    """The one that retouches and paints, and moves the character alone."""
+    write_small_painted_pack(folder)
+    torch.manual_seed(3)
+    matte = Matte(MATTE)
+    for parameter in matte.parameters():
+        torch.nn.init.normal_(parameter, std=0.6)
+    matte.head.bias.data.sub_(2.0)  # or all would be the character
+    return _with(folder, "matte", matte, MATTE)
 
 
 def write_small_feeling_pack(folder: Path) -> Path:

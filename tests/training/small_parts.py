@@ -12,6 +12,7 @@ from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.model.transformer import Transformer
 from engine.packs import save_weights
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
@@ -31,6 +32,7 @@ def write_small_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(parts, "BASE", replace(parts.BASE, **SMALL))
     monkeypatch.setattr(parts, "MOTION", replace(parts.MOTION, **SMALL))
     monkeypatch.setattr(parts, "POSING", replace(parts.POSING, look_px=16, widths=(4, 6)))
+    monkeypatch.setattr(parts, "MATTE", replace(parts.MATTE, look_px=16, widths=(4, 6)))
     small_paint = replace(parts.PAINT, look_px=16, look_widths=(4, 6), width=6, mixed_width=5, told_width=8)
     monkeypatch.setattr(parts, "PAINT", small_paint)
     monkeypatch.setattr(parts, "RETOUCH", replace(parts.RETOUCH, width=8, num_blocks=1))
@@ -43,6 +45,7 @@ def write_small_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         parts.TEXT_FILE: TextEncoder(parts.TEXT_ENCODER),
         parts.MOTION_FILE: Transformer(parts.MOTION),
         parts.POSING_FILE: PoseFlow(parts.POSING),
+        parts.MATTE_FILE: Matte(parts.MATTE),
         parts.PAINT_FILE: Paint(parts.PAINT),
         parts.RETOUCH_FILE: Retouch(parts.RETOUCH),
         BACKBONE_FILE: Transformer(parts.BASE),

@@ -4,6 +4,7 @@ Called by clip writing, training and the benchmark. It reads the state's channel
 """
 
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from training.actor.drawing.staging import body_pose, head_pose
 from training.actor.identity import Identity
 from training.actor.state import NUM_CHANNELS
 
+WHITE_LEVEL: Final = 255
+
 
 @lru_cache(maxsize=8)
 def background_sheet(identity: Identity, size_px: int) -> Picture:
@@ -26,10 +29,25 @@ def background_sheet(identity: Identity, size_px: int) -> Picture:
 
 def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -> Picture:
     """One frame seen from the front, uint8 RGB [size_px, size_px, 3]; `ValueError` for a state of another length."""
+    return _drawn_on(background_sheet(identity, sheet_size(size_px)).copy(), identity, state_K).finished(size_px)
+
+
+def draw_matte(identity: Identity, state_K: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
+    """How much of each pixel of such a frame the character covers, [size_px, size_px] from 0 to 1: what a white backdrop does not show."""
+    sheet_px = sheet_size(size_px)
+    on_black_HWC, on_white_HWC = (
+        _drawn_on(np.full((sheet_px, sheet_px, 3), level, np.uint8), identity, state_K).finished(size_px)
+        for level in (0, WHITE_LEVEL)
+    )
+    seen_HWC = on_white_HWC.astype(np.float32) - on_black_HWC
+    return np.asarray(1.0 - seen_HWC.mean(axis=-1) / WHITE_LEVEL, dtype=np.float32).clip(0.0, 1.0)
+
+
+def _drawn_on(sheet_HWC: Picture, identity: Identity, state_K: NDArray[np.float32]) -> Canvas:
+    """A character upon a sheet, which is drawn on."""
     if state_K.shape != (NUM_CHANNELS,):
         raise ValueError(f"a state has {NUM_CHANNELS} channels, this one has the shape {state_K.shape}")
-    sheet_px = sheet_size(size_px)
-    canvas = Canvas(background_sheet(identity, sheet_px).copy())
+    sheet_px, canvas = sheet_HWC.shape[0], Canvas(sheet_HWC)
     controls = controls_of(state_K)
     ink = Ink(canvas, head_pose(identity, controls, sheet_px))
     body = body_pose(identity, controls, sheet_px)
@@ -55,7 +73,7 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
         eyes.draw_brow(ink, identity, controls, side)
     accessories.draw_glasses(ink, identity)
     ink.flush()
-    return canvas.finished(size_px)
+    return canvas
 
 
 def draw_film(identity: Identity, state_TK: NDArray[np.float32], size_px: int) -> Picture:

@@ -21,7 +21,7 @@ from training.bench.cases import Case, CaseKind, FilmRequest, make_case, request
 from training.bench.closures import Closure, closures_of
 from training.bench.direction_cases import DirectionCase, ToldDirection, direction_request, make_direction_case
 from training.bench.measures import boxed_squared_error, sharpness, squared_error
-from training.bench.reading import Reading, read_film, resized, true_reading
+from training.bench.reading import Reading, read_film, resized, smaller, true_reading
 from training.bench.regressor import LoadedRegressor
 from training.bench.siblings import WHOLE_FAMILY, FamilySize, family_errors, moments_of, siblings_of
 
@@ -211,10 +211,11 @@ class Judge:
 
     def _family(self, identity: Identity, films: Films, readings: Readings, stages_s: dict[str, float]) -> FamilyErrors:
         started_s, size = time.perf_counter(), self.family_size
-        siblings = siblings_of(identity, size.num_siblings)
+        siblings = siblings_of(identity, size.num_siblings, self.maker.film_px)
 
         def errors(film_THWC: NDArray[np.uint8], reading: Reading) -> NDArray[np.float32]:
-            return family_errors(identity, siblings, film_THWC, reading, moments_of(len(film_THWC), size.num_moments))
+            moments = moments_of(len(film_THWC), size.num_moments)
+            return family_errors(identity, siblings, film_THWC, reading, moments, self.maker.film_px)
 
         family = FamilyErrors(
             film_F=errors(films.film_THWC, readings.film),
@@ -232,7 +233,7 @@ class Judge:
         if len(film_THWC) != len(state_TK):
             raise AssertionError(f"{len(film_THWC)} frames were made where {len(state_TK)} were asked for")
         started_s = _add(stages_s, "generation", started_s)
-        truth_THWC = draw_film(case.identity, state_TK, self.maker.size_px)
+        truth_THWC = smaller(draw_film(case.identity, state_TK, self.maker.film_px), self.maker.size_px)
         started_s = _add(stages_s, "drawing", started_s)
         codec_THWC = self.round_trip(truth_THWC) if self.round_trip is not None else None
         _add(stages_s, "codec", started_s)

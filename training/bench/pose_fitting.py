@@ -2,11 +2,15 @@
 
 Called by `siblings`, to compare faces that agree in all that moves. Marquardt's method (1963) on pixels, blurred ones first: what a
 channel does to them is found by moving it a little and drawing again. Pixels that no state explains, a smear or a torn ear, count
-less (iteratively reweighted least squares). Knows no model and nothing of a film but the frame it is given.
+less (iteratively reweighted least squares), there and in what is told of how far off a drawing is.
+
+Thin lines are as thick as a drawing's sheet allows, so whoever is compared is drawn as large as the film's own character was and made
+small. Knows no model and nothing of a film but the frame it is given.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import cv2
@@ -16,7 +20,7 @@ from numpy.typing import NDArray
 from training.actor.draw import draw_frame
 from training.actor.identity import Identity
 from training.actor.state import EXPRESSION_CHANNELS, NUM_CHANNELS, channel, resting_state
-from training.bench.reading import Reading
+from training.bench.reading import Reading, resized
 from training.bench.regressor import READ_CHANNELS
 from training.data.motion_rows import LIMITS
 
@@ -31,7 +35,7 @@ Picture = NDArray[np.float32]  # all numbers of a picture in one row, [P]
 
 @dataclass(frozen=True, kw_only=True)
 class FittedState:
-    """A state and how far its drawing is from the frame: mean absolute difference, levels of 0..255."""
+    """A state and how far its drawing is from the frame (`drawing_error`)."""
 
     state_K: NDArray[np.float32]
     error: float
@@ -45,37 +49,51 @@ def first_guess(reading: Reading, frame: int) -> NDArray[np.float32]:
     return state_K
 
 
-def drawing_error(identity: Identity, frame_HWC: NDArray[np.uint8], state_K: NDArray[np.float32]) -> float:
-    """How far a character in a state is from a frame: mean absolute difference, levels of 0..255."""
-    drawn_HWC = draw_frame(identity, state_K, frame_HWC.shape[0])
-    return float(np.abs(frame_HWC.astype(np.float32) - drawn_HWC).mean())
+def drawn_at(drawn_px: int, identity: Identity, state_K: NDArray[np.float32], size_px: int) -> NDArray[np.uint8]:
+    """A frame of this size that is drawn with a side of `drawn_px` first."""
+    return resized(draw_frame(identity, state_K, drawn_px), size_px)
+
+
+def drawing_error(
+    identity: Identity, frame_HWC: NDArray[np.uint8], state_K: NDArray[np.float32], drawn_px: int
+) -> float:
+    """How far a character in a state is from a frame: mean difference in levels of 0..255, each worth less the larger it is."""
+    drawn_HWC = drawn_at(drawn_px, identity, state_K, frame_HWC.shape[0])
+    differences_HWC = np.abs(frame_HWC.astype(np.float32) - drawn_HWC)
+    return float((differences_HWC / (1.0 + differences_HWC / ODD_LEVELS)).mean())
 
 
 def fitted_state(
     identity: Identity,
     frame_HWC: NDArray[np.uint8],
     start_K: NDArray[np.float32],
+    drawn_px: int,
     blurred_rounds: int = 3,
     sharp_rounds: int = 3,
 ) -> FittedState:
     """The best state that so many rounds find from a first guess, on blurred pictures and then on sharp ones.
 
-    Each round draws the character about thirty times.
+    Each round draws the character about thirty times, with a side of `drawn_px`.
     """
     state_K = np.clip(start_K, _LEAST_K, _MOST_K).astype(np.float32)
     spread_px = BLURRED_PX * frame_HWC.shape[0] / 96
-    state_K = _nearer(identity, frame_HWC, state_K, blurred_rounds, spread_px)
-    state_K = _nearer(identity, frame_HWC, state_K, sharp_rounds, 0.0)
-    return FittedState(state_K=state_K, error=drawing_error(identity, frame_HWC, state_K))
+    drawn = partial(drawn_at, drawn_px, identity, size_px=frame_HWC.shape[0])
+    state_K = _nearer(drawn, frame_HWC, state_K, blurred_rounds, spread_px)
+    state_K = _nearer(drawn, frame_HWC, state_K, sharp_rounds, 0.0)
+    return FittedState(state_K=state_K, error=drawing_error(identity, frame_HWC, state_K, drawn_px))
 
 
 def _nearer(
-    identity: Identity, frame_HWC: NDArray[np.uint8], state_K: NDArray[np.float32], num_rounds: int, spread_px: float
+    drawing: Callable[[NDArray[np.float32]], NDArray[np.uint8]],
+    frame_HWC: NDArray[np.uint8],
+    state_K: NDArray[np.float32],
+    num_rounds: int,
+    spread_px: float,
 ) -> NDArray[np.float32]:
     """A state that is no farther off than the first one, on pictures blurred by so much."""
 
     def drawn(tried_K: NDArray[np.float32]) -> Picture:
-        return _seen(draw_frame(identity, tried_K, frame_HWC.shape[0]), spread_px)
+        return _seen(drawing(tried_K), spread_px)
 
     wanted_P, picture_P, damping = _seen(frame_HWC, spread_px), drawn(state_K), 0.01
     for _ in range(num_rounds):

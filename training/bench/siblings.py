@@ -13,14 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.actor.draw import draw_frame
 from training.actor.identity import Identity, sibling
 from training.actor.state import resting_state
-from training.bench.pose_fitting import drawing_error, first_guess, fitted_state
+from training.bench.pose_fitting import drawing_error, drawn_at, first_guess, fitted_state
 from training.bench.reading import Reading, resized
 
 FACE_PX: Final = 96  # side of the pictures that are compared
-LEAST_DIFFERENCE: Final = 0.1  # levels of 0..255, mean over the picture; a print on the back does not show at all
+LEAST_DIFFERENCE: Final = 0.1  # as `drawing_error` tells it; a print on the back does not show at all
 TRIES_PER_SIBLING: Final = 4
 NUM_NEAREST: Final = 3
 
@@ -41,18 +40,18 @@ def moments_of(num_frames: int, num_moments: int) -> list[int]:
     return [int((part + 0.5) * num_frames / num_moments) for part in range(num_moments)]
 
 
-def siblings_of(identity: Identity, num_siblings: int) -> tuple[Identity, ...]:
+def siblings_of(identity: Identity, num_siblings: int, drawn_px: int) -> tuple[Identity, ...]:
     """Siblings, each unlike the actor itself at rest, no two with the same trait changed to the same value.
 
     `ValueError` where there are not that many.
     """
     rest_K = resting_state(1)[0]
-    own_HWC = draw_frame(identity, rest_K, FACE_PX)
+    own_HWC = drawn_at(drawn_px, identity, rest_K, FACE_PX)
     tried: set[Identity] = set()
     found: list[Identity] = []
     for seed in range(TRIES_PER_SIBLING * num_siblings):
         other = replace(sibling(identity, seed), seed=identity.seed)
-        if other not in tried and drawing_error(other, own_HWC, rest_K) >= LEAST_DIFFERENCE:
+        if other not in tried and drawing_error(other, own_HWC, rest_K, drawn_px) >= LEAST_DIFFERENCE:
             found.append(other)
         tried.add(other)
         if len(found) == num_siblings:
@@ -66,21 +65,25 @@ def family_errors(
     film_THWC: NDArray[np.uint8],
     reading: Reading,
     moments: Sequence[int],
+    drawn_px: int,
 ) -> NDArray[np.float32]:
-    """How far the actor itself, and then each sibling, is from a film's moments: levels of 0..255, [1 + siblings].
+    """How far the actor itself, and then each sibling, is from a film's moments, [1 + siblings].
 
-    `reading` is that of the whole film.
+    `reading` is that of the whole film, `drawn_px` the side of the pictures that its character was drawn in.
     """
     faces_MHWC = [resized(film_THWC[frame], FACE_PX) for frame in moments]
     states_MK = [
-        fitted_state(identity, face_HWC, first_guess(reading, frame)).state_K
+        fitted_state(identity, face_HWC, first_guess(reading, frame), drawn_px).state_K
         for face_HWC, frame in zip(faces_MHWC, moments, strict=True)
     ]
     family = (identity, *siblings)
     errors_F = np.array(
         [
             np.mean(
-                [drawing_error(one, face_HWC, state_K) for face_HWC, state_K in zip(faces_MHWC, states_MK, strict=True)]
+                [
+                    drawing_error(one, face_HWC, state_K, drawn_px)
+                    for face_HWC, state_K in zip(faces_MHWC, states_MK, strict=True)
+                ]
             )
             for one in family
         ],
@@ -88,7 +91,7 @@ def family_errors(
     )
     for index in (0, *(1 + errors_F[1:].argsort()[:NUM_NEAREST])):
         fitted = [
-            fitted_state(family[index], face_HWC, state_K, blurred_rounds=0, sharp_rounds=1)
+            fitted_state(family[index], face_HWC, state_K, drawn_px, blurred_rounds=0, sharp_rounds=1)
             for face_HWC, state_K in zip(faces_MHWC, states_MK, strict=True)
         ]
         errors_F[index] = np.mean([one.error for one in fitted])

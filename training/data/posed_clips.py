@@ -21,6 +21,7 @@ from torch import Tensor
 
 from engine.codec.folded_vae import FoldedVae
 from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
@@ -54,16 +55,19 @@ class ClipPosing:
     size_px: int
     name: str
     paint: Paint | None = None
+    matte: Matte | None = None
 
     @classmethod
-    def of(cls, flow: PoseFlow, codec: FoldedVae, size_px: int, paint: Paint | None = None) -> "ClipPosing":
-        """Named by the weights of the flow, of the codec and of what paints."""
+    def of(
+        cls, flow: PoseFlow, codec: FoldedVae, size_px: int, paint: Paint | None = None, matte: Matte | None = None
+    ) -> "ClipPosing":
+        """Named by the weights of all of them."""
         mark = hashlib.sha256(f"{flow.config} {codec.config} {size_px} {FROM}".encode())
-        for module in (flow, codec) if paint is None else (flow, codec, paint):
+        for module in filter(None, (flow, codec, paint, matte)):
             for name, tensor in sorted(module.state_dict().items()):
                 mark.update(name.encode())
                 mark.update(tensor.float().numpy().tobytes())
-        return cls(flow=flow, codec=codec, size_px=size_px, name=mark.hexdigest()[:12], paint=paint)
+        return cls(flow=flow, codec=codec, size_px=size_px, name=mark.hexdigest()[:12], paint=paint, matte=matte)
 
 
 def posed_clips(folder: Path, posing: ClipPosing) -> Tensor:
@@ -98,7 +102,7 @@ def posed_shard(clips: Mapping[str, Tensor], posing: ClipPosing) -> Tensor:
 
 def _posed_clip(number: int, state_TK: Tensor, indices_R: Tensor, posing: ClipPosing) -> Tensor:
     """One clip's anchors [A, F, C, h, w]; where it shows no expression that it has a picture of, both are the global one."""
-    poser = Poser(posing.flow, posing.codec, rest_row(), posing.paint)
+    poser = Poser(posing.flow, posing.codec, rest_row(), posing.paint, matte=posing.matte)
     rows_BFM = motion_rows(state_TK)[None]
     posed_FCHW = _posed(poser, number, NEUTRAL, rows_BFM, posing.size_px)
     by_expression_FCHW = posed_FCHW.clone()

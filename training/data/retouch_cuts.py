@@ -24,6 +24,7 @@ from torch import Tensor
 from engine.codec.folded_vae import FoldedVae
 from engine.loaded_pack import LoadedPack
 from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
@@ -59,12 +60,20 @@ class CutMaker:
     size_px: int
     film_px: int
     paint: Paint | None = None
+    matte: Matte | None = None
 
     @classmethod
     def of(cls, pack: LoadedPack) -> "CutMaker":
-        """For a pack's own codec, flow and paint."""
+        """For a pack's own codec and what it poses by."""
         assert isinstance(pack.codec, FoldedVae) and pack.posing is not None, "what retouches is the small pack's"
-        return cls(codec=pack.codec, flow=pack.posing, size_px=pack.size_px, film_px=pack.film_px, paint=pack.paint)
+        return cls(
+            codec=pack.codec,
+            flow=pack.posing,
+            size_px=pack.size_px,
+            film_px=pack.film_px,
+            paint=pack.paint,
+            matte=pack.matte,
+        )
 
     def of_drawn(self, film: dict[str, Tensor], start: int) -> dict[str, Tensor]:
         """The cut of a drawn film that begins with latent `start`."""
@@ -101,7 +110,7 @@ class CutMaker:
         )
 
     def _poser(self) -> Poser:
-        return Poser(self.flow, self.codec, rest_row(), self.paint, self.film_px // self.size_px)
+        return Poser(self.flow, self.codec, rest_row(), self.paint, self.film_px // self.size_px, self.matte)
 
     @torch.no_grad()
     def _cut(

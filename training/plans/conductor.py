@@ -37,7 +37,7 @@ from training.plans.records import (
     write_record,
 )
 from training.plans.stage_work import START_FOLDER, StageWork, make, train
-from training.recipes.parts import BASE_FILE, CODEC_FILE, MOTION_FILE, PAINT_FILE, POSING_FILE, RETOUCH_FILE
+from training.recipes.parts import BASE_FILE, CODEC_FILE, MATTE_FILE, MOTION_FILE, PAINT_FILE, POSING_FILE, RETOUCH_FILE
 from training.recipes.places import Places
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
@@ -153,6 +153,11 @@ def _how_to_get(missing: Path, parts: Path) -> str:
         return (
             f"{missing} is missing (packs up to lpm-tiny 0.5.0 posed no anchor); give a folder that holds it with --parts, or train it "
             f"with: lpm train tiny-posing -o {parts}"
+        )
+    if missing.name == MATTE_FILE:
+        return (
+            f"{missing} is missing (packs up to lpm-tiny 0.14.0 moved what stands behind with the character); give a folder that holds "
+            f"it with --parts, or train it with: lpm train tiny-matte -o {parts}"
         )
     if missing.name == PAINT_FILE:
         return (

@@ -15,6 +15,7 @@ from training.recipes.parts import (
     BASE_FILE,
     CODEC_FILE,
     LISTEN_FILE,
+    MATTE_FILE,
     MOTION_FILE,
     PAINT_FILE,
     POSING_FILE,
@@ -37,7 +38,7 @@ RETOUCHED: Final = Measure(name="held_out_focus_psnr_db", better="higher")
 PAINTED: Final = RETOUCHED
 # The policy begins as its own reference: plans of the same noise are the same, and none dominates.
 WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
-COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, PAINT_FILE, RETOUCH_FILE)
+COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, MATTE_FILE, PAINT_FILE, RETOUCH_FILE)
 
 TINY: Final = Plan(
     name="tiny",
@@ -220,6 +221,14 @@ FROM_NOTHING: Final = replace(
             measure=Measure(name="held_out_psnr_db", better="higher"),
             starts_from=POSING_FILE,
             gives=(POSING_FILE,),
+        ),
+        TrainedStage(
+            name="matte",
+            recipe=tiny.tiny_matte,
+            share=4,
+            measure=Measure(name="held_out_overlap", better="higher"),
+            starts_from=MATTE_FILE,
+            gives=(MATTE_FILE,),
         ),
         TrainedStage(
             name="speak-encoder",

@@ -17,6 +17,7 @@ from engine.flow.guidance import GuidanceScales
 from engine.model_config import AudioWindow, DitConfig
 from engine.motion.settings import MotionSettings
 from engine.packs import fill_from_file
+from engine.posing.matte import MatteConfig
 from engine.posing.paint import PaintConfig
 from engine.posing.pose_flow import PoseFlowConfig
 from engine.posing.retouch import RetouchConfig
@@ -36,6 +37,7 @@ TEXT_FILE = "text_encoder.safetensors"
 BASE_FILE = "base.safetensors"
 MOTION_FILE = "motion.safetensors"
 POSING_FILE = "posing.safetensors"
+MATTE_FILE = "matte.safetensors"
 PAINT_FILE = "paint.safetensors"
 RETOUCH_FILE = "retouch.safetensors"
 
@@ -78,6 +80,7 @@ BASE = DitConfig(
     listen_window=AudioWindow(rows_per_latent=1, rows_before=2, rows_after=0),
 )
 
+MATTE = MatteConfig()
 PAINT = PaintConfig(
     frame_width=len(STATE_CHANNELS),
     face_columns=tuple(channel(name) for name in PAINTED_CHANNELS),

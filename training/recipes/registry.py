@@ -15,6 +15,7 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-motion": tiny_motion.tiny_motion,
     "tiny-posing": tiny.tiny_posing,
+    "tiny-matte": tiny.tiny_matte,
     "tiny-paint": tiny.tiny_paint,
     "tiny-retouch": tiny_retouch.tiny_retouch,
     "tiny-base": tiny.tiny_base,

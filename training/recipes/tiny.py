@@ -7,12 +7,14 @@ from engine.encoders.audio import AudioEncoder
 from engine.encoders.text import TextEncoder
 from engine.flow.preconditioning import preconditioning_named
 from engine.model.transformer import Transformer
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
 from training.data.caption_samples import CaptionSamples
 from training.data.encoded import ClipEncoders, encoded_clips
+from training.data.mattes import MatteSamples
 from training.data.painted_faces import PaintedFaceSamples
 from training.data.performances import SoundSamples
 from training.data.portraits import PortraitSamples
@@ -33,6 +35,7 @@ from training.tasks.base_pictures import PicturedBaseTask
 from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
+from training.tasks.matte import MatteTask
 from training.tasks.paint import PaintTask
 from training.tasks.pose_flow import PoseFlowTask
 from training.tasks.text_encoder import DirectionReadout, TextEncoderTask
@@ -145,6 +148,26 @@ def tiny_posing(places: Places) -> Run:
         ema_decay=0.99,
         save_each_steps=100,
         sample_each_steps=200,
+    )
+    return Run(task=task, config=config)
+
+
+def tiny_matte(places: Places) -> Run:
+    """What takes portraits apart, on characters before random backdrops; a quarter of an hour of one core."""
+    del places
+    task = MatteTask(
+        matte=Matte(parts.MATTE), samples=MatteSamples(size_px=parts.MATTE.look_px), weights_file=parts.MATTE_FILE
+    )
+    config = TrainerConfig(
+        num_steps=2600,
+        batch_samples=8,
+        optimizer=OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=2e-3, clip_norm=1.0),
+        warmup_steps=30,
+        decay_steps=1300,
+        ema_decay=0.98,
+        save_each_steps=100,
+        sample_each_steps=200,
+        report_each_steps=20,
     )
     return Run(task=task, config=config)
 
@@ -266,7 +289,8 @@ def posed_features(places: Places) -> ClipFeatures:
     """The same with the clips' anchors in the poses of their performances."""
     flow = parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING))
     paint = parts.trained(places.parts, parts.PAINT_FILE, Paint(parts.PAINT))
-    posing = ClipPosing.of(flow, parts.trained_codec(places.parts), parts.SIZE_PX, paint)
+    matte = parts.trained(places.parts, parts.MATTE_FILE, Matte(parts.MATTE))
+    posing = ClipPosing.of(flow, parts.trained_codec(places.parts), parts.SIZE_PX, paint, matte)
     return dataclasses.replace(clip_features(places), posed_NAFCHW=posed_clips(places.clips, posing))
 
 

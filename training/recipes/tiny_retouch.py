@@ -24,6 +24,7 @@ DRAWN_BY: Final = (
     parts.CODEC_FILE,
     parts.BASE_FILE,
     parts.POSING_FILE,
+    parts.MATTE_FILE,
     parts.PAINT_FILE,
     parts.TEXT_FILE,
     parts.SPEAK_FILE,

@@ -16,16 +16,16 @@ from engine.online.noise import MOTION_STEP
 from engine.online.opening import open_session
 from tests.engine.small_pack import (
     striking_character,
+    write_small_matted_pack,
     write_small_motion_pack,
     write_small_pack,
-    write_small_painted_pack,
     write_small_posing_pack,
 )
 
 
 @pytest.fixture(
     scope="module",
-    params=[write_small_pack, write_small_motion_pack, write_small_posing_pack, write_small_painted_pack],
+    params=[write_small_pack, write_small_motion_pack, write_small_posing_pack, write_small_matted_pack],
     ids=["without", "with motion", "with a posed anchor", "retouched"],
 )
 def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:

@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.loaded_pack import load_pack
 from engine.model.transformer import Transformer
 from engine.packs import file_sha256, fill_from_file, read_manifest, save_weights, write_pack
+from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.poser import Poser
@@ -22,6 +23,7 @@ from tests.engine.posing.small_flow import random_picture, showing
 from tests.engine.refusals import check_that_damage_is_noticed, describe, refusal, swap, without
 from tests.engine.small_pack import (
     BASE,
+    MATTE,
     PAINT,
     POSED_BASE,
     POSED_MOTION_SETTINGS,
@@ -29,6 +31,7 @@ from tests.engine.small_pack import (
     POSING,
     RETOUCH,
     SIZE_PX,
+    write_small_matted_pack,
     write_small_motion_pack,
     write_small_pack,
     write_small_painted_pack,
@@ -300,3 +303,40 @@ def test_a_garbled_painting_config_is_refused(painted_folder: Path, changes: dic
 
 def test_a_damaged_or_missing_painting_file_is_noticed(painted_folder: Path) -> None:
     check_that_damage_is_noticed(painted_folder, "paint.safetensors")
+
+
+@pytest.fixture
+def matted_folder(tmp_path: Path) -> Path:
+    return write_small_matted_pack(tmp_path / "matted")
+
+
+def test_a_pack_brings_its_matting_network_and_its_poser_moves_the_character_alone(
+    matted_folder: Path, painted_folder: Path
+) -> None:
+    pack, without_matte = load_pack(matted_folder), load_pack(painted_folder)
+    assert pack.matte is not None and pack.matte.config == MATTE
+    assert not any(parameter.requires_grad for parameter in pack.matte.parameters())
+    assert without_matte.matte is None
+    rest_M = torch.tensor(POSED_MOTION_SETTINGS.rest)
+    picture, rest_BFM = showing(rest_M, random_picture(side_px=SIZE_PX)), rest_M.view(1, 1, POSED_ROW_WIDTH)
+    posers = [each.poser() for each in (pack, replace(pack, matte=None))]
+    still, moved = (
+        [poser.moved(picture, rows_BFM).pixels_BTCHW for poser in posers if poser is not None]
+        for rows_BFM in (rest_BFM, rest_BFM + 2.0)
+    )
+    torch.testing.assert_close(still[0], still[1], rtol=0, atol=1e-4)
+    assert (moved[0] - moved[1]).abs().max() > 0.05
+
+
+def test_a_matte_needs_a_posed_anchor_and_a_network_that_makes_mattes(matted_folder: Path) -> None:
+    swap(matted_folder, "matte", "transformer", Transformer(BASE), BASE)
+    assert "matte is no matting network" in refusal(matted_folder)
+    swap(matted_folder, "matte", "matte", Matte(MATTE), MATTE)
+    config = replace(POSED_BASE, is_shown_posed_anchor=False)
+    swap(matted_folder, "base", "transformer", Transformer(config), config)
+    write_pack(matted_folder, without(read_manifest(matted_folder), "posing", "paint", "retouch"))
+    assert "matte needs a posed anchor, and posing is missing" in refusal(matted_folder)
+
+
+def test_a_damaged_or_missing_matting_file_is_noticed(matted_folder: Path) -> None:
+    check_that_damage_is_noticed(matted_folder, "matte.safetensors")

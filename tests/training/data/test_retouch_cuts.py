@@ -73,7 +73,7 @@ def test_a_cut_of_a_drawn_film_is_its_own_latents_beside_the_truth(pack: LoadedP
     assert pack.posing is not None
     finer, rows_BFM = pack.film_px // pack.size_px, motion_rows(state_TK)[None]
     assert finer > 1
-    poser = Poser(pack.posing, codec, rest_row(), pack.paint, finer)
+    poser = Poser(pack.posing, codec, rest_row(), pack.paint, finer, pack.matte)
     pixels_BCHW = film["anchors_AHWC"][:1].permute(0, 3, 1, 2) / 127.5 - 1.0
     anchor = AnchorPicture(pixels_BCHW=pixels_BCHW, row_BM=film["anchor_rows_AM"][:1])
     moved_BTCHW = poser.moved(anchor, rows_BFM).pixels_BTCHW

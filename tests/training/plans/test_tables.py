@@ -50,6 +50,7 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
         "text_encoder",
         "motion",
         "posing",
+        "matte",
         "paint",
         "retouch",
         "base",
@@ -72,6 +73,7 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
         "text_encoder",
         "motion",
         "posing",
+        "matte",
         "paint",
         "retouch",
         "base",
@@ -164,7 +166,18 @@ def test_films_before_and_after_differ_in_the_motion_model_alone(
     monkeypatch.setattr(preference_table, "build_pack", pack)
     monkeypatch.setattr(preference_table, "pack_crew", crew)
     monkeypatch.setattr(preference_table, "run_quick", quick)
-    names = ("codec", "speak_encoder", "listen_encoder", "text_encoder", "motion", "posing", "paint", "retouch", "base")
+    names = (
+        "codec",
+        "speak_encoder",
+        "listen_encoder",
+        "text_encoder",
+        "motion",
+        "posing",
+        "matte",
+        "paint",
+        "retouch",
+        "base",
+    )
     for folder in ("parts", "before", "after"):
         (tmp_path / folder).mkdir()
         for name in names if folder == "parts" else ("motion",):
