@@ -17,7 +17,7 @@ from engine.media.files_to_write import check_folder_to_write
 from engine.media.film_voice import read_film_voice
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
-from training.bench import long_form_cli, pictures_cli, reference_ablation_cli
+from training.bench import long_form_cli, other_hands_cli, pictures_cli, reference_ablation_cli
 from training.bench.bars import BASE_BARS, LIVE_BARS
 from training.bench.contact_sheet import write_contact_sheet
 from training.bench.pack_films import Maker, pack_crew
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speech.add_argument("--report", type=Path, help="where the JSON report goes")
     long_form_cli.add_arguments(jobs)
     pictures_cli.add_arguments(jobs)
+    other_hands_cli.add_arguments(jobs)
     reader = jobs.add_parser("train-regressor", help="train anew what the benchmark reads films with")
     reader.add_argument("-o", "--output", type=Path, default=DEFAULT_FOLDER, help="the regressor's folder")
     reader.add_argument("--identities", type=int, default=RegressorRecipe.num_identities, help="actors to draw")
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> None:
         "drift": long_form_cli.run_drift_job,
         "seams": long_form_cli.run_seams_job,
         "pictures": pictures_cli.run_pictures_job,
+        "other-hands": other_hands_cli.run_other_hands_job,
         "references": reference_ablation_cli.run_ablation_job,
         "train-regressor": run_training_job,
         "train-trait-reader": reference_ablation_cli.run_reader_job,

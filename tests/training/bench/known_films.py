@@ -14,6 +14,7 @@ from training.actor.voices import VoicePool
 from training.bench.cases import HELD_OUT_SEED, Case, CaseKind, FilmRequest, make_case
 from training.bench.direction_cases import DirectionCase, make_direction_case
 from training.bench.quick import QuickConfig
+from training.bench.reading import smaller
 from training.bench.siblings import FamilySize
 
 TINY = QuickConfig(num_actors=4, speak_frames=40, listen_frames=72, directed_frames=64, num_counterfactuals=4)
@@ -72,7 +73,9 @@ class TruthFilms:
         states_TK = self.states(request)
         key = (request.seed, states_TK.tobytes())
         if key not in self.films:
-            self.films[key] = draw_film(sample_identity(HELD_OUT_SEED + request.seed), states_TK, self.size_px)
+            self.films[key] = smaller(
+                draw_film(sample_identity(HELD_OUT_SEED + request.seed), states_TK, self.film_px), self.size_px
+            )
         return self.films[key]
 
 
