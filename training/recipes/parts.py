@@ -124,7 +124,7 @@ STIFFNESS = {
 }
 # How far from rest each number is drawn, of how far it is planned: plans, which are means of many ways to say a thing, tell feelings with
 # six to nine tenths of their strength, and less the longer they last.
-FELT_SHARE = 1.6
+FELT_SHARE = 1.3
 DRAWN_SHARE = {name: FELT_SHARE for name in FELT_CHANNELS}
 MOTION_SETTINGS = MotionSettings(
     rest=_settings_numbers(rest_row()),
