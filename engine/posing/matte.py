@@ -17,6 +17,7 @@ from engine.posing.pose_flow import silent_head
 
 DOUBTFUL = 0.2  # of a share: nothing is the character with less,
 SURE = 0.5  # and all of it with more: an earring left hanging is seen, a bit of wall that goes along is not
+LEAST_SHARE = 0.04  # of a picture: where less is found nobody was, and all of it moves
 FINER = 2  # positions of a matte for each that is looked at
 RIM_POSITIONS = 1  # around a character count as it: what is behind looks the same there, an edge cut off does not
 
@@ -59,11 +60,13 @@ class Matte(PortraitLook):
 
 
 def single_piece(matte_HW: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A matte's largest piece, with its holes filled: a picture has one character, and a wall is not seen through it."""
+    """A matte's largest piece, with its holes filled: a picture has one character, and a wall is not seen through it. All of the picture
+    where no piece is large enough to be somebody."""
     _, pieces_HW, table_N5, _ = cv2.connectedComponentsWithStats((matte_HW > DOUBTFUL / SURE).astype(np.uint8))
-    if len(table_N5) < 2:
-        return np.zeros_like(matte_HW)
-    largest_HW = pieces_HW == 1 + int(table_N5[1:, cv2.CC_STAT_AREA].argmax())
+    areas_N = table_N5[1:, cv2.CC_STAT_AREA]
+    if not len(areas_N) or areas_N.max() < LEAST_SHARE * matte_HW.size:
+        return np.ones_like(matte_HW)
+    largest_HW = pieces_HW == 1 + int(areas_N.argmax())
     near_HW = cv2.dilate(largest_HW.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     outside_HW = _outside(largest_HW)
     kept_HW = np.where(near_HW, matte_HW, np.float32(0.0))

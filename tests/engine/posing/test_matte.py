@@ -41,8 +41,11 @@ def test_soft_edges_stay_soft_and_doubts_elsewhere_go() -> None:
     assert found_HW[5, 8] == np.float32(0.3) and found_HW[0, 0] == 0.0
 
 
-def test_where_nobody_is_there_is_no_matte() -> None:
-    assert not single_piece(np.full((24, 24), 0.4, np.float32)).any()
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_where_nobody_is_found_all_of_the_picture_moves(share: float) -> None:
+    nobody_HW = np.full((24, 24), share, np.float32)
+    nobody_HW[3:5, 3:6] = 1.0
+    assert single_piece(nobody_HW).min() == 1.0
 
 
 def random_matte() -> Matte:
