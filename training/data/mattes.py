@@ -15,7 +15,7 @@ from torch import Tensor
 
 from training.actor.draw import draw_frame, draw_matte
 from training.actor.drawing.background import draw_background
-from training.actor.drawing.canvas import Picture
+from training.actor.drawing.canvas import Picture, sheet_size
 from training.actor.identity import Identity, sample_identity
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSIONS, channel
@@ -64,8 +64,7 @@ def by_another_hand(
 ) -> tuple[Picture, Levels]:
     """The character in other colours, elsewhere and before something else."""
     size_px = len(matte_HW)
-    own_HWC = cv2.resize(draw_background(identity, 2 * size_px), (size_px, size_px), interpolation=cv2.INTER_AREA)
-    before_HWC = (picture_HWC - (1.0 - matte_HW[..., None]) * own_HWC).clip(0.0, 255.0)
+    before_HWC = (picture_HWC - (1.0 - matte_HW[..., None]) * wall_of(identity, size_px)).clip(0.0, 255.0)
     if rng.random() < RECOLOURED:
         before_HWC = recoloured(before_HWC, matte_HW, rng)
     if rng.random() < PATTERNED:
@@ -113,9 +112,7 @@ def random_backdrop(size_px: int, rng: np.random.Generator) -> Levels:
     """A wall, float32 [size, size, 3] in levels."""
     kind = rng.choice(["another's", "plain", "clouds", "shapes", "stripes"], p=[0.3, 0.15, 0.2, 0.25, 0.1])
     if kind == "another's":
-        other = sample_identity(int(rng.integers(1_000_000)))
-        sheet_HWC = draw_background(other, 2 * size_px)
-        return np.asarray(cv2.resize(sheet_HWC, (size_px, size_px), interpolation=cv2.INTER_AREA), dtype=np.float32)
+        return wall_of(sample_identity(int(rng.integers(1_000_000))), size_px)
     wall_HWC = np.empty((size_px, size_px, 3), np.float32)
     wall_HWC[:] = rng.uniform(0, 255, 3)
     if kind == "clouds":
@@ -131,6 +128,12 @@ def random_backdrop(size_px: int, rng: np.random.Generator) -> Levels:
     elif kind == "shapes":
         _with_shapes(wall_HWC, rng)
     return wall_HWC.clip(0.0, 255.0)
+
+
+def wall_of(identity: Identity, size_px: int) -> Levels:
+    """What the actor draws behind a character, float32 [size, size, 3] in levels."""
+    sheet_HWC = draw_background(identity, sheet_size(size_px))
+    return np.asarray(cv2.resize(sheet_HWC, (size_px, size_px), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _with_shapes(wall_HWC: Levels, rng: np.random.Generator) -> None:
