@@ -1,7 +1,6 @@
 """The matting network's task (`engine.posing.matte`): portraits in, where in them the character is out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,27 +10,21 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.packs import fill_from_file, save_weights
 from engine.posing.matte import Matte
 from engine.precision import fast_autocast
 from training.data.mattes import MatteSamples
-from training.loader import first_samples, numbered_batches
-from training.parallel import World
-from training.tasks.codec import HELD_OUT_IDENTITY
+from training.tasks.portrait_task import PortraitTask
 from training.tasks.pose_flow import as_pixels
 
 SAMPLE_COLUMNS: Final = 12
 
 
 @dataclass(kw_only=True)
-class MatteTask:
+class MatteTask(PortraitTask[MatteSamples]):
     """Satisfies `training.trainer.Task`."""
 
     matte: Matte
-    samples: MatteSamples
-    weights_file: str
     num_held_out: int = 96
-    _held_out: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.matte.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -45,12 +38,6 @@ class MatteTask:
     def adamw_names(self) -> tuple[str, ...]:
         """The last layer."""
         return ("head",)
-
-    def batches(
-        self, first_sample: int, batch_samples: int, world: World, num_workers: int
-    ) -> Iterator[dict[str, Tensor]]:
-        """Portraits from sample `first_sample` on."""
-        return numbered_batches(self.samples, first_sample, batch_samples, world, num_workers)
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """The cross entropy of shares, what a perfect answer leaves of it taken off."""
@@ -87,21 +74,6 @@ class MatteTask:
         shown = [pictures_BCHW, *((each * 2 - 1).expand_as(pictures_BCHW) for each in mattes)]
         sheet = rearrange((torch.stack(shown) + 1) * 127.5, "row b c h w -> (row h) (b w) c").byte().numpy()
         cv2.imwrite(str(folder / f"sample-{step:06d}.png"), sheet[:, :, ::-1])
-
-    def export(self, folder: Path) -> None:
-        """The network's weights in `folder`."""
-        save_weights(folder / self.weights_file, self.matte)
-
-    def start_from(self, folder: Path) -> None:
-        """Another run's or a pack's network."""
-        fill_from_file(folder / self.weights_file, self.matte)
-
-    def held_out(self) -> dict[str, Tensor]:
-        """Characters that training never draws, always the same."""
-        if not self._held_out:
-            make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
-            self._held_out = first_samples(make, self.num_held_out)
-        return self._held_out
 
     def _logits(self, batch: dict[str, Tensor]) -> Tensor:
         pictures_BCHW = as_pixels(batch["picture_HWC"])

@@ -3,8 +3,7 @@
 The pose flow is there already and stays as it is: what it moves rightly needs no paint.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,16 +13,14 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.packs import fill_from_file, save_weights
 from engine.posing.paint import Paint, painted
 from engine.posing.portrait_look import coordinates
 from engine.posing.pose_flow import PoseFlow, flow_of, sampled
 from engine.posing.poser import with_drags
 from engine.precision import fast_autocast
 from training.data.painted_faces import PAINTED_CHANNELS, PaintedFaceSamples
-from training.loader import first_samples, numbered_batches
-from training.parallel import World
-from training.tasks.codec import HELD_OUT_IDENTITY, to_psnr_db
+from training.tasks.codec import to_psnr_db
+from training.tasks.portrait_task import PortraitTask
 from training.tasks.pose_flow import SMOOTHNESS, as_pixels, picture_distance, roughness
 from training.tasks.retouch import EDGE_WEIGHT, edge_distance
 
@@ -44,15 +41,12 @@ class Faces:
 
 
 @dataclass(kw_only=True)
-class PaintTask:
+class PaintTask(PortraitTask[PaintedFaceSamples]):
     """Satisfies `training.trainer.Task`."""
 
     paint: Paint
     flow: PoseFlow
-    samples: PaintedFaceSamples
-    weights_file: str
     num_held_out: int = 48
-    _held_out: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.paint.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -67,12 +61,6 @@ class PaintTask:
     def adamw_names(self) -> tuple[str, ...]:
         """All that is not a look: layers over single places."""
         return ("keep", "drag", "hear", "tell", "mix", "show")
-
-    def batches(
-        self, first_sample: int, batch_samples: int, world: World, num_workers: int
-    ) -> Iterator[dict[str, Tensor]]:
-        """Portraits and their states from sample `first_sample` on."""
-        return numbered_batches(self.samples, first_sample, batch_samples, world, num_workers)
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """How painted faces differ from the truth, from near and from afar, and how their edges do."""
@@ -119,21 +107,6 @@ class PaintTask:
         rows = torch.stack([moved_BSCHW.flatten(0, 1), made_BSCHW.flatten(0, 1), truth_BCHW]).clamp(-1, 1)
         sheet = rearrange((rows + 1) * 127.5, "row b c h w -> (row h) (b w) c").byte().numpy()
         cv2.imwrite(str(folder / f"sample-{step:06d}.png"), sheet[:, :, ::-1])
-
-    def export(self, folder: Path) -> None:
-        """The network's weights in `folder`."""
-        save_weights(folder / self.weights_file, self.paint)
-
-    def start_from(self, folder: Path) -> None:
-        """Another run's or a pack's network."""
-        fill_from_file(folder / self.weights_file, self.paint)
-
-    def held_out(self) -> dict[str, Tensor]:
-        """Characters that training never draws, always the same."""
-        if not self._held_out:
-            make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
-            self._held_out = first_samples(make, self.num_held_out)
-        return self._held_out
 
     def _made(self, batch: dict[str, Tensor]) -> "Faces":
         rest_BCHW = as_pixels(batch["rest_HWC"])

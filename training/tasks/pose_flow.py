@@ -1,7 +1,6 @@
 """The pose flow's task (`engine.posing`): pictures at rest in, how their pixels move in a pose out, judged by the picture in that pose."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -10,13 +9,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.packs import fill_from_file, save_weights
 from engine.posing.pose_flow import PoseFlow
 from engine.precision import fast_autocast
 from training.data.posed_pairs import PosedPairSamples
-from training.loader import first_samples, numbered_batches
-from training.parallel import World
-from training.tasks.codec import HELD_OUT_IDENTITY, to_psnr_db
+from training.tasks.codec import to_psnr_db
+from training.tasks.portrait_task import PortraitTask
 
 SCALES = (1, 2, 4, 8)  # pixels in a square that counts as one: far moves are seen from afar
 SMOOTHNESS = 0.02
@@ -25,14 +22,11 @@ SAMPLE_COLUMNS = 8
 
 
 @dataclass(kw_only=True)
-class PoseFlowTask:
+class PoseFlowTask(PortraitTask[PosedPairSamples]):
     """Satisfies `training.trainer.Task`."""
 
     flow: PoseFlow
-    samples: PosedPairSamples
-    weights_file: str
     num_held_out: int = 64
-    _held_out: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.flow.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -46,12 +40,6 @@ class PoseFlowTask:
     def adamw_names(self) -> tuple[str, ...]:
         """The last layers, whose outputs are fields of very different sizes."""
         return ("head",)
-
-    def batches(
-        self, first_sample: int, batch_samples: int, world: World, num_workers: int
-    ) -> Iterator[dict[str, Tensor]]:
-        """Pairs from sample `first_sample` on."""
-        return numbered_batches(self.samples, first_sample, batch_samples, world, num_workers)
 
     def loss(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """How the moved picture differs from the posed one, from near and from afar, and how rough the flow is."""
@@ -83,21 +71,6 @@ class PoseFlowTask:
         rows = torch.stack([as_pixels(batch["rest_HWC"]), posed_BCHW.clamp(-1, 1), as_pixels(batch["posed_HWC"])])
         sheet = rearrange((rows + 1) * 127.5, "row b c h w -> (row h) (b w) c").byte().numpy()
         cv2.imwrite(str(folder / f"sample-{step:06d}.png"), sheet[:, :, ::-1])
-
-    def export(self, folder: Path) -> None:
-        """The network's weights in `folder`."""
-        save_weights(folder / self.weights_file, self.flow)
-
-    def start_from(self, folder: Path) -> None:
-        """Another run's or a pack's network."""
-        fill_from_file(folder / self.weights_file, self.flow)
-
-    def held_out(self) -> dict[str, Tensor]:
-        """Pairs of characters that training never draws, always the same."""
-        if not self._held_out:
-            make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
-            self._held_out = first_samples(make, self.num_held_out)
-        return self._held_out
 
     def _posed(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The pictures moved into their poses, [B, 3, H, W], and by which fields, [B, N, 2, g, g]."""
