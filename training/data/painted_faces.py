@@ -46,7 +46,9 @@ PAINTED_RANGES: Final = {name: FACE_RANGES.get(name, (-1.0, 1.0))[:2] for name i
 # Of states so many feel what the portrait shows; so many of the others, where it shows something, go over from that to something else.
 UNCHANGED: Final = 0.35
 GOING_OVER: Final = 0.2
+HAPPY_AS_OFTEN_AS: Final = 3.0  # other feelings: those who talk and listen laugh more than they weep
 WHOLLY_CLOSED: Final = 0.4  # of blinks: lids that are down are what is seen longest
+WIDE_OPEN: Final = (0.25, 0.7)  # of open mouths, so far at least: the widest laughs have most to be painted
 ALIKE: Final = 0.7  # of brows go together
 
 
@@ -116,6 +118,9 @@ def random_face(rng: np.random.Generator) -> NDArray[np.float32]:
     }
     if face["blink"] and rng.random() < WHOLLY_CLOSED:
         face["blink"] = 1.0
+    share, least = WIDE_OPEN
+    if face["mouth_open"] and rng.random() < share:
+        face["mouth_open"] = rng.uniform(least, FACE_RANGES["mouth_open"][1])
     if rng.random() < ALIKE:
         face["brow_right"] = face["brow_left"]
     return np.array([face[name] for name in MOVED_CHANNELS], dtype=np.float32)
@@ -127,7 +132,7 @@ def random_feelings(shown_E: NDArray[np.float32], rng: np.random.Generator) -> N
     if rng.random() < UNCHANGED:
         return shown_E
     neutral, shown = EXPRESSIONS.index("neutral"), int(shown_E.argmax())
-    other = int(rng.choice([place for place in range(len(EXPRESSIONS)) if place not in (neutral, shown)]))
+    other = int(rng.choice(len(EXPRESSIONS), p=_shares_of_feelings(besides=(neutral, shown))))
     felt_E = np.zeros_like(shown_E)
     if shown == neutral:
         felt_E[other] = rng.uniform(0.0, 1.0)
@@ -137,6 +142,14 @@ def random_feelings(shown_E: NDArray[np.float32], rng: np.random.Generator) -> N
         felt_E[shown] = rng.uniform(0.0, 1.0)
     felt_E[neutral] = 1.0 - felt_E.sum()
     return felt_E
+
+
+def _shares_of_feelings(besides: tuple[int, ...]) -> NDArray[np.float64]:
+    """How often each of `EXPRESSIONS` is felt, but for some that are not."""
+    often_E = np.ones(len(EXPRESSIONS))
+    often_E[EXPRESSIONS.index("happy")] = HAPPY_AS_OFTEN_AS
+    often_E[list(besides)] = 0.0
+    return often_E / often_E.sum()
 
 
 def _columns(names: tuple[str, ...]) -> list[int]:
