@@ -27,6 +27,7 @@ from studio.live.sound_ports import SoundPorts
 from studio.playback.clocks import open_clock
 from studio.playback.mix import playback_mix
 from studio.playback.player import OpenClock, Player
+from studio.project.blobs import decode_picture
 from studio.project.document import Project
 from studio.project.project_lock import ProjectInUseError
 from studio.project.render_plan import render_job
@@ -39,6 +40,7 @@ from studio.project.store import (
     new_project,
     unused_path,
 )
+from studio.qt_models.portrait_warnings import PortraitWarnings, WarnOfPortrait
 from studio.qt_models.session import StudioSession
 from studio.settings import Settings
 from studio.theme.look import Look
@@ -61,6 +63,13 @@ def open_live_session(setup: LiveSetup, pack: Any) -> Any:
     return engine.open_session(setup.character, engine.performing_live(pack), config)
 
 
+def warn_of_portrait(pack: str, content: bytes) -> str:
+    """What a pack has to say against a portrait, PNG."""
+    from engine.familiarity import familiarity_to_pack
+
+    return familiarity_to_pack(pack, decode_picture(content)).warning
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machinery:
     """What the studio works with: the engine's callables and the way to be heard."""
@@ -72,6 +81,7 @@ class Machinery:
     open_sound: OpenClock = open_clock
     open_session: OpenSession = open_live_session
     ports: SoundPorts = field(default_factory=SoundCard)
+    warn_of_portrait: WarnOfPortrait = warn_of_portrait
 
 
 def engine_machinery() -> Machinery:
@@ -111,7 +121,10 @@ class Studio:
         self.render = RenderController(self.session, self.engine, self.tasks)
         self.live_thread = LiveThread(machinery.load_pack, machinery.open_session, machinery.ports)
         self.live = LiveController(self.session, self.live_thread, machinery.ports, self.tasks)
-        self.window = MainWindow(self.session, self.player, self.render, self.live, self.tasks, self.look, settings)
+        self.warnings = PortraitWarnings(session, self.tasks, machinery.warn_of_portrait)
+        self.window = MainWindow(
+            session, self.player, self.render, self.live, self.tasks, self.warnings, self.look, settings
+        )
 
     def close(self) -> None:
         """Stop the player, the live session, the tasks and the engine, and close the project."""

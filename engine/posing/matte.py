@@ -19,6 +19,7 @@ DOUBTFUL = 0.2  # of a share: nothing is the character with less,
 SURE = 0.5  # and all of it with more: an earring left hanging is seen, a bit of wall that goes along is not
 LEAST_SHARE = 0.04  # of a picture: where less is found nobody was, and all of it moves
 FINER = 2  # positions of a matte for each that is looked at
+CLEARLY = 0.15  # of a share from nothing or from all: what lies between is in doubt
 RIM_POSITIONS = 1  # around a character count as it: what is behind looks the same there, an edge cut off does not
 
 
@@ -50,6 +51,16 @@ class Matte(PortraitLook):
         """Mattes [B, 1, look_px, look_px] of pictures, from 0 to 1: each a single piece without holes, with a rim."""
         pieces_BCHW = self.pieces(picture_BCHW)
         return functional.max_pool2d(pieces_BCHW, 2 * RIM_POSITIONS + 1, stride=1, padding=RIM_POSITIONS)
+
+    @torch.no_grad()
+    def doubt(self, picture_BCHW: Tensor) -> Tensor:
+        """The share of each picture, [B], that is clearly neither the character nor what stands behind it."""
+        share_BCHW = torch.sigmoid(self(picture_BCHW))
+        return ((share_BCHW - 0.5).abs() < 0.5 - CLEARLY).float().mean(dim=(1, 2, 3))
+
+    def has_somebody(self, picture_BCHW: Tensor) -> Tensor:
+        """Whether a piece of each picture, [B], is large enough to be somebody."""
+        return (self.pieces(picture_BCHW) < 1.0).flatten(1).any(dim=1)
 
     @torch.no_grad()
     def pieces(self, picture_BCHW: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from studio.commandline.perform import (
     character_and_pack_files,
     load_pack_timed,
 )
+from studio.commandline.portraits import warn_of_portrait
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
     from studio.live_player import FilmThread, LiveScript, play
 
     pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
+    warn_of_portrait(pack, character)
     pack = performing_live(pack, options.engine)
     config = LiveConfig(
         seed=options.seed,

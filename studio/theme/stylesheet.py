@@ -18,6 +18,7 @@ QLabel[soft="true"] { color: $text_soft; }
 QLabel[heading="true"] { color: $text_soft; font-weight: 600; letter-spacing: 0.4px; }
 QLabel[title="true"] { font-size: 15px; font-weight: 600; }
 QLabel[mono="true"] { font-family: "JetBrains Mono", "SF Mono", Consolas, "DejaVu Sans Mono", monospace; font-size: 12px; }
+QLabel[warning="true"] { background: $raised; border-left: 3px solid $stale; border-radius: 3px; padding: 8px 10px; }
 QLabel[badge="true"] { background: $raised; color: $text_soft; border-radius: 8px; padding: 2px 8px; }
 
 QMenuBar { background: $panel; color: $text_soft; padding: 0 8px; border: none; }

@@ -27,6 +27,7 @@ from studio.file_names import as_file_name
 from studio.playback.player import Player
 from studio.project.document import SoundTrack
 from studio.project.export import FILM_SUFFIX
+from studio.qt_models.portrait_warnings import PortraitWarnings
 from studio.qt_models.session import StudioSession
 from studio.settings import Settings
 from studio.theme.icons import icon_pixmap
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
         render: RenderController,
         live: LiveController,
         tasks: TaskRunner,
+        warnings: PortraitWarnings,
         look: Look,
         settings: Settings,
     ) -> None:
@@ -80,7 +82,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name = Actions(look, self)
         self.library = LibraryPanel(session, look)
         self.viewer = Viewer(session, player, look)
-        self.properties = PropertiesPanel(session)
+        self.properties = PropertiesPanel(session, warnings)
         self.timeline = TimelineView(session, player, look)
         self.live = LiveWorkspace(session, live, look, self)
         self._centre, self._side = QStackedWidget(), QStackedWidget()

@@ -146,10 +146,11 @@ def random_feelings(shown_E: NDArray[np.float32], rng: np.random.Generator) -> N
 
 def _shares_of_feelings(besides: tuple[int, ...]) -> NDArray[np.float64]:
     """How often each of `EXPRESSIONS` is felt, but for some that are not."""
-    often_E = np.ones(len(EXPRESSIONS))
+    often_E: NDArray[np.float64] = np.ones(len(EXPRESSIONS))
     often_E[EXPRESSIONS.index("happy")] = HAPPY_AS_OFTEN_AS
     often_E[list(besides)] = 0.0
-    return often_E / often_E.sum()
+    often_E /= often_E.sum()
+    return often_E
 
 
 def _columns(names: tuple[str, ...]) -> list[int]:

@@ -4,22 +4,25 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from studio.commands.project_edits import choose_character, remove_character
+from studio.qt_models.portrait_warnings import PortraitWarnings
 from studio.qt_models.session import StudioSession
 from studio.qt_models.wording import counted
-from studio.views.properties.form import heading, note
+from studio.views.properties.form import heading, note, warning
 
 
 class CharacterPage(QWidget):
     """Tells of the selected character."""
 
-    def __init__(self, session: StudioSession, parent: QWidget | None = None) -> None:
-        """Follow document and selection."""
+    def __init__(self, session: StudioSession, warnings: PortraitWarnings, parent: QWidget | None = None) -> None:
+        """Follow document, selection and what is known of portraits."""
         super().__init__(parent)
         self.setObjectName("scrolled")
         self._session = session
+        self._warnings = warnings
         self._name = heading("")
         self._description = note()
         self._facts = note()
+        self.warning = warning()
         for label in (self._name, self._description):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.perform = QPushButton(self.tr("Let perform"))
@@ -29,7 +32,7 @@ class CharacterPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 8, 0)
         layout.setSpacing(8)
-        for widget in (self._name, self._description, self._facts):
+        for widget in (self._name, self._description, self._facts, self.warning):
             layout.addWidget(widget)
         line = QHBoxLayout()
         line.addWidget(self.perform)
@@ -40,6 +43,7 @@ class CharacterPage(QWidget):
         layout.addStretch(1)
         session.project_changed.connect(self.refresh)
         session.selection_changed.connect(self.refresh)
+        warnings.changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
@@ -58,6 +62,8 @@ class CharacterPage(QWidget):
         facts = [origin, counted(num, self.tr("{num} reference picture"), self.tr("{num} reference pictures"))]
         facts += [self.tr("Performs in this project")] if is_performing else []
         self._facts.setText("\n".join(facts))
+        self.warning.setText(self._warnings.of(character))
+        self.warning.setVisible(bool(self.warning.text()))
         self.perform.setVisible(not is_performing)
 
     def _choose(self) -> None:

@@ -19,6 +19,14 @@ def note(text: str = "") -> QLabel:
     return label
 
 
+def warning() -> QLabel:
+    """A sentence that a person should read before going on."""
+    label = QLabel()
+    label.setProperty("warning", True)
+    label.setWordWrap(True)
+    return label
+
+
 def inset(spin_box: QAbstractSpinBox) -> None:
     """Let the number begin where the words of other fields begin; the style sheet does not reach it."""
     spin_box.lineEdit().setTextMargins(8, 0, 8, 0)

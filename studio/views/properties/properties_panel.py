@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from studio.qt_models.portrait_warnings import PortraitWarnings
 from studio.qt_models.session import StudioSession
 from studio.views.properties.character_page import CharacterPage
 from studio.views.properties.project_page import ProjectPage
@@ -13,7 +14,7 @@ from studio.views.properties.sound_page import SoundPage
 class PropertiesPanel(QWidget):
     """Shows one page at a time."""
 
-    def __init__(self, session: StudioSession, parent: QWidget | None = None) -> None:
+    def __init__(self, session: StudioSession, warnings: PortraitWarnings, parent: QWidget | None = None) -> None:
         """Make the pages."""
         super().__init__(parent)
         self.setObjectName("panel")
@@ -22,7 +23,7 @@ class PropertiesPanel(QWidget):
         self.project = ProjectPage(session)
         self.prompt = PromptPage(session)
         self.sound = SoundPage(session)
-        self.character = CharacterPage(session)
+        self.character = CharacterPage(session, warnings)
         self._pages = QStackedWidget()
         self._by_kind: dict[str, QWidget] = {
             "": self.project,

@@ -1,0 +1,109 @@
+"""A portrait that a model does not know the like of is warned of: on the character's page, and by `lpm perform`."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from engine.character_writing import NewCharacter, NewReference, write_character
+from engine.characters import Origin, ReferenceKind
+from engine.errors import BadPackError
+from studio.app import Machinery, Studio, warn_of_portrait
+from studio.cli import main
+from studio.project.blobs import encode_picture
+from studio.project.store import ProjectStore
+from studio.settings import Settings
+from tests.studio.conftest import WAIT_MS, StandInEngine, picture
+from tests.studio.test_character_from_picture import SilentClock
+
+WORDS = "This picture is unlike those that the model learned from."
+
+
+class Judge:
+    """Warns of everything once it is let go; counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bytes]] = []
+        self.gate = threading.Event()
+        self.is_broken = False
+
+    def __call__(self, pack: str, content: bytes) -> str:
+        self.asked.append((pack, content))
+        assert self.gate.wait(WAIT_MS / 1000)
+        if self.is_broken:
+            raise BadPackError("there is no model pack 'lpm-tiny'")
+        return WORDS
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge()
+
+
+@pytest.fixture
+def studio(qapp: QApplication, qtbot: QtBot, store: ProjectStore, judge: Judge, tmp_path: Path) -> Iterator[Studio]:
+    engine = StandInEngine()
+    settings = Settings(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    machinery = Machinery(
+        load_pack=engine.load_pack,
+        perform=engine.perform,
+        make_job=lambda plan, media: plan,
+        open_sound=lambda sound_S, start: SilentClock(start),
+        warn_of_portrait=judge,
+    )
+    made = Studio(qapp, ProjectStore(store.path, is_checked=True), settings, machinery)
+    made.window.show()
+    yield made
+    judge.gate.set()
+    made.close()
+    made.window.deleteLater()
+
+
+def test_the_page_of_a_character_warns_when_it_is_known_and_asks_once(
+    qtbot: QtBot, studio: Studio, judge: Judge
+) -> None:
+    page = studio.window.properties.character
+    assert not judge.asked, "nobody has looked yet"
+    studio.session.select("character", "maya")
+    assert not page.warning.isVisible()
+    judge.gate.set()
+    qtbot.waitUntil(page.warning.isVisible, timeout=WAIT_MS)
+    assert page.warning.text() == WORDS
+    studio.session.select()
+    studio.session.select("character", "maya")
+    assert page.warning.isVisible()
+    portrait = studio.session.project.characters[0].portrait
+    assert portrait is not None
+    assert judge.asked == [("lpm-tiny", studio.session.store.media(portrait.media_sha))]
+
+
+def test_a_judge_that_fails_leaves_the_page_as_it_is(qtbot: QtBot, studio: Studio, judge: Judge) -> None:
+    judge.is_broken = True
+    judge.gate.set()
+    studio.session.select("character", "maya")
+    qtbot.waitUntil(lambda: len(judge.asked) == 1 and not studio.tasks._tasks, timeout=WAIT_MS)
+    assert not studio.window.properties.character.warning.isVisible()
+    assert not studio.window.message.isVisible()
+
+
+def test_the_studios_own_judge_reads_the_pack() -> None:
+    assert "nobody" in warn_of_portrait("lpm-tiny", encode_picture(picture(90)))
+
+
+def test_the_command_line_warns_and_performs_all_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reference = NewReference(kind=ReferenceKind.GLOBAL, subtype="", picture_HWC=np.full((64, 64, 3), 120, np.uint8))
+    write_character(
+        tmp_path / "grey",
+        NewCharacter(name="Grey", description="", origin=Origin.SYNTHETIC, consent="drawn", references=[reference]),
+    )
+    film = tmp_path / "film.mp4"
+    asked = ["--character", str(tmp_path / "grey"), "--seconds", "0.2", "--work", str(tmp_path / "parts")]
+    assert main(["perform", *asked, "-o", str(film)]) == 0
+    assert film.is_file()
+    told = capsys.readouterr().err
+    assert told.startswith("lpm: Grey: This picture is unlike") and told.count("\n") == 1
