@@ -18,7 +18,10 @@ LEAST_NEARNESS: Final = 0.8
 """Cosine from which a direction calls for an expression: so near is a clause of each caption that asks for one, and none of others."""
 
 
-_BETWEEN_CLAUSES: Final = re.compile(r"[,;.:\uff0c\uff1b\u3002]|\b(?:and|but|then|while)\b", re.IGNORECASE)
+_BETWEEN_CLAUSES: Final = re.compile(
+    r"[,;.:\uff0c\uff1b\u3002\u3001]|\b(?:and|but|then|while)\b|\u5e76\u4e14|\u540c\u65f6|\u540c\u6642|\u4e00\u8fb9|\u4e00\u908a",
+    re.IGNORECASE,
+)  # Chinese: commas and stops, bingqie, tongshi, yibian
 
 
 @dataclass(frozen=True, kw_only=True)

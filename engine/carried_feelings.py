@@ -13,7 +13,9 @@ from engine.turns import PartsOf, as_it_is, parts_in_turn
 
 _UNMOVED: Final = re.compile(
     r"\b(?:neutral(?:ly)?|relax(?:e[sd])?|composed|expressionless|unmoved|straight[- ]face[d]?|matter-of-fact|blank|"
-    r"no\s+(?:emotion|feeling)s?)\b",
+    r"no\s+(?:emotion|feeling)s?)\b|"
+    r"\u5e73\u9759|\u5e73\u975c|\u4e2d\u6027|\u653e\u677e|\u653e\u9b06|\u9762\u65e0\u8868\u60c5|\u9762\u7121\u8868\u60c5|\u9547\u5b9a|"
+    r"\u6de1\u7136",  # pingjing, zhongxing, fangsong, mian wu biaoqing, zhending, danran
     re.IGNORECASE,
 )
 """Words for showing no feeling: to the encoder they are what says nothing of feelings."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from engine.base.settings import BaseSettings
 from engine.codec.protocol import VideoCodec
 from engine.devices import chosen_device
+from engine.encoders.languages import TextRowsByLanguage
 from engine.encoders.protocol import AudioRows, TextRows
 from engine.encoders.umt5_tokenizer import TOKENIZER_NAME
 from engine.errors import BadPackError
@@ -32,6 +34,7 @@ from engine.posing.retouch import Retouch
 from engine.posing.retoucher import Retoucher
 from engine.ready_components import audio_rows_of, codec_of, text_rows_of
 
+CHINESE_ROLE = "chinese_text_encoder"
 ROLES = ("codec", "base", "speak_encoder", "listen_encoder", "text_encoder")
 
 
@@ -50,7 +53,7 @@ class LoadedPack:
     transformer: Transformer
     speak_encoder: AudioRows
     listen_encoder: AudioRows
-    text_encoder: TextRows
+    text_encoder: TextRows  # of directions in whatever languages the pack knows
     base: BaseSettings
     motion: MotionModel | None = None  # None where the pack draws without a plan
     posing: PoseFlow | None = None  # None where what is drawn starts from an anchor at rest
@@ -144,7 +147,7 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         transformer=transformer,
         speak_encoder=speak_encoder,
         listen_encoder=listen_encoder,
-        text_encoder=text_rows_of(networks["text_encoder"], folder),
+        text_encoder=_text_rows(folder, manifest, networks["text_encoder"], place),
         base=base,
         motion=motion,
         posing=posing,
@@ -153,6 +156,18 @@ def load_pack(name_or_folder: str | Path, device: str | None = None) -> LoadedPa
         retouch=retouch,
         online=load_online_models(folder, manifest, place),
     )
+
+
+def _text_rows(folder: Path, manifest: Manifest, english: nn.Module, device: torch.device) -> TextRows:
+    """What reads directions: one encoder for all of them, or one beside it for Chinese where the pack has one."""
+    rows = text_rows_of(english, folder)
+    if not any(entry.role == CHINESE_ROLE for entry in manifest.components):
+        return rows
+    chinese = filled_component(folder, manifest.component(CHINESE_ROLE), device=device)
+    try:
+        return TextRowsByLanguage(rows, text_rows_of(chinese, folder))
+    except ValueError as error:
+        raise BadPackError(f"{folder}: {error}; fetch the pack again") from error
 
 
 def _check_rows(codec: VideoCodec, encoder: AudioRows, window: AudioWindow, where: str) -> None:

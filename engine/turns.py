@@ -22,7 +22,8 @@ _AND_THEN: Final = re.compile(
     rf"{_BREAK}\b(?:(?:and|but)\s+)?(?:then|afterwards|after\s+that|followed\s+by|subsequently)\b[,:]?\s*"
     r"|\s*[,;.]\s*(?:and\s+)?(?:next|finally|lastly)\b(?!\s+to\b)[,:]?\s*"
     r"|\s*,?\s+before\s+(?=\w+ing\b)"
-    rf"|{_BREAK}(?:\u7136\u540e|\u63a5\u7740|\u968f\u540e|\u800c\u540e|\u6700\u540e)[\uff0c,]?\s*",  # ranhou, jiezhe, suihou, erhou, zuihou
+    rf"|{_BREAK}(?:\u7136\u540e|\u63a5\u7740|\u968f\u540e|\u800c\u540e|\u6700\u540e|\u7136\u5f8c|\u63a5\u8457|\u96a8\u5f8c|\u800c\u5f8c|\u6700\u5f8c)"
+    r"[\uff0c,]?\s*",  # ranhou, jiezhe, suihou, erhou, zuihou, in simplified characters and in traditional ones
     re.IGNORECASE,
 )
 _FIRST: Final = re.compile(

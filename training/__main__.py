@@ -6,6 +6,7 @@ Each verb's module adds its own arguments and runs them; errors of a person's ma
 import argparse
 import importlib
 import logging
+import signal
 import sys
 
 from engine.errors import LpmError
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         if words[:1] == [name]:
             importlib.import_module(module_name).add_arguments(verb)
     options = parser.parse_args(words)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill stops it as Ctrl+C does
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         importlib.import_module(VERBS[options.verb][0]).run(options)
@@ -41,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("lpm: stopped; a training run resumes from its last checkpoint with the same command\n")
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     return 0
 
 

@@ -19,14 +19,14 @@ from engine.packs import MANIFEST_NAME
 from training.parallel import join_world, leave_world, run_processes
 from training.plans.cli import PLANS, PlanAsked, run_plan
 from training.progress import print_json, print_line
-from training.recipes.parts import POSING_FILE
+from training.recipes.parts import CHINESE_FILE, MATTE_FILE, POSING_FILE
 from training.recipes.places import DEFAULT_CLIPS, DEFAULT_PARTS, Places
 from training.recipes.registry import RECIPES
 from training.tiny_numbers import drop_tiny_numbers
 from training.trainer import Trainer, TrainerConfig
 
 DEFAULT_MINUTES: Final = 60.0
-NEW_IN_OLD_PACKS: Final = {"tiny-posing": POSING_FILE}
+NEW_IN_OLD_PACKS: Final = {"tiny-chinese-text": CHINESE_FILE, "tiny-matte": MATTE_FILE, "tiny-posing": POSING_FILE}
 """What may be trained into the folder of a pack, as long as it has none."""
 
 

@@ -42,6 +42,7 @@ BASE_SETTINGS = BaseSettings(
 )
 # The networks that small packs alone have; what is `--reshaped` is as the recipes make it now.
 SHAPES = {
+    "chinese_text_encoder": parts.TEXT_ENCODER,
     "motion": parts.MOTION,
     "posing": parts.POSING,
     "matte": parts.MATTE,
@@ -150,7 +151,7 @@ def build_pack(folders: list[Path], output: Path, name: str, version: str) -> Ma
 def _modules(folders: list[Path]) -> dict[str, Component]:
     """What a pack holds but for causal models, by role: kind, file, module and config.
 
-    What takes portraits apart, what paints and what retouches may be missing.
+    What reads Chinese, what takes portraits apart, what paints and what retouches may be missing.
     """
     modules: dict[str, Component] = {
         "codec": ("folded_vae", parts.CODEC_FILE, FoldedVae(parts.CODEC), parts.CODEC),
@@ -167,6 +168,12 @@ def _modules(folders: list[Path]) -> dict[str, Component]:
         "posing": ("pose_flow", parts.POSING_FILE, PoseFlow(parts.POSING), parts.POSING),
     }
     optional: dict[str, Component] = {
+        "chinese_text_encoder": (
+            "text_encoder",
+            parts.CHINESE_FILE,
+            TextEncoder(parts.TEXT_ENCODER),
+            parts.TEXT_ENCODER,
+        ),
         "matte": ("matte", parts.MATTE_FILE, Matte(parts.MATTE), parts.MATTE),
         "paint": ("paint", parts.PAINT_FILE, Paint(parts.PAINT), parts.PAINT),
         "retouch": ("retouch", parts.RETOUCH_FILE, Retouch(parts.RETOUCH), parts.RETOUCH),

@@ -25,7 +25,8 @@ def hand_over(words: Sequence[str]) -> int:
                 status = process.wait()
                 break
             except KeyboardInterrupt:
-                # The terminal sends Ctrl+C to both; the child saves what it must and ends by itself.
+                # The terminal sends Ctrl+C to both; the child saves what it must and ends by itself. What a shell starts in the
+                # background ignores that signal, and so would its child: a polite kill reaches it all the same.
                 if process.poll() is None and not sys.stdin.isatty():
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(signal.SIGTERM)
     return 128 - status if status < 0 else status

@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompt",
         action="append",
         metavar="TEXT",
-        help='a direction, such as "happy, nods, then looks left", in English words for lpm-tiny (packs with UMT5 know other languages, '
-        f"Chinese among them); given several times each holds for {PROMPT_FRAMES} frames, the last to the end",
+        help='a direction, such as "happy, nods, then looks left", in English or Chinese words for lpm-tiny (packs with UMT5 know '
+        f"more languages); given several times each holds for {PROMPT_FRAMES} frames, the last to the end",
     )
     words.add_argument("--prompts", type=Path, metavar="FILE.json", help="directions with their spans, as below")
     for track, whose in (("speak", "the own voice"), ("listen", "the partner's voice")):

@@ -24,6 +24,7 @@ from training.actor.directions import sample_spans
         ("Leans back. After that raises the chin", ("Leans back", "raises the chin")),
         ("\u5148\u751f\u70b9\u5934\uff0c\u63a5\u7740\u5fae\u7b11", ("\u5148\u751f\u70b9\u5934", "\u5fae\u7b11")),
         ("\u5148\u770b\u5de6\u8fb9\uff0c\u7136\u540e\u70b9\u5934", ("\u770b\u5de6\u8fb9", "\u70b9\u5934")),
+        ("看左邊，然後點頭，最後低頭", ("看左邊", "點頭", "低頭")),
     ],
 )
 def test_what_is_asked_in_turn_comes_apart(text: str, parts: tuple[str, ...]) -> None:

@@ -301,3 +301,17 @@ def test_models_are_listed_verified_and_described(home: Path, capsys: pytest.Cap
 def test_listing_characters_does_not_wait_for_torch() -> None:
     script = "import sys; from studio.cli import main; main(['character', 'list']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True).returncode == 0
+
+
+def test_a_polite_kill_stops_a_training_that_a_script_started_in_the_background(tmp_path: Path) -> None:
+    """Such a process ignores Ctrl+C, and so does what it starts."""
+    ignored = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    program = ignored + "from studio.cli import main; raise SystemExit(main())"
+    settings = ["num_steps=100000", "report_each_steps=1"]
+    command = [sys.executable, "-c", program, "train", "tiny-text-encoder", *settings, "-o", str(tmp_path)]
+    with running(command) as process:
+        assert process.stdout is not None and process.stdout.readline().startswith("step 1 ")
+        process.send_signal(signal.SIGTERM)
+        _, written = process.communicate()
+    assert process.returncode == 1
+    assert "resumes from its last checkpoint" in written

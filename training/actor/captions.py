@@ -11,6 +11,8 @@ import numpy as np
 from training.actor.directions import ClipKind, DirectedSpan, Direction
 
 MOST_BYTES: Final = 120
+SLIGHT: Final = 0.5
+STRONG: Final = 0.88  # intensities below and above which a feeling is graded in words
 
 Choice = TypeVar("Choice")
 Clause = tuple[str, str]  # a verb in its bare form and the rest
@@ -98,6 +100,8 @@ _KIND_CLAUSES: Final[dict[ClipKind, tuple[Clause, ...]]] = {
 }
 _SUBJECTS: Final = ("the character", "the person", "somebody", "she", "he", "this person", "the actor")
 _THEN: Final = (", then {}", " and then {}", ", and afterwards {}", "; next {}", ", followed by: {}", ". After that {}")
+_SLIGHTLY: Final = ("slightly ", "a little ", "a bit ", "mildly ")
+_VERY: Final = ("very ", "extremely ", "really ", "deeply ")
 _THIRD_PERSON: Final = {"be": "is", "have": "has", "do": "does"}
 
 
@@ -121,16 +125,33 @@ def caption(rng: np.random.Generator, span: DirectedSpan, kind: ClipKind) -> Cap
     return CaptionSpan(start_frame=span.start_frame, end_frame=span.end_frame, text=short)
 
 
+def plain_caption(span: DirectedSpan, kind: ClipKind, *, tells_kind: bool) -> str:
+    """The plainest wording, always the same: the first of all words, as tags, with what kind of clip it is at its end or not."""
+    moments: list[str] = []
+    for index, moment in enumerate(span.moments):
+        words = [degree_of(moment) + moment.expression] if moment.is_expression_told else []
+        words += [_conjugate(_ACTION_CLAUSES[action][0], "third") for action in told_actions(moment)]
+        if index == 0 and tells_kind:
+            words.append(_conjugate(_KIND_CLAUSES[kind][0], "third"))
+        moments.append(", ".join(words))
+    return ", then ".join(moment for moment in moments if moment)
+
+
+def degree_of(moment: Direction) -> str:
+    """How strongly a moment's feeling is told, in the plainest words with a space behind them; nothing where it is not graded."""
+    if moment.expression == "neutral" or SLIGHT <= moment.intensity <= STRONG:
+        return ""
+    return _SLIGHTLY[0] if moment.intensity < SLIGHT else _VERY[0]
+
+
 def _pick(rng: np.random.Generator, options: tuple[Choice, ...]) -> Choice:
     return options[int(rng.integers(len(options)))]
 
 
 def _degree(rng: np.random.Generator, intensity: float) -> str:
-    if intensity < 0.5:
-        return _pick(rng, ("slightly ", "a little ", "a bit ", "mildly "))
-    if intensity > 0.88:
-        return _pick(rng, ("very ", "extremely ", "really ", "deeply "))
-    return ""
+    if intensity < SLIGHT:
+        return _pick(rng, _SLIGHTLY)
+    return _pick(rng, _VERY) if intensity > STRONG else ""
 
 
 def _adjective(rng: np.random.Generator, moment: Direction, *, is_plain: bool) -> str:
@@ -139,7 +160,8 @@ def _adjective(rng: np.random.Generator, moment: Direction, *, is_plain: bool) -
     return word if moment.expression == "neutral" else _degree(rng, moment.intensity) + word
 
 
-def _actions(moment: Direction) -> list[str]:
+def told_actions(moment: Direction) -> list[str]:
+    """What a moment asks for besides a feeling, such as `gaze left`."""
     asked = (("gaze", moment.gaze), ("head", moment.head), ("brows", moment.brows), ("posture", moment.posture))
     return [f"{name} {value}" for name, value in (*asked, ("energy", moment.energy)) if value is not None]
 
@@ -177,7 +199,7 @@ def _tags(rng: np.random.Generator, span: DirectedSpan, kind: ClipKind) -> str:
     moments: list[str] = []
     for index, moment in enumerate(span.moments):
         words = [_adjective(rng, moment, is_plain=bool(rng.random() < 0.5))] if moment.is_expression_told else []
-        words += [_conjugate(_pick(rng, _ACTION_CLAUSES[action]), form) for action in _actions(moment)]
+        words += [_conjugate(_pick(rng, _ACTION_CLAUSES[action]), form) for action in told_actions(moment)]
         if index == 0 and (not words or rng.random() < 0.3):
             words.insert(int(rng.integers(len(words) + 1)), _conjugate(_pick(rng, _KIND_CLAUSES[kind]), form))
         moments.append(separator.join(words))
@@ -212,7 +234,7 @@ def _moment_clauses(rng: np.random.Generator, moment: Direction, kind: ClipKind,
                 clauses.append(_conjugate(_expression_clause(rng, moment), form))
     elif moment.is_expression_told:
         clauses.append(_conjugate(_expression_clause(rng, moment), form))
-    actions = [_pick(rng, _ACTION_CLAUSES[action]) for action in _actions(moment)]
+    actions = [_pick(rng, _ACTION_CLAUSES[action]) for action in told_actions(moment)]
     if len(actions) == 1 and clauses and rng.random() < 0.4:
         tail = _pick(rng, (", {}", " while {}")).format(_conjugate(actions[0], "ing"))
         return _join(clauses) + tail

@@ -17,7 +17,7 @@ from engine.media.files_to_write import check_folder_to_write
 from engine.media.film_voice import read_film_voice
 from engine.media.sound import read_sound
 from engine.packs import MANIFEST_NAME, file_sha256
-from training.bench import long_form_cli, other_hands_cli, pictures_cli, reference_ablation_cli
+from training.bench import languages_cli, long_form_cli, other_hands_cli, pictures_cli, reference_ablation_cli
 from training.bench.bars import BASE_BARS, LIVE_BARS
 from training.bench.contact_sheet import write_contact_sheet
 from training.bench.pack_films import Maker, pack_crew
@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="judge the live session (backbone and refiner, where the pack has them)"
     )
     quick.add_argument("--full", action="store_true", help="more actors, longer clips, no limit of time")
-    quick.add_argument("--cases", type=int, help="how many actors, in proportionate time (default 32, with --full 96)")
+    quick.add_argument(
+        "--cases",
+        type=int,
+        help="how many actors, however long it takes (default: 32 or as many as a quarter of an hour is enough for; with --full 96)",
+    )
     quick.add_argument("--workers", type=int, default=2, help="single-threaded processes that share the work")
     speech = jobs.add_parser("speech", help="how closely the mouth of a film follows a recorded voice")
     speech.add_argument("film", type=Path, help="a film at 24 frames a second")
@@ -59,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     long_form_cli.add_arguments(jobs)
     pictures_cli.add_arguments(jobs)
     other_hands_cli.add_arguments(jobs)
+    languages_cli.add_arguments(jobs)
     reader = jobs.add_parser("train-regressor", help="train anew what the benchmark reads films with")
     reader.add_argument("-o", "--output", type=Path, default=DEFAULT_FOLDER, help="the regressor's folder")
     reader.add_argument("--identities", type=int, default=RegressorRecipe.num_identities, help="actors to draw")
@@ -75,6 +80,7 @@ def run(options: argparse.Namespace) -> None:
         "drift": long_form_cli.run_drift_job,
         "seams": long_form_cli.run_seams_job,
         "pictures": pictures_cli.run_pictures_job,
+        "languages": languages_cli.run_languages_job,
         "other-hands": other_hands_cli.run_other_hands_job,
         "references": reference_ablation_cli.run_ablation_job,
         "train-regressor": run_training_job,
@@ -103,7 +109,7 @@ def run_quick_job(options: argparse.Namespace) -> None:
 
 
 def chosen_config(*, full: bool, num_actors: int | None) -> QuickConfig:
-    """The config that the arguments ask for."""
+    """The config that the arguments ask for; as many actors as are asked for take the time that they take."""
     config = full_config() if full else QuickConfig()
     if num_actors is None:
         return config
@@ -113,7 +119,7 @@ def chosen_config(*, full: bool, num_actors: int | None) -> QuickConfig:
         config,
         num_actors=num_actors,
         num_counterfactuals=min(config.num_counterfactuals, num_actors),
-        max_s=config.max_s * max(1.0, num_actors / config.num_actors),
+        max_s=float("inf"),
     )
 
 

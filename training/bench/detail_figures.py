@@ -50,9 +50,18 @@ def _share(counts: Sequence[ClosureCounts], part: Callable[[ClosureCounts], floa
 
 
 def _sibling_figures(results: Results) -> list[Figure]:
+    rows = (
+        ("sibling_top1", "own face nearest among siblings", _is_nearest),
+        ("siblings_farther", "siblings farther off than the own face", _share_farther),
+    )
     return [
-        plain_figure("sibling_top1", "own face nearest among siblings", results, _is_nearest),
-        plain_figure("siblings_farther", "siblings farther off than the own face", results, _share_farther),
+        Figure(
+            name=name,
+            title=title,
+            estimate=bootstrap([item(one, "film") for one in results], mean),
+            floor=mean([item(one, "truth") for one in results]),
+        )
+        for name, title, item in rows
     ]
 
 
@@ -67,9 +76,7 @@ def _share_farther(one: ActorResult, view: View) -> float:
 
 
 def _family_errors(one: ActorResult, view: View) -> NDArray[np.float32]:
-    errors_F = {"film": one.family.film_F, "truth": one.family.truth_F, "codec": one.family.codec_F}[view]
-    assert errors_F is not None, f"there is no {view} of this clip"
-    return errors_F
+    return one.family.truth_F if view == "truth" else one.family.film_F
 
 
 def _direction_figures(results: Results) -> list[Figure]:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from engine.characters import Character
-from training.actor.directions import GAZE_TARGETS, HEAD_TARGETS, Direction, sample_spans
+from training.actor.directions import GAZE_TARGETS, HEAD_TARGETS, DirectedSpan, Direction, sample_spans
 from training.actor.identity import Identity, sample_identity
 from training.actor.performance import Performance, perform_clip
 from training.actor.state import channel
@@ -51,6 +51,7 @@ class DirectionCase:
     actor: int
     identity: Identity
     performance: Performance
+    spans: tuple[DirectedSpan, ...]
     told: tuple[ToldDirection, ToldDirection]
 
 
@@ -65,7 +66,7 @@ def make_direction_case(actor: int, num_frames: int, voices: VoicePool) -> Direc
         performance = perform_clip(seed, num_frames, "speak", voices, told=spans)
         if all(is_carried_out(each, performance) for each in told):
             identity = sample_identity(HELD_OUT_SEED + actor)
-            return DirectionCase(actor=actor, identity=identity, performance=performance, told=told)
+            return DirectionCase(actor=actor, identity=identity, performance=performance, spans=spans, told=told)
     raise AssertionError(f"no performance of {num_frames} frames gives actor {actor} two directions")
 
 

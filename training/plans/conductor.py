@@ -37,7 +37,16 @@ from training.plans.records import (
     write_record,
 )
 from training.plans.stage_work import START_FOLDER, StageWork, make, train
-from training.recipes.parts import BASE_FILE, CODEC_FILE, MATTE_FILE, MOTION_FILE, PAINT_FILE, POSING_FILE, RETOUCH_FILE
+from training.recipes.parts import (
+    BASE_FILE,
+    CHINESE_FILE,
+    CODEC_FILE,
+    MATTE_FILE,
+    MOTION_FILE,
+    PAINT_FILE,
+    POSING_FILE,
+    RETOUCH_FILE,
+)
 from training.recipes.places import Places
 from training.tasks.latent_reader import READER_FILE, READER_FOLDER
 
@@ -45,6 +54,16 @@ logger = logging.getLogger(__name__)
 
 PLAN_FILE: Final = "plan.json"
 LEARNED_FIRST: Final = (MOTION_FILE, BASE_FILE)
+# What older packs lack: up to which one, what they did instead, and what trains it.
+_SINCE: Final = {
+    MOTION_FILE: ("0.4.0 planned no motion", "lpm train tiny --parts {parts} --start-from {parts}"),
+    BASE_FILE: ("0.4.0 planned no motion", "lpm train tiny --parts {parts} --start-from {parts}"),
+    POSING_FILE: ("0.5.0 posed no anchor", "lpm train tiny-posing -o {parts}"),
+    RETOUCH_FILE: ("0.6.0 retouched nothing", "lpm train tiny-retouching --parts {parts}"),
+    PAINT_FILE: ("0.10.0 painted nothing", "lpm train tiny-painting --parts {parts}"),
+    MATTE_FILE: ("0.14.0 moved what stands behind with the character", "lpm train tiny-matte -o {parts}"),
+    CHINESE_FILE: ("0.15.0 knew English alone", "lpm train tiny-chinese-text --parts {parts} -o {parts}"),
+}
 PARTS, CLIPS, STAGES, PACK, REPORT = "parts", "clips", "stages", "pack", "report.json"
 
 
@@ -144,32 +163,15 @@ def _lay_out(run: PlanRun) -> None:
 
 def _how_to_get(missing: Path, parts: Path) -> str:
     """What to do about a part that the plan begins with and that is not there."""
-    if missing.name in LEARNED_FIRST:
+    if missing.name not in _SINCE:
         return (
-            f"{missing} is missing (packs up to lpm-tiny 0.4.0 planned no motion); give a folder that holds it with --parts, or train it, "
-            f"the base going on from where it is, with: lpm train tiny --parts {parts} --start-from {parts}"
+            f"{missing} is missing; give a folder that holds it with --parts, or train it with: lpm train tiny --anew"
         )
-    if missing.name == POSING_FILE:
-        return (
-            f"{missing} is missing (packs up to lpm-tiny 0.5.0 posed no anchor); give a folder that holds it with --parts, or train it "
-            f"with: lpm train tiny-posing -o {parts}"
-        )
-    if missing.name == MATTE_FILE:
-        return (
-            f"{missing} is missing (packs up to lpm-tiny 0.14.0 moved what stands behind with the character); give a folder that holds "
-            f"it with --parts, or train it with: lpm train tiny-matte -o {parts}"
-        )
-    if missing.name == PAINT_FILE:
-        return (
-            f"{missing} is missing (packs up to lpm-tiny 0.10.0 painted nothing); give a folder that holds it with --parts, or train it "
-            f"with: lpm train tiny-painting --parts {parts}"
-        )
-    if missing.name == RETOUCH_FILE:
-        return (
-            f"{missing} is missing (packs up to lpm-tiny 0.6.0 retouched nothing); give a folder that holds it with --parts, or train it "
-            f"with: lpm train tiny-retouching --parts {parts}"
-        )
-    return f"{missing} is missing; give a folder that holds it with --parts, or train it with: lpm train tiny --anew"
+    older, command = _SINCE[missing.name]
+    return (
+        f"{missing} is missing (packs up to lpm-tiny {older}); give a folder that holds it with --parts, or train it"
+        f"{', the base going on from where it is,' if missing.name in LEARNED_FIRST else ''} with: {command.format(parts=parts)}"
+    )
 
 
 def put(source: Path, target: Path, *, is_linked: bool = False, replaces: bool = False) -> None:

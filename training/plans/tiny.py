@@ -13,6 +13,7 @@ from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
 from training.recipes import tiny, tiny_dpo, tiny_motion, tiny_online, tiny_retouch
 from training.recipes.parts import (
     BASE_FILE,
+    CHINESE_FILE,
     CODEC_FILE,
     LISTEN_FILE,
     MATTE_FILE,
@@ -38,7 +39,17 @@ RETOUCHED: Final = Measure(name="held_out_focus_psnr_db", better="higher")
 PAINTED: Final = RETOUCHED
 # The policy begins as its own reference: plans of the same noise are the same, and none dominates.
 WINS: Final = Measure(name="held_out_wins", better="higher", least=0.0)
-COMPONENTS: Final = (CODEC_FILE, SPEAK_FILE, LISTEN_FILE, TEXT_FILE, POSING_FILE, MATTE_FILE, PAINT_FILE, RETOUCH_FILE)
+COMPONENTS: Final = (
+    CODEC_FILE,
+    SPEAK_FILE,
+    LISTEN_FILE,
+    TEXT_FILE,
+    CHINESE_FILE,
+    POSING_FILE,
+    MATTE_FILE,
+    PAINT_FILE,
+    RETOUCH_FILE,
+)
 
 TINY: Final = Plan(
     name="tiny",
@@ -253,6 +264,14 @@ FROM_NOTHING: Final = replace(
             measure=Measure(name="expression_accuracy", better="higher"),
             starts_from=TEXT_FILE,
             gives=(TEXT_FILE,),
+        ),
+        TrainedStage(
+            name="chinese-text",
+            recipe=tiny.tiny_chinese_text,
+            share=4,
+            measure=Measure(name="held_out_rows", better="lower"),
+            starts_from=CHINESE_FILE,
+            gives=(CHINESE_FILE,),
         ),
         *TINY.stages,
     ),

@@ -12,6 +12,7 @@ RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-speak-encoder": tiny.tiny_speak_encoder,
     "tiny-listen-encoder": tiny.tiny_listen_encoder,
     "tiny-text-encoder": tiny.tiny_text_encoder,
+    "tiny-chinese-text": tiny.tiny_chinese_text,
     "tiny-latent-reader": tiny.tiny_latent_reader,
     "tiny-motion": tiny_motion.tiny_motion,
     "tiny-posing": tiny.tiny_posing,

@@ -12,6 +12,7 @@ from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from training.actor.state import MOUTH_CHANNELS
 from training.actor.visemes import VISEMES
+from training.data.bilingual_samples import BilingualSamples
 from training.data.caption_samples import CaptionSamples
 from training.data.encoded import ClipEncoders, encoded_clips
 from training.data.mattes import MatteSamples
@@ -32,6 +33,7 @@ from training.recipes.run import Run
 from training.tasks.audio_encoder import AudioEncoderTask, AudioReadout
 from training.tasks.base_model import BaseModel, BaseModelTask
 from training.tasks.base_pictures import PicturedBaseTask
+from training.tasks.chinese_text import ChineseTextTask
 from training.tasks.codec import CodecTask
 from training.tasks.film_decoder import FilmDecoderTask
 from training.tasks.latent_reader import LatentReaderTask
@@ -97,6 +99,16 @@ def tiny_text_encoder(places: Places) -> Run:
         weights_file=parts.TEXT_FILE,
     )
     return Run(task=task, config=_encoder_config(num_steps=1500, batch_samples=64))
+
+
+def tiny_chinese_text(places: Places) -> Run:
+    """The reader of Chinese captions, behind the English one of the parts; some minutes of one core."""
+    task = ChineseTextTask(
+        english=parts.trained(places.parts, parts.TEXT_FILE, TextEncoder(parts.TEXT_ENCODER)),
+        samples=BilingualSamples(max_bytes=parts.TEXT_ENCODER.max_bytes),
+        weights_file=parts.CHINESE_FILE,
+    )
+    return Run(task=task, config=_encoder_config(num_steps=4000, batch_samples=64))
 
 
 def tiny_latent_reader(places: Places) -> Run:

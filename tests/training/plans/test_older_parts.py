@@ -112,6 +112,7 @@ def test_a_plan_begins_what_an_older_base_lacks_from_nothing(
         (TINY, parts.POSING_FILE, "lpm train tiny-posing -o {0}"),
         (ONLINE, parts.POSING_FILE, "lpm train tiny-posing -o {0}"),
         (TINY, parts.MATTE_FILE, "lpm train tiny-matte -o {0}"),
+        (TINY, parts.CHINESE_FILE, "lpm train tiny-chinese-text --parts {0} -o {0}"),
         (TINY, parts.PAINT_FILE, "lpm train tiny-painting --parts {0}"),
         (TINY, parts.RETOUCH_FILE, "lpm train tiny-retouching --parts {0}"),
         (PREFERENCES, parts.RETOUCH_FILE, "lpm train tiny-retouching --parts {0}"),

@@ -26,6 +26,11 @@ from training.plans.tiny import PREFERENCES, TINY
 from training.recipes.places import Places
 from training.recipes.tiny_ablations import one_reference
 
+COMPONENTS = (
+    "codec", "speak_encoder", "listen_encoder", "text_encoder", "chinese_text_encoder", "motion", "posing", "matte", "paint", "retouch",
+    "base",
+)  # fmt: skip
+
 
 def record(stage: str, *, accepted: bool | None = True, steps: int = 5) -> StageRecord:
     return StageRecord(
@@ -43,18 +48,7 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(stage_table, "build_pack", pack)
     parts = tmp_path / "parts"
     parts.mkdir()
-    for name in (
-        "codec",
-        "speak_encoder",
-        "listen_encoder",
-        "text_encoder",
-        "motion",
-        "posing",
-        "matte",
-        "paint",
-        "retouch",
-        "base",
-    ):
+    for name in COMPONENTS:
         (parts / f"{name}.safetensors").write_text(f"{name} of parts")
     records = {stage.name: record(stage.name) for stage in TINY.stages}
     records["on-policy"] = record("on-policy", accepted=False)
@@ -66,18 +60,7 @@ def test_a_row_has_the_weights_it_names(tmp_path: Path, monkeypatch: pytest.Monk
                 (folder / name).write_text(f"of {folder.relative_to(tmp_path / 'stages')}")
     for row in ROWS:
         build_row(row, TINY, tmp_path, records)
-    components = {
-        "codec",
-        "speak_encoder",
-        "listen_encoder",
-        "text_encoder",
-        "motion",
-        "posing",
-        "matte",
-        "paint",
-        "retouch",
-        "base",
-    }
+    components = set(COMPONENTS)
     assert set(packed["Base"]) == components
     assert packed["Causal"] == {**packed["Base"], "backbone": "of 12-causal", "refiner": "of 12-causal"}
     assert (packed["+ ODE"]["backbone"], packed["+ ODE"]["refiner"]) == ("of 14-ode", "of 12-causal")
@@ -166,21 +149,9 @@ def test_films_before_and_after_differ_in_the_motion_model_alone(
     monkeypatch.setattr(preference_table, "build_pack", pack)
     monkeypatch.setattr(preference_table, "pack_crew", crew)
     monkeypatch.setattr(preference_table, "run_quick", quick)
-    names = (
-        "codec",
-        "speak_encoder",
-        "listen_encoder",
-        "text_encoder",
-        "motion",
-        "posing",
-        "matte",
-        "paint",
-        "retouch",
-        "base",
-    )
     for folder in ("parts", "before", "after"):
         (tmp_path / folder).mkdir()
-        for name in names if folder == "parts" else ("motion",):
+        for name in COMPONENTS if folder == "parts" else ("motion",):
             (tmp_path / folder / f"{name}.safetensors").write_text(f"{name} of {folder}")
     folders = {name: tmp_path / name for name in ("before", "after")}
     config = chosen_config(full=False, num_actors=2)
