@@ -163,7 +163,7 @@ def test_films_before_and_after_differ_in_the_motion_model_alone(
         "before": "motion of before",
         "after": "motion of after",
     }
-    assert packed["before"] == packed["after"] == {name: f"{name} of parts" for name in names if name != "motion"}
+    assert packed["before"] == packed["after"] == {name: f"{name} of parts" for name in COMPONENTS if name != "motion"}
 
 
 def test_a_table_of_stages_that_were_not_trained_is_refused(tmp_path: Path) -> None:
