@@ -20,7 +20,7 @@ from training.bench.reading import Reading, resized
 
 FACE_PX: Final = 96  # side of the pictures that are compared
 LEAST_DIFFERENCE: Final = 0.1  # as `drawing_error` tells it; a print on the back does not show at all
-TRIES_PER_SIBLING: Final = 4
+TRIES_PER_SIBLING: Final = 24
 NUM_NEAREST: Final = 3
 
 
