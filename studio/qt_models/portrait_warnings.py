@@ -9,6 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.errors import LpmError
 from studio.background.tasks import TaskRunner
 from studio.project.document import Character
 from studio.qt_models.session import StudioSession
@@ -16,7 +17,7 @@ from studio.qt_models.session import StudioSession
 _log = logging.getLogger(__name__)
 WarnOfPortrait = Callable[[str, bytes], str]
 """The name of a pack and a picture, PNG, to a sentence; empty where there is nothing to warn of."""
-_UNDER_WAY: Final = ""
+_NOTHING_KNOWN: Final = ""
 
 
 class PortraitWarnings(QObject):
@@ -38,21 +39,21 @@ class PortraitWarnings(QObject):
             return ""
         asked = (self._session.project.pack, character.portrait.media_sha)
         if asked not in self._known:
-            self._known[asked] = _UNDER_WAY
+            self._known[asked] = _NOTHING_KNOWN
             self._judge(*asked)
         return self._known[asked]
 
     def _judge(self, pack: str, media_sha: str) -> None:
-        content = self._session.store.media(media_sha)
-
         def keep(warning: str) -> None:
             self._known[pack, media_sha] = warning
             self.changed.emit()
 
-        self._tasks.run(
-            lambda report, should_stop: self._warn(pack, content),
-            keep,
-            lambda error: _log.info(
-                "a portrait was not judged: %s", error
-            ),  # rendering meets the same fault, and says so
-        )
+        def leave(error: object) -> None:
+            _log.info("a portrait was not judged: %s", error)  # rendering meets the same fault, and says so
+
+        try:
+            content = self._session.store.media(media_sha)
+        except LpmError as error:
+            leave(error)
+            return
+        self._tasks.run(lambda report, should_stop: self._warn(pack, content), keep, leave)

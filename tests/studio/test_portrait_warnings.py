@@ -91,6 +91,13 @@ def test_a_judge_that_fails_leaves_the_page_as_it_is(qtbot: QtBot, studio: Studi
     assert not studio.window.message.isVisible()
 
 
+def test_a_damaged_picture_is_not_judged(studio: Studio, judge: Judge) -> None:
+    studio.session.store.database.execute("UPDATE media SET content = x'00'")
+    studio.session.select("character", "maya")
+    assert not judge.asked
+    assert not studio.window.properties.character.warning.isVisible()
+
+
 def test_the_studios_own_judge_reads_the_pack() -> None:
     assert "nobody" in warn_of_portrait("lpm-tiny", encode_picture(picture(90)))
 
