@@ -2,7 +2,7 @@
 
 The network that tells a character from what stands behind it (`engine.posing.matte`) is sure of nearly every pixel of the drawings that
 it learned from, and in doubt about many where it has seen nothing like them. Of 150 held-out actors' front pictures the most doubtful one
-has 2.5 % of doubtful pixels (in profile up to 19 %), of two hundred flat heads by other hands one in seven has more than 3 %, of eleven
+has 2.5 % of doubtful pixels (in profile up to 19 %), of two hundred flat heads by other hands one in seven has more than 3 %, of ten
 photographs in which it finds anybody all have more than 5 %.
 
 Called by the command line and the studio. A pack without such a network knows nothing of it: all it gets is familiar.
