@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.posing.sizes import size_of, smoothly_resized
+
 BARE = 0.02  # of a matte: with less than that nobody stands there
 
 
@@ -29,7 +31,7 @@ class Layers:
 
 def layers_of(picture_BCHW: Tensor, matte_BCHW: Tensor) -> Layers:
     """The layers of pictures [B, 3, H, W] whose mattes are [B, 1, h, w], of any size, 1 where the character is."""
-    matte_BCHW = functional.interpolate(matte_BCHW, picture_BCHW.shape[-2:], mode="bilinear", antialias=True)
+    matte_BCHW = smoothly_resized(matte_BCHW, size_of(picture_BCHW))
     plate_BCHW = clean_plate(picture_BCHW, (matte_BCHW < BARE).to(picture_BCHW))
     colours_BCHW = picture_BCHW - (1.0 - matte_BCHW) * plate_BCHW
     return Layers(character_BCHW=torch.cat([colours_BCHW, matte_BCHW], dim=1), plate_BCHW=plate_BCHW)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.codec.folded_vae import Grow, PixelNorm, ResidualBlock, Shrink
+from engine.posing.sizes import smoothly_resized
 
 
 class PortraitLook(nn.Module):
@@ -28,7 +29,7 @@ class PortraitLook(nn.Module):
     def looked(self, picture_BCHW: Tensor) -> Tensor:
         """What is seen of a picture."""
         side = self.look_px
-        seen_BCHW = functional.interpolate(picture_BCHW, (side, side), mode="bilinear", antialias=True)
+        seen_BCHW = smoothly_resized(picture_BCHW, (side, side))
         x_BCHW = self.looks[0](self.stem(torch.cat([seen_BCHW, coordinates(seen_BCHW)], dim=1)))
         levels = [x_BCHW]
         for shrink, look in zip(self.shrinks, self.looks[1:], strict=True):
@@ -45,12 +46,6 @@ def check_look(look_px: int, widths: tuple[int, ...]) -> None:
         raise ValueError(f"widths are {widths}; there must be at least one, and each at least 1")
     if look_px < 1 or look_px % 2 ** len(widths):
         raise ValueError(f"look_px is {look_px}; it must be a multiple of {2 ** len(widths)}")
-
-
-def size_of(picture_BCHW: Tensor) -> tuple[int, int]:
-    """Height and width of pictures."""
-    height, width = picture_BCHW.shape[-2:]
-    return height, width
 
 
 def coordinates(like_BCHW: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.posing.portrait_look import PortraitLook, check_look, coordinates, size_of
-from engine.posing.sizes import enlarged
+from engine.posing.portrait_look import PortraitLook, check_look, coordinates
+from engine.posing.sizes import enlarged, size_of
 
 Resampling = Literal["bilinear", "bicubic"]
 POSE_UNIT = 2.0  # spreads of a channel that make a term one

@@ -9,16 +9,14 @@ from typing import Final, Literal
 import torch
 from einops import rearrange
 from torch import Tensor
-from torch.nn import functional
 
 from engine.codec.protocol import VideoCodec
 from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.layers import Layers, layers_of
 from engine.posing.matte import Matte
 from engine.posing.paint import Paint, PaintedPlaces, painted
-from engine.posing.portrait_look import size_of
 from engine.posing.pose_flow import Places, PoseFlow, Resampling, sampled
-from engine.posing.sizes import shrunk
+from engine.posing.sizes import shrunk, size_of, smoothly_resized
 from engine.references import ReferenceLatents
 
 MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
@@ -225,9 +223,9 @@ class Poser:
 
 def with_drags(fields_BNCHW: Tensor, drags_BNCHW: Tensor) -> Tensor:
     """The fields of a face, and behind them those that drag it under its paint, on the same grid: [B, N, 2, g, g]."""
-    grid_px = fields_BNCHW.shape[-2:]
+    grid_px = size_of(fields_BNCHW)
     if drags_BNCHW.shape[-2:] != grid_px:
-        resized_NCHW = functional.interpolate(drags_BNCHW.flatten(0, 1), grid_px, mode="bilinear", antialias=True)
+        resized_NCHW = smoothly_resized(drags_BNCHW.flatten(0, 1), grid_px)
         drags_BNCHW = rearrange(resized_NCHW, "(b n) xy h w -> b n xy h w", b=len(fields_BNCHW))
     return torch.cat([fields_BNCHW, drags_BNCHW], dim=1)
 

@@ -1,13 +1,26 @@
-"""Pictures at half and at double their size, over and over: films are shown larger than they are decoded.
+"""Pictures at other sizes. Called by what poses and retouches.
 
-Both are written out, because a film pays for them in every frame: on a processor they take a seventh of what pooling and interpolating
-from the library take. Called by what poses and retouches.
+Half and double, over and over, are written out, because films are shown larger than they are decoded and pay for it in every frame: on a
+processor they take a seventh of what pooling and interpolating from the library take.
 """
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 NEARER = 0.25  # a doubled pixel lies a quarter of the way from the middle of its own to that of its neighbour
+
+
+def size_of(picture_BCHW: Tensor) -> tuple[int, int]:
+    """Height and width of pictures."""
+    height, width = picture_BCHW.shape[-2:]
+    return height, width
+
+
+def smoothly_resized(pictures_NCHW: Tensor, size_px: tuple[int, int]) -> Tensor:
+    """Pictures of any such height and width: each pixel means over all it covers. In float32, as processors know this only there."""
+    resized_NCHW = functional.interpolate(pictures_NCHW.float(), size_px, mode="bilinear", antialias=True)
+    return resized_NCHW.to(pictures_NCHW)
 
 
 def shrunk(pictures_NCHW: Tensor, times: int) -> Tensor:

@@ -157,7 +157,7 @@ def test_help_says_how_prompts_are_written(capsys: pytest.CaptureFixture[str]) -
         main(["perform", "--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert '[{"start_frame": 0, "end_frame": 48, "text": "smiles"}, {"start_s": 2,' in told
-    assert "the directions are followed" in told and "English words for lpm-tiny" in told
+    assert "the directions are followed" in told and "in English or Chinese words for lpm-tiny" in told
 
 
 def test_the_file_of_the_help_is_one(home: Path) -> None:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from engine.posing.paint import DRAG_UNIT, FADING, TOLD_UNIT, Paint, PaintConfig, PaintedPlaces, painted
-from engine.posing.portrait_look import coordinates, size_of
+from engine.posing.portrait_look import coordinates
 from engine.posing.poser import Poser, with_drags
+from engine.posing.sizes import size_of
 from tests.engine.posing.small_flow import CONFIG, ROW_WIDTH, PictureCodec, random_flow, random_picture, showing
 
 PAINT = PaintConfig(

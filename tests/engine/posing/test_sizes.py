@@ -1,10 +1,10 @@
-"""Pictures at half and at double their size, against what the library makes of them."""
+"""Pictures at other sizes, against what the library makes of them."""
 
 import pytest
 import torch
 from torch.nn import functional
 
-from engine.posing.sizes import enlarged, shrunk
+from engine.posing.sizes import enlarged, shrunk, smoothly_resized
 from tests.engine.posing.small_flow import random_picture
 
 
@@ -35,3 +35,13 @@ def test_a_picture_of_one_colour_stays_of_that_colour(times: int) -> None:
     plain_NCHW = torch.full((1, 3, 8, 8), 0.3)
     for made_NCHW in (shrunk(plain_NCHW, times), enlarged(plain_NCHW, times)):
         torch.testing.assert_close(made_NCHW, torch.full_like(made_NCHW, 0.3))
+
+
+@pytest.mark.parametrize("size_px", [(6, 6), (7, 9), (48, 30)])
+def test_pictures_in_any_number_format_are_resized(size_px: tuple[int, int]) -> None:
+    pictures_NCHW = random_picture(side_px=24, batch=2)
+    wanted_NCHW = functional.interpolate(pictures_NCHW, size_px, mode="bilinear", antialias=True)
+    torch.testing.assert_close(smoothly_resized(pictures_NCHW, size_px), wanted_NCHW)
+    half_NCHW = smoothly_resized(pictures_NCHW.bfloat16(), size_px)
+    assert half_NCHW.dtype == torch.bfloat16
+    torch.testing.assert_close(half_NCHW.float(), wanted_NCHW, rtol=0, atol=0.02)

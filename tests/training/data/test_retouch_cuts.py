@@ -13,6 +13,7 @@ from engine.codec.folded_vae import FoldedVae
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.posing.anchor_picture import AnchorPicture
 from engine.posing.poser import Poser
+from engine.precision import FORMAT_VARIABLE
 from tests.training.small_parts import write_small_parts
 from training.actor.draw import draw_film
 from training.actor.state import channel, resting_state
@@ -49,7 +50,8 @@ FOLD, SURE = 4, Unsure(to_anchor=0.0, to_mean=0.0)
 
 @pytest.fixture
 def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedPack:
-    """A pack of small random parts, whose films last two seconds."""
+    """A pack of small random parts, whose films last two seconds, computed in float32, as what is done again here beside it."""
+    monkeypatch.setenv(FORMAT_VARIABLE, "float32")
     monkeypatch.setattr("training.data.retouch_cuts.DRAWN_FRAMES", 48)
     build_pack([write_small_parts(tmp_path / "parts", monkeypatch)], tmp_path / "pack", "small", "1")
     return load_pack(tmp_path / "pack")
