@@ -1,11 +1,11 @@
-"""The steps of a chunk, in order: encode, plan, draft, refine, and decode latent after latent (paper 5.2).
+"""The steps of a chunk, in order: encode, plan, draft, refine, and pose and decode latent after latent (paper 5.2).
 
 Called by a session's pipeline, which asks between steps whether the chunk is still wanted, and by benchmarks that make a chunk anew.
 A latent's pictures can be shown while the next ones are decoded. They must not know clocks, nor when a chunk begins.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -17,29 +17,33 @@ from engine.online.conditions import ChunkConditions
 from engine.online.conductor import ChunkJob
 from engine.online.generator import ChunkGenerator
 from engine.online.stages import ConditionEncoder, StreamingDecoder
+from engine.posing.retoucher import MovedFilm, Retoucher
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionStages:
-    """The models' side of a session."""
+    """The models' side of a session. `retoucher` moves what the decoder retouches by; None where the pack retouches nothing."""
 
     encoder: ConditionEncoder
     generator: ChunkGenerator
     decoder: StreamingDecoder
     device: torch.device
+    retoucher: Retoucher | None = None
 
 
 @dataclass(kw_only=True)
 class ChunkWork:
     """A chunk on its way. The draft is kept to its end: on a graphics card what a worker lets go of may be filled anew at once.
 
-    `pictures_THWC` are those of the latent that was decoded last, until somebody takes them.
+    `moved` are the pictures that each latent is retouched by, as far as they are there; none where nothing was planned. `pictures_THWC` are
+    those of the latent that was decoded last, until somebody takes them.
     """
 
     job: ChunkJob
     told: ChunkConditions | None = None
     draft_BFCHW: Tensor | None = None
     latents_BFCHW: Tensor | None = None
+    moved: list[MovedFilm] = field(default_factory=list)
     num_decoded: int = 0
     pictures_THWC: NDArray[np.uint8] | None = None
 
@@ -55,6 +59,8 @@ def chunk_steps(stages: SessionStages, chunk_latents: int) -> list[tuple[str, Ch
     steps.append(("generator", partial(_draft, stages)))
     if stages.generator.has_refiner:
         steps.append(("refiner", partial(_refine, stages)))
+    if stages.retoucher is not None:
+        steps += [("posing", partial(_pose, stages.retoucher))] * chunk_latents
     return steps + [("vae", partial(_decode, stages))] * chunk_latents
 
 
@@ -81,11 +87,18 @@ def _refine(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     return work
 
 
+def _pose(retoucher: Retoucher, work: ChunkWork) -> ChunkWork:
+    assert work.told is not None
+    if work.told.pose is not None:
+        pose = work.told.pose.at(len(work.moved))
+        work.moved.append(retoucher.moved_softly(pose) if work.job.told.is_soft else retoucher.moved(pose))
+    return work
+
+
 def _decode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
-    assert work.told is not None and work.latents_BFCHW is not None
+    assert work.latents_BFCHW is not None
     latent, work.num_decoded = work.num_decoded, work.num_decoded + 1
-    pose = None if work.told.pose is None else work.told.pose.at(latent)
+    moved = work.moved[latent] if work.moved else None
     latents_BFCHW = work.latents_BFCHW[:, latent : latent + 1]
-    first_latent, is_soft = work.job.first_latent + latent, work.job.told.is_soft
-    work.pictures_THWC = stages.decoder.decode(first_latent, latents_BFCHW, pose, is_soft=is_soft)
+    work.pictures_THWC = stages.decoder.decode(work.job.first_latent + latent, latents_BFCHW, moved)
     return work

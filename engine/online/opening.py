@@ -5,11 +5,9 @@ Several sessions may be open on one pack: weights are shared, each session has i
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -42,8 +40,6 @@ from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
 
-DETAILED_FROM_CORES: Final = 4
-
 
 def open_session(
     character: Character,
@@ -70,18 +66,14 @@ def performing_live(pack: LoadedPack, engine: str | None = None) -> LoadedPack:
     """The pack with what performs live on its device and no more: `engine` is `online`, `base`, or None for what suits the machine.
 
     The causal pair has four forwards a chunk where the base model's windows have one. A card makes them in no time; on a processor that
-    draws a window beside them they are too many, and the windows perform. A processor of fewer than `DETAILED_FROM_CORES` cores shows
-    pictures as they are decoded: details are a fifth of its time, and it has none to spare.
-    `BadInputError` for `online` where the pack has no causal models.
+    draws a window beside them they are too many, and the windows perform. `BadInputError` for `online` where the pack has no causal models.
     """
     if engine not in (None, "online", "base"):
         raise ValueError(f"what performs live is online or base, not {engine!r}")
     if engine == "online" and pack.online is None:
         raise BadInputError(f"{pack.manifest.name} has no causal models; let its base model perform live")
     is_online = engine == "online" or (engine is None and pack.device.type == "cuda")
-    has_time = pack.device.type != "cpu" or (os.cpu_count() or 1) >= DETAILED_FROM_CORES
-    shown = pack if has_time or pack.film_px == pack.size_px else replace(pack, film_px=pack.size_px)
-    return shown if is_online else replace(shown, online=None)
+    return pack if is_online else replace(pack, online=None)
 
 
 def session_stages(
@@ -129,7 +121,8 @@ def session_stages(
         parts_of=parts_of,
     )
     wait_for(device)  # workers have streams of their own, which know nothing of what this thread began
-    return SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device), layout
+    stages = SessionStages(encoder=encoder, generator=generator, decoder=decoder, device=device, retoucher=retoucher)
+    return stages, layout
 
 
 def restore_session(folder: Path, character: Character, pack: LoadedPack, split: str = "pipeline") -> LiveSession:

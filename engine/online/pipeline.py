@@ -1,5 +1,7 @@
 """The stages of neighbouring chunks at work at the same time (paper 5.2): generator | refiner | VAE, with the encoders beside the VAE.
 
+Pictures are moved by a worker of their own, between refiner and VAE: on few cores that is what shares the work out evenly.
+
 A chunk is a task that goes from worker to worker through bounded queues. Each stage belongs to one worker, so stages need no
 locks; on a GPU each worker has a stream of its own, on a CPU its own share of the cores. It must not know what a chunk is told
 nor when one begins.
@@ -26,6 +28,7 @@ PIPELINE_WORKERS: Final[Mapping[str, str]] = {
     "plan": "generator",
     "generator": "generator",
     "refiner": "refiner",
+    "posing": "posing",
     "vae": "vae and encoders",
 }
 ONE_WORKER: Final[Mapping[str, str]] = dict.fromkeys(PIPELINE_WORKERS, "all stages")

@@ -26,7 +26,7 @@ from engine.motion.muteness import mute_frames
 from engine.online.audio_window import SAMPLES_PER_FRAME, encode_window
 from engine.online.conditions import ChunkConditions
 from engine.online.nested_tensors import flatten, restore
-from engine.posing.retoucher import PlannedPose, Retoucher, standing_before
+from engine.posing.retoucher import MovedFilm, Retoucher, standing_before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,20 +138,14 @@ class StreamingDecoder:
         self._checkpoints: list[tuple[int, DecoderState]] = [(0, copy.deepcopy(self.state))]
 
     @torch.no_grad()
-    def decode(
-        self, first_latent: int, latents_BFCHW: Tensor, pose: PlannedPose | None = None, *, is_soft: bool = False
-    ) -> NDArray[np.uint8]:
-        """The pictures of latents, uint8 [T, H, W, 3], retouched by their `pose`; goes back to `first_latent` first.
-
-        `is_soft`: without the details that films have beyond what is decoded.
-        """
+    def decode(self, first_latent: int, latents_BFCHW: Tensor, moved: MovedFilm | None = None) -> NDArray[np.uint8]:
+        """The pictures of latents, uint8 [T, H, W, 3], retouched by what was moved for them; goes back to `first_latent` first."""
         self._go_back(first_latent)
         if first_latent - self._checkpoints[-1][0] >= self._latents_a_copy:
             self._checkpoints.append((first_latent, copy.deepcopy(self.state)))
         while len(self._checkpoints) > 1 and self._checkpoints[1][0] <= first_latent - self._slack_latents:
             del self._checkpoints[0]
-        if self._retoucher is not None and pose is not None:
-            moved = self._retoucher.moved_softly(pose) if is_soft else self._retoucher.moved(pose)
+        if self._retoucher is not None and moved is not None:
             finish = partial(self._retoucher.retouched, moved=moved)
             pixels_BTCHW = moved.with_details(self.codec.decode_chunk(latents_BFCHW, self.state, finish))
         else:

@@ -58,7 +58,7 @@ def standing_before(picture_BCHW: Tensor, decoded_BTCHW: Tensor) -> Tensor:
 
 
 class Retoucher:
-    """Retouches for one film or session, in one thread: what decodes beside what draws needs a poser of its own."""
+    """Retouches for one film or session. One thread may move while another retouches; what draws beside it needs a poser of its own."""
 
     def __init__(self, network: Retouch, poser: Poser) -> None:
         self._network, self._poser = network, poser

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.theme.look import Look
 
-STAGES: Final = ("encode", "plan", "generator", "refiner", "vae")
+STAGES: Final = ("encode", "plan", "generator", "refiner", "posing", "vae")
 _ROW_PX: Final = 22
 _BAR_PX: Final = 6
 _NAME_PX: Final = 72
@@ -50,6 +50,7 @@ class StageMeter(QWidget):
             "plan": self.tr("Plan"),
             "generator": self.tr("Generate"),
             "refiner": self.tr("Refine"),
+            "posing": self.tr("Pose"),
             "vae": self.tr("Decode"),
         }
         return words.get(stage, stage)

@@ -104,11 +104,16 @@ def test_a_session_from_a_file_goes_on_to_the_same_frames(pack: LoadedPack, tmp_
 
 
 def test_a_pipeline_of_threads_retouches_as_one_thread_does(pack: LoadedPack) -> None:
+    """And moves pictures in a thread of their own."""
     films = []
     for split in ("caller", "pipeline"):
         with open_session(striking_character(), pack, replace(NODDING, split=split)) as session:
             films.append(pictures(pull(session, 3 * CHUNK)))
+            spans = [span for span in session.trace.spans() if span.chunk == 0]
     assert np.array_equal(films[0], films[1])
+    latents_a_chunk = CHUNK // pack.codec.frames_per_latent
+    assert [span.stage for span in spans].count("posing") == latents_a_chunk
+    assert {span.worker for span in spans if span.stage != "posing"} == {span.worker for span in spans} - {"posing"}
 
 
 def test_a_film_from_files_is_that_of_a_session(tmp_path: Path) -> None:
@@ -130,13 +135,15 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
     rows_BFM = torch.randn(1, 9, POSED_ROW_WIDTH, generator=generator)
     own = picture_of(pack, striking_character().references[0])
 
+    retoucher = pack.retoucher(pack.poser())
+    assert retoucher is not None
+
     def decoder() -> StreamingDecoder:
-        retoucher = pack.retoucher(pack.poser())
         return StreamingDecoder(pack.codec, torch.zeros(1, 4, 4, 4), own.pixels_BCHW, 9, retoucher)
 
     def decoded(by: StreamingDecoder, cut: slice, first: int) -> NDArray[np.uint8]:
         pose = PlannedPose(picture=own, rows_BFM=rows_BFM[:, cut])
-        return by.decode(first, latents_BFCHW[:, cut], pose)
+        return by.decode(first, latents_BFCHW[:, cut], retoucher.moved(pose))
 
     whole_THWC = decoded(decoder(), slice(0, 9), 0)
     by, first, chunks = decoder(), 0, []
@@ -159,6 +166,6 @@ def test_pictures_are_the_same_in_chunks_of_any_length_and_made_again(pack: Load
             torch.zeros(1, 4, 4, 4),
             own.pixels_BCHW,
             9,
-            pack.retoucher(pack.poser()),
+            retoucher,
             latents_a_copy=3,
         )
