@@ -35,6 +35,16 @@ def test_the_first_pictures_of_a_chunk_are_shown_before_the_last_are_decoded() -
     assert report.num_chunks == 1 and report.shown_frames == CHUNK_LATENTS * FRAMES_PER_LATENT
 
 
+def test_two_chunks_begin_before_there_are_pictures_so_that_playback_does_not_outrun_the_first() -> None:
+    chunk_frames = CHUNK_LATENTS * FRAMES_PER_LATENT
+    session = stand_in_session(CHUNK_LATENTS)
+    for _ in range(4):
+        session.work()
+        assert session.ahead_frames <= 2 * chunk_frames
+    assert session.ahead_frames == 2 * chunk_frames and steps_of(session, chunk=0) == ["encode", "plan"]
+    assert steps_of(session, chunk=1) == []
+
+
 def test_a_chunk_is_reported_once_all_of_it_is_there_with_the_time_of_all_its_steps() -> None:
     session = stand_in_session(CHUNK_LATENTS)
     pulled(session)
