@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.viewer = Viewer(session, player, look)
         self.properties = PropertiesPanel(session, warnings)
         self.timeline = TimelineView(session, player, look)
-        self.live = LiveWorkspace(session, live, look, self)
+        self.live = LiveWorkspace(session, live, warnings, look, self)
         self._centre, self._side = QStackedWidget(), QStackedWidget()
         self.files = FilesController(session, tasks, lambda: render.is_busy, self)
         self.edits = EditController(session, player, self)

@@ -82,6 +82,18 @@ def test_the_page_of_a_character_warns_when_it_is_known_and_asks_once(
     assert judge.asked == [("lpm-tiny", studio.session.store.media(portrait.media_sha))]
 
 
+def test_the_live_workspace_warns_of_who_performs_there(qtbot: QtBot, studio: Studio, judge: Judge) -> None:
+    warning = studio.window.live.controls.portrait_warning
+    assert not judge.asked and not warning.text()
+    judge.gate.set()
+    studio.window.actions_by_name["live"].trigger()
+    qtbot.waitUntil(warning.isVisible, timeout=WAIT_MS)
+    assert warning.text() == WORDS
+    character = studio.session.project.character
+    assert character is not None and character.portrait is not None
+    assert judge.asked == [("lpm-tiny", studio.session.store.media(character.portrait.media_sha))]
+
+
 def test_a_judge_that_fails_leaves_the_page_as_it_is(qtbot: QtBot, studio: Studio, judge: Judge) -> None:
     judge.is_broken = True
     judge.gate.set()

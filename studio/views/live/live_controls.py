@@ -25,7 +25,7 @@ from studio.theme.look import Look
 from studio.views.live.device_box import DeviceBox
 from studio.views.live.live_controller import LivePhase
 from studio.views.live.live_meters import MeterPanel
-from studio.views.properties.form import fields, note, page
+from studio.views.properties.form import fields, note, page, warning
 
 _MOST_DIRECTION: Final = 200
 
@@ -52,6 +52,7 @@ class LiveControls(QWidget):
         self.voice = DeviceBox()
         self.direction = QLineEdit()
         self.device_note = note()
+        self.portrait_warning = warning()
         self.live_button = QPushButton()
         self.record_button = QPushButton()
         self.engine_note = note()
@@ -61,6 +62,7 @@ class LiveControls(QWidget):
         self._compose()
         look.changed.connect(self._dress)
         self.show_phase(LivePhase.CLOSED, None)
+        self.show_portrait_warning("")
         self.show_microphones(())
 
     def _fill(self) -> None:
@@ -91,6 +93,7 @@ class LiveControls(QWidget):
         ]
         column.addLayout(fields(rows))
         column.addWidget(self.device_note)
+        column.addWidget(self.portrait_warning)
         column.addSpacing(8)
         column.addWidget(self.live_button)
         column.addWidget(self.record_button)
@@ -181,6 +184,11 @@ class LiveControls(QWidget):
         if phase is LivePhase.CLOSED:
             self.meters.clear()
         self.show_recording(False, None)
+
+    def show_portrait_warning(self, text: str) -> None:
+        """What there is to say against the portrait of whoever performs; empty for nothing."""
+        self.portrait_warning.setText(text)
+        self.portrait_warning.setVisible(bool(text))
 
     def show_recording(self, is_recording: bool, recorded_s: float | None) -> None:
         """Whether a film is being made, and how long it is."""

@@ -8,6 +8,7 @@ from studio.live.recording import Recorded
 from studio.live.setup import LiveFacts, LiveMeters, MicrophoneUse
 from studio.project.timecode import FRAME_RATE_HZ
 from studio.qt_models.images import image_from_array, image_of
+from studio.qt_models.portrait_warnings import PortraitWarnings
 from studio.qt_models.session import StudioSession
 from studio.theme.look import Look
 from studio.views.live.live_controller import LiveController, LivePhase
@@ -22,11 +23,17 @@ class LiveWorkspace(QObject):
     done = Signal(str)
 
     def __init__(
-        self, session: StudioSession, controller: LiveController, look: Look, parent: QObject | None = None
+        self,
+        session: StudioSession,
+        controller: LiveController,
+        warnings: PortraitWarnings,
+        look: Look,
+        parent: QObject | None = None,
     ) -> None:
         """Nothing is opened, and no device is asked for, before the workspace is entered."""
         super().__init__(parent)
-        self._session = session
+        self._session, self._warnings = session, warnings
+        self._is_entered, self._performer = False, session.project.character
         self.controller = controller
         self.stage, self.controls = LiveStage(look), LiveControls(look)
         stage, controls = self.stage, self.controls
@@ -46,14 +53,18 @@ class LiveWorkspace(QObject):
         controller.recorded.connect(self._tell_recorded)
         controller.failed.connect(self.failed)
         session.project_changed.connect(self._project_changed)
+        warnings.changed.connect(self._warn_of_portrait)
         self._show_phase()
 
     def enter(self) -> None:
         """The workspace is shown."""
+        self._is_entered = True
+        self._warn_of_portrait()
         self.controller.look_for_microphones()
 
     def leave(self) -> None:
         """The workspace is hidden: nobody listens any more."""
+        self._is_entered = False
         self.controller.end()
 
     def begin(self) -> None:
@@ -76,6 +87,13 @@ class LiveWorkspace(QObject):
         if self.controller.phase is LivePhase.CLOSED:
             self._show_phase()
 
+    def _warn_of_portrait(self) -> None:
+        """No portrait is judged before somebody wants to see it live."""
+        if self.controller.phase is LivePhase.CLOSED:
+            self._performer = self._session.project.character
+        if self._is_entered:
+            self.controls.show_portrait_warning(self._warnings.of(self._performer) if self._performer else "")
+
     def _show_phase(self) -> None:
         controller, phase = self.controller, self.controller.phase
         self.controls.show_phase(phase, controller.facts)
@@ -94,6 +112,7 @@ class LiveWorkspace(QObject):
 
     def _show_closed(self) -> None:
         if self.controller.phase is LivePhase.CLOSED:
+            self._warn_of_portrait()
             self.stage.show_closed(
                 self._portrait(),
                 self._name(),
