@@ -63,7 +63,8 @@ class FilmThread:
     def __init__(self, path: Path, size_px: int, has_partner: bool) -> None:
         """Open the film; `BadInputError` where it cannot be written."""
         self._speak, self._listen = SpooledSound(), SpooledSound() if has_partner else None
-        self._film = FilmWriter(path, size_px=size_px, sound=FilmSound(speak_S=self._speak, listen_S=self._listen))
+        sound = FilmSound(speak_S=self._speak, listen_S=self._listen)
+        self._film = FilmWriter(path, size_px=size_px, sound=sound, preset="superfast")
         self._frames: queue.Queue[LiveFrame | None] = queue.Queue(maxsize=40 * FRAME_RATE_HZ)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="live film", daemon=True)

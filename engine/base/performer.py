@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -33,7 +32,7 @@ from engine.loaded_pack import LoadedPack
 from engine.model.transformer import DitInputs
 from engine.motion.plan import MotionTold
 from engine.motion.planner import MotionPlanner
-from engine.pixels import as_pixels
+from engine.pixels import as_bytes, as_pixels
 from engine.posing.retoucher import PlannedPose, standing_before
 from engine.posing.sizes import shrunk
 from engine.precision import fast_autocast, number_format
@@ -347,8 +346,7 @@ class Performer:
                 pixels_BTCHW = self.pack.codec.decode_chunk(latents_FCHW[None], self.decoder_state)
             else:
                 pixels_BTCHW = self._retouched(latents_FCHW, pose)
-        frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
-        frames = frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
+        frames = as_bytes(pixels_BTCHW[0])
         self._count("decode")
         return frames
 

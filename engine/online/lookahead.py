@@ -19,8 +19,8 @@ class LookaheadConfig:
 
     least_frames: int = 2
     most_frames: int = 36
-    margin_frames: int = 3
-    safety: float = 1.25
+    margin_frames: int = 2
+    safety: float = 1.1
     memory_chunks: int = 16
     memory_answers: int = 4
 

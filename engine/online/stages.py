@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from engine.motion.muteness import mute_frames
 from engine.online.audio_window import SAMPLES_PER_FRAME, encode_window
 from engine.online.conditions import ChunkConditions
 from engine.online.nested_tensors import flatten, restore
+from engine.pixels import as_bytes
 from engine.posing.retoucher import MovedFilm, Retoucher, standing_before
 
 
@@ -151,8 +151,7 @@ class StreamingDecoder:
         else:
             pixels_BTCHW = self.codec.decode_chunk(latents_BFCHW, self.state)
         self.tail.append(latents_BFCHW)
-        frames_THWC = rearrange((pixels_BTCHW[0].float().clamp(-1, 1) + 1) * 127.5, "t c h w -> t h w c")
-        return frames_THWC.round().to(torch.uint8).contiguous().cpu().numpy()
+        return as_bytes(pixels_BTCHW[0])
 
     def _go_back(self, length: int) -> None:
         """The state after the first `length` latents: a copy from before them, and what lies between decoded once more."""

@@ -132,13 +132,14 @@ class Poser:
         frames_BTK = self._frames(self._from_picture(picture, rows_BFM))
         height, width = size_of(sheet.pixels_BCHW)
         size_HW = (height // sheet.finer, width // sheet.finer)
-        places = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_HW).enlarged(sheet.finer)
+        coarse = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_HW)
+        places = coarse.enlarged(sheet.finer)
         moved_BTCHW = sheet.moved(places)
         painted_BTCHW = torch.zeros_like(moved_BTCHW[:, :, :1])
         if self._paint is None or sheet.painted is None:
             return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=painted_BTCHW)
         layer_BTCHW = self._paint.layer(sheet.painted, self._faces(frames_BTK, self._paint))
-        rows, columns = _window(places.on_head_NHWC, sheet.painted.reach())
+        rows, columns = _window(coarse.on_head_NHWC, sheet.painted.reach(), sheet.finer)
         on_head_NHWC = places.on_head_NHWC[:, rows, columns]
         layer_NCHW = sampled(layer_BTCHW.flatten(0, 1), on_head_NHWC, "bilinear")[:, 0]
         layer_BTCHW = rearrange(layer_NCHW, "(b t) c h w -> b t c h w", b=len(sheet.pixels_BCHW))
@@ -230,10 +231,13 @@ def with_drags(fields_BNCHW: Tensor, drags_BNCHW: Tensor) -> Tensor:
     return torch.cat([fields_BNCHW, drags_BNCHW], dim=1)
 
 
-def _window(on_head_NHWC: Tensor, reach: tuple[float, float, float, float]) -> tuple[slice, slice]:
-    """The rows and columns of frames in which any pixel lies, on the head at rest, between left, top, right and bottom."""
+def _window(on_head_NHWC: Tensor, reach: tuple[float, float, float, float], finer: int) -> tuple[slice, slice]:
+    """The rows and columns of frames, `finer` times as large as these places, in which any pixel lies, on the head at rest, between left,
+    top, right and bottom; a pixel of the places to spare."""
     left, top, right, bottom = reach
     x_NHW, y_NHW = on_head_NHWC.unbind(dim=-1)
     is_in_HW = ((x_NHW > left) & (x_NHW < right) & (y_NHW > top) & (y_NHW < bottom)).any(dim=0)
     rows, columns = (is_in_HW.any(dim=axis).nonzero()[:, 0].tolist() or [0] for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return slice(finer * max(rows[0] - 1, 0), finer * (rows[-1] + 2)), slice(
+        finer * max(columns[0] - 1, 0), finer * (columns[-1] + 2)
+    )

@@ -118,7 +118,7 @@ def test_lpm_live_writes_a_film_a_report_and_a_timeline(home: Path, capsys: pyte
 def test_of_a_speech_longer_than_the_film_its_beginning_is_said(home: Path) -> None:
     write_wav(home / "long.wav", 0.3 * np.sin(np.arange(24_000 * 130) * 0.2).astype(np.float32))
     words = ["live", "--character", "maya", "--pack", "small-online", "--engine", "online", "--split", "pipeline"]
-    words += ["--chunk", "2", "--speak", str(home / "long.wav"), "--speak-at", "0.2", "--seconds", "1"]
+    words += ["--chunk", "2", "--speak", str(home / "long.wav"), "--speak-at", "0.2", "--seconds", "3"]
     assert cli.main([*words, "-o", str(home / "out.mp4"), "--speak-track", str(home / "said.wav")]) == 0
     assert np.abs(read_sound(home / "said.wav")).max() > 0.2
 
