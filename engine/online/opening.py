@@ -5,9 +5,11 @@ Several sessions may be open on one pack: weights are shared, each session has i
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -40,6 +42,8 @@ from engine.pixels import as_pixels
 from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
 
+DETAILED_FROM_CORES: Final = 4
+
 
 def open_session(
     character: Character,
@@ -66,14 +70,19 @@ def performing_live(pack: LoadedPack, engine: str | None = None) -> LoadedPack:
     """The pack with what performs live on its device and no more: `engine` is `online`, `base`, or None for what suits the machine.
 
     The causal pair has four forwards a chunk where the base model's windows have one. A card makes them in no time; on a processor that
-    draws a window beside them they are too many, and the windows perform. `BadInputError` for `online` where the pack has no causal models.
+    draws a window beside them they are too many, and the windows perform. A processor of fewer than `DETAILED_FROM_CORES` cores that has
+    no fast bfloat16 shows pictures as they are decoded: moving larger ones leaves it nothing to spare. `BadInputError` for `online` where
+    the pack has no causal models.
     """
     if engine not in (None, "online", "base"):
         raise ValueError(f"what performs live is online or base, not {engine!r}")
     if engine == "online" and pack.online is None:
         raise BadInputError(f"{pack.manifest.name} has no causal models; let its base model perform live")
     is_online = engine == "online" or (engine is None and pack.device.type == "cuda")
-    return pack if is_online else replace(pack, online=None)
+    device = pack.device
+    has_time = device.type != "cpu" or (os.cpu_count() or 1) >= DETAILED_FROM_CORES or has_fast_bfloat16(device)
+    shown = pack if has_time or pack.film_px == pack.size_px else replace(pack, film_px=pack.size_px)
+    return shown if is_online else replace(shown, online=None)
 
 
 def session_stages(
