@@ -19,7 +19,8 @@ LEAST_NEARNESS: Final = 0.8
 
 
 _BETWEEN_CLAUSES: Final = re.compile(
-    r"[,;.:\uff0c\uff1b\u3002\u3001]|\b(?:and|but|then|while)\b|\u5e76\u4e14|\u540c\u65f6|\u540c\u6642|\u4e00\u8fb9|\u4e00\u908a",
+    r"[,;.:\uff0c\uff1b\u3002\u3001\uff01\uff1f]|(?a:\b)(?:and|but|then|while)(?a:\b)"
+    r"|[\u5e76\u4e26]\u4e14|\u540c[\u65f6\u6642]|\u4e00[\u8fb9\u908a]",
     re.IGNORECASE,
 )  # Chinese: commas and stops, bingqie, tongshi, yibian
 

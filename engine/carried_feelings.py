@@ -8,17 +8,20 @@ import re
 from typing import Final
 
 from engine.called_expressions import called_expression
+from engine.encoders.languages import simplified
 from engine.loaded_pack import LoadedPack
 from engine.turns import PartsOf, as_it_is, parts_in_turn
 
 _UNMOVED: Final = re.compile(
-    r"\b(?:neutral(?:ly)?|relax(?:e[sd])?|composed|expressionless|unmoved|straight[- ]face[d]?|matter-of-fact|blank|"
-    r"no\s+(?:emotion|feeling)s?)\b|"
-    r"\u5e73\u9759|\u5e73\u975c|\u4e2d\u6027|\u653e\u677e|\u653e\u9b06|\u9762\u65e0\u8868\u60c5|\u9762\u7121\u8868\u60c5|\u9547\u5b9a|"
-    r"\u6de1\u7136",  # pingjing, zhongxing, fangsong, mian wu biaoqing, zhending, danran
+    r"(?a:\b)(?:neutral(?:ly)?|relax(?:e[sd])?|composed|expressionless|unmoved|straight[- ]face[d]?|matter-of-fact|blank|"
+    r"no\s+(?:emotion|feeling)s?)(?a:\b)"
+    # (not bu) pingjing, zhongxing, fangsong, zhending, danran, ziran
+    r"|(?<!\u4e0d)(?:\u5e73\u9759|\u4e2d\u6027|\u653e\u677e|\u9547\u5b9a|\u6de1\u7136|\u81ea\u7136)"
+    # (mei you or wu) biaoqing, qingxu, ganqing; bu dong shengse, bu lu shengse
+    r"|(?:\u6ca1\u6709|\u65e0)(?:\u8868\u60c5|\u60c5\u7eea|\u611f\u60c5)|\u4e0d[\u52a8\u9732]\u58f0\u8272",
     re.IGNORECASE,
 )
-"""Words for showing no feeling: to the encoder they are what says nothing of feelings."""
+"""Words for showing no feeling, Chinese ones in simplified characters: to the encoder they are what says nothing of feelings."""
 
 
 def parts_for(pack: LoadedPack) -> PartsOf:
@@ -40,7 +43,7 @@ class _PartsWithFeeling:
         feeling: str | None = None
         for part in parts:
             called = called_expression(self._encoder, part).name
-            goes_on = called is None and feeling is not None and not _UNMOVED.search(part)
+            goes_on = called is None and feeling is not None and not _UNMOVED.search(simplified(part))
             told.append(f"{feeling}, {part}" if goes_on else part)
             feeling = feeling if goes_on else called
         return tuple(told)

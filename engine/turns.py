@@ -17,23 +17,29 @@ if TYPE_CHECKING:
 PartsOf = Callable[[str], tuple[str, ...]]
 """A direction to the directions it is made of, in order; at least one."""
 
-_BREAK: Final = r"\s*[,;.:\u2014\uff0c\uff1b\u3002]?\s*"
+_CHINESE_BREAKS: Final = (
+    "\uff0c\uff1b\u3002\u3001\uff01\uff1f"  # comma, semicolon, full stop, comma of lists, exclamation, question
+)
+_BREAK: Final = rf"\s*[,;.:\u2014{_CHINESE_BREAKS}]?\s*"
+_EDGE: Final = r"(?a:\b)"  # of a word in Latin letters, also right beside a Chinese character
 _AND_THEN: Final = re.compile(
-    rf"{_BREAK}\b(?:(?:and|but)\s+)?(?:then|afterwards|after\s+that|followed\s+by|subsequently)\b[,:]?\s*"
-    r"|\s*[,;.]\s*(?:and\s+)?(?:next|finally|lastly)\b(?!\s+to\b)[,:]?\s*"
-    r"|\s*,?\s+before\s+(?=\w+ing\b)"
-    rf"|{_BREAK}(?:\u7136\u540e|\u63a5\u7740|\u968f\u540e|\u800c\u540e|\u6700\u540e|\u7136\u5f8c|\u63a5\u8457|\u96a8\u5f8c|\u800c\u5f8c|\u6700\u5f8c)"
-    r"[\uff0c,]?\s*",  # ranhou, jiezhe, suihou, erhou, zuihou, in simplified characters and in traditional ones
+    rf"{_BREAK}{_EDGE}(?:(?:and|but)\s+)?(?:then|afterwards|after\s+that|followed\s+by|subsequently){_EDGE}[,:]?\s*"
+    rf"|\s*[,;.]\s*(?:and\s+)?(?:next|finally|lastly){_EDGE}(?!\s+to{_EDGE})[,:]?\s*"
+    rf"|\s*,?\s+before\s+(?=\w+ing{_EDGE})"
+    # ranhou, jiezhe, suihou, erhou, zuihou, in simplified characters and in traditional ones
+    rf"|{_BREAK}(?:[\u7136\u968f\u96a8\u800c\u6700][\u540e\u5f8c]|\u63a5[\u7740\u8457])[\uff0c,]?\s*"
+    # zai(ci), zhihou, jiexialai, behind a break alone; not zaijian, goodbye, nor zaishuo, besides
+    rf"|\s*[,;.{_CHINESE_BREAKS}]\s*(?:\u518d\u6b21?(?![\u89c1\u898b\u8bf4\u8aaa])|\u4e4b[\u540e\u5f8c]|\u63a5\u4e0b[\u6765\u4f86])[\uff0c,]?\s*",
     re.IGNORECASE,
 )
 _FIRST: Final = re.compile(
-    r"^(?:at\s+)?first(?:ly)?\b[,:]?\s*|^(?:\u9996\u5148|\u5148(?!\u751f))[\uff0c,]?", re.IGNORECASE
+    rf"^(?:at\s+)?first(?:ly)?{_EDGE}[,:]?\s*|^(?:\u9996\u5148|\u5148(?!\u751f))[\uff0c,]?", re.IGNORECASE
 )  # shouxian, xian
 
 
 def parts_in_turn(text: str) -> tuple[str, ...]:
     """What a direction asks for in turn, in its own words; one that asks for nothing in turn as it is."""
-    parts = [_FIRST.sub("", part.strip(" ,;.\uff0c\uff1b\u3002")).strip() for part in _AND_THEN.split(text)]
+    parts = [_FIRST.sub("", part.strip(f" ,;.{_CHINESE_BREAKS}")).strip() for part in _AND_THEN.split(text)]
     parts = [part for part in parts if part]
     return tuple(parts) if len(parts) > 1 else (text,)
 

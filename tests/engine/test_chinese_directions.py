@@ -22,6 +22,11 @@ CALLED = {
     "向左看": None,
     "认真听": None,
     "面无表情": None,
+    "膽怯": "afraid",
+    "看起來很焦慮": "afraid",
+    "嚇壞了": "afraid",
+    "詫異": "surprised",
+    "微笑並且向左看": "happy",
 }
 
 
@@ -38,6 +43,8 @@ def test_feelings_are_called_for(pack: LoadedPack, text: str) -> None:
 def test_turns_are_taken_apart_and_feelings_go_on(pack: LoadedPack) -> None:
     assert parts_for(pack)("高兴，向左看，然后低头") == ("高兴，向左看", "happy, 低头")
     assert parts_for(pack)("生气，然后平静地听") == ("生气", "平静地听")
+    assert parts_for(pack)("生氣，然後沒有表情") == ("生氣", "沒有表情")
+    assert parts_for(pack)("生气，再显得不平静") == ("生气", "angry, 显得不平静")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from engine.carried_feelings import parts_for
 from engine.loaded_pack import LoadedPack, load_pack
 from engine.turns import as_it_is, parts_in_turn, told_in_turn
 from training.actor.captions import caption
+from training.actor.chinese_captions import bilingual_caption
 from training.actor.directions import sample_spans
 
 
@@ -25,6 +26,11 @@ from training.actor.directions import sample_spans
         ("\u5148\u751f\u70b9\u5934\uff0c\u63a5\u7740\u5fae\u7b11", ("\u5148\u751f\u70b9\u5934", "\u5fae\u7b11")),
         ("\u5148\u770b\u5de6\u8fb9\uff0c\u7136\u540e\u70b9\u5934", ("\u770b\u5de6\u8fb9", "\u70b9\u5934")),
         ("看左邊，然後點頭，最後低頭", ("看左邊", "點頭", "低頭")),
+        ("先向左看，再低头", ("向左看", "低头")),
+        ("向左看，再次低头", ("向左看", "低头")),
+        ("微笑，之後皺眉！接下來看鏡頭", ("微笑", "皺眉", "看鏡頭")),
+        ("生气、然后点头。", ("生气", "点头")),
+        ("开心then向左看", ("开心", "向左看")),
     ],
 )
 def test_what_is_asked_in_turn_comes_apart(text: str, parts: tuple[str, ...]) -> None:
@@ -41,6 +47,9 @@ def test_what_is_asked_in_turn_comes_apart(text: str, parts: tuple[str, ...]) ->
         "Then she smiles",
         "athens, strengthen, lengthened",
         "talks about the day before yesterday",
+        "说，再见",
+        "一再点头",
+        "微笑，再说一遍",
     ],
 )
 def test_what_is_asked_at_once_stays_as_it_is(text: str) -> None:
@@ -54,6 +63,16 @@ def test_the_actors_captions_come_apart_where_its_moments_do() -> None:
         for span in sample_spans(rng, 144, "speak"):
             text = caption(rng, span, "speak").text
             wrong += [text] if len(parts_in_turn(text)) != len(span.moments) else []
+    assert not wrong
+
+
+def test_the_actors_captions_in_chinese_do_too() -> None:
+    wrong = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        for span in sample_spans(rng, 144, "speak"):
+            both = bilingual_caption(rng, span, "speak")
+            wrong += [both] if len(parts_in_turn(both.chinese)) != len(parts_in_turn(both.english)) else []
     assert not wrong
 
 

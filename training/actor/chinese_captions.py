@@ -1,7 +1,8 @@
 """Directions in Chinese beside the plainest English for the same: what a reader of Chinese is taught to read alike.
 
-Wordings vary as in `captions`: bare tags, clauses and whole sentences, simplified characters or traditional ones, and now and then the
-English name of a feeling among them, as the engine puts it before a part that goes on with one (`engine.carried_feelings`).
+Wordings vary as in `captions`: bare tags, clauses and whole sentences, and now and then the English name of a feeling among them, as the
+engine puts it before a part that goes on with one (`engine.carried_feelings`). Characters are simplified: others are read as if they
+were (`engine.encoders.languages`).
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from engine.encoders.languages import is_chinese
 from training.actor.captions import MOST_BYTES, degree_of, plain_caption, told_actions
 from training.actor.directions import ClipKind, DirectedSpan, Direction
 
-TRADITIONAL_SHARE: Final = 0.25
 ENGLISH_FEELING_SHARE: Final = 0.08
 KIND_SHARE: Final = 0.3
 
@@ -110,14 +110,6 @@ _SUBJECTS: Final = ("", "", "", "她", "他", "角色", "这个人", "人物", "
 _SEPARATORS: Final = ("，", "，", "，", "，", "、", "；", ", ", " ", "并且", "同时", "并", "，一边", "，同时")
 _THEN: Final = ("，然后", "，接着", "，随后", "；然后", "。然后", "，再", "，之后", "然后")
 
-_TRADITIONAL: Final = (  # each simplified character before its traditional one
-    "转轉 着著 说說 话話 对對 听聽 认認 静靜 别別 谈談 边邊 样樣 动動 觉覺 脸臉 伤傷 难難 丧喪 忧憂 郁鬱 闷悶 愤憤 恼惱 气氣 "
-    "恶惡 轻輕 视視 惊驚 讶訝 诧詫 惧懼 头頭 镜鏡 观觀 众眾 们們 见見 东東 体體 后後 随隨 还還 极極 点點 会會 开開 乐樂 欢歡 "
-    "悦悅 满滿 泪淚 发發 张張 过過 厌厭 显顯 这這 个個 无無 没沒 来來 并並 时時 耸聳 紧緊 锁鎖 扬揚 几幾 么麼 员員 请請 泼潑 "
-    "兴興 亲親 离離 缓緩 讥譏 乱亂 坏壞 稳穩 颤顫 脑腦 "
-)
-_TO_TRADITIONAL: Final = str.maketrans({pair[0]: pair[1] for pair in _TRADITIONAL.split()})
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BilingualCaption:
@@ -141,8 +133,6 @@ def bilingual_caption(rng: np.random.Generator, span: DirectedSpan, kind: ClipKi
         text = _pick(rng, _SUBJECTS) + text
     if rng.random() < 0.3:
         text += "。"
-    if rng.random() < TRADITIONAL_SHARE:
-        text = text.translate(_TO_TRADITIONAL)
     if len(text.encode()) > MOST_BYTES or not is_chinese(text):
         return bilingual_caption(rng, span, kind)
     return BilingualCaption(chinese=text, english=plain_caption(span, kind, tells_kind=tells_kind))

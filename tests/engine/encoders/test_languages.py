@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.encoders.languages import TextRowsByLanguage, is_chinese
+from engine.encoders.languages import TextRowsByLanguage, is_chinese, simplified
 from engine.encoders.text import TextEncoder, TextEncoderConfig
 
 SMALL = TextEncoderConfig(max_bytes=32, width=16, num_layers=1, num_heads=2)
@@ -33,6 +33,22 @@ def test_each_text_is_read_by_its_own_encoder_in_order() -> None:
         own = chinese if is_chinese(text) else english
         assert torch.allclose(rows_SD, own.encode([text])[0], atol=1e-6)
     assert not rows_BSD[2].any()
+
+
+@pytest.mark.parametrize(
+    ("traditional", "written"),
+    [
+        ("她很膽怯，皺著眉，接著低頭", "她很胆怯，皱着眉，接着低头"),
+        ("焦慮", "焦虑"),
+        ("微笑並且向左看", "微笑并且向左看"),
+        ("她很胆怯", "她很胆怯"),
+        ("smiles, naïve", "smiles, naïve"),
+    ],
+)
+def test_traditional_characters_are_read_as_simplified_ones(traditional: str, written: str) -> None:
+    assert simplified(traditional) == written
+    rows = TextRowsByLanguage(encoder(0), encoder(1))
+    assert torch.equal(rows.encode([traditional]), rows.encode([written]))
 
 
 def test_english_alone_is_read_to_the_last_digit_as_before() -> None:

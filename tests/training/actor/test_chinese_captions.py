@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from engine.encoders.languages import is_chinese
+from engine.carried_feelings import _UNMOVED
+from engine.encoders.languages import is_chinese, simplified
 from training.actor.captions import MOST_BYTES, plain_caption
-from training.actor.chinese_captions import BilingualCaption, bilingual_caption
+from training.actor.chinese_captions import _ADJECTIVES, _CLAUSES, BilingualCaption, bilingual_caption
 from training.actor.directions import ClipKind, DirectedSpan, Direction, sample_spans
 from training.actor.state import EXPRESSIONS
 
@@ -49,9 +50,18 @@ def test_sides_and_actions_are_the_same_in_both() -> None:
                 assert set(characters) & set(each.chinese), each
 
 
-def test_a_quarter_is_in_traditional_characters() -> None:
-    marked = [each.chinese for each in captions() if set("头頭") & set(each.chinese)]
-    assert 0.1 < np.mean(["頭" in text for text in marked]) < 0.4
+def test_all_characters_are_simplified() -> None:
+    for each in captions():
+        assert simplified(each.chinese) == each.chinese
+
+
+def test_who_is_to_show_no_feeling_does_not_go_on_with_the_last() -> None:
+    """The engine's words for that are all of these."""
+    for word in (*_ADJECTIVES["neutral"], *_CLAUSES["neutral"]):
+        assert _UNMOVED.search(word), word
+        assert not any(
+            _UNMOVED.search(other) for name in EXPRESSIONS[1:] for other in (*_ADJECTIVES[name], *_CLAUSES[name])
+        )
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
