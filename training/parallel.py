@@ -119,12 +119,19 @@ def run_processes(job: Callable[[], None], num_processes: int) -> None:
         return
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     complaints: Complaints = get_context("spawn").SimpleQueue()
+    arguments = (job, num_processes, store.port, complaints)
+    ranks = spawn(_run_rank, args=arguments, nprocs=num_processes, join=False)  # type: ignore[no-untyped-call]
     try:
-        spawn(_run_rank, args=(job, num_processes, store.port, complaints), nprocs=num_processes)  # type: ignore[no-untyped-call]
+        while not ranks.join():
+            pass
     except ProcessRaisedException:
         if complaints.empty():
             raise
         raise complaints.get() from None
+    except BaseException:  # a polite kill reaches this process alone, and nobody waits for ranks that go on
+        for process in ranks.processes:
+            process.terminate()
+        raise
 
 
 def _run_rank(rank: int, job: Callable[[], None], num_processes: int, port: int, complaints: Complaints) -> None:

@@ -5,7 +5,7 @@ A latent's pictures can be shown while the next ones are decoded. They must not 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -35,15 +35,15 @@ class SessionStages:
 class ChunkWork:
     """A chunk on its way. The draft is kept to its end: on a graphics card what a worker lets go of may be filled anew at once.
 
-    `moved` are the pictures that each latent is retouched by, as far as they are there; none where nothing was planned. `pictures_THWC` are
-    those of the latent that was decoded last, until somebody takes them.
+    `moved` is what the next latent is retouched by, None where nothing was planned; `pictures_THWC` are those of the latent that was
+    decoded last, until somebody takes them.
     """
 
     job: ChunkJob
     told: ChunkConditions | None = None
     draft_BFCHW: Tensor | None = None
     latents_BFCHW: Tensor | None = None
-    moved: list[MovedFilm] = field(default_factory=list)
+    moved: MovedFilm | None = None
     num_decoded: int = 0
     pictures_THWC: NDArray[np.uint8] | None = None
 
@@ -59,9 +59,10 @@ def chunk_steps(stages: SessionStages, chunk_latents: int) -> list[tuple[str, Ch
     steps.append(("generator", partial(_draft, stages)))
     if stages.generator.has_refiner:
         steps.append(("refiner", partial(_refine, stages)))
+    of_a_latent: list[tuple[str, ChunkStep]] = [("vae", partial(_decode, stages))]
     if stages.retoucher is not None:
-        steps += [("posing", partial(_pose, stages.retoucher))] * chunk_latents
-    return steps + [("vae", partial(_decode, stages))] * chunk_latents
+        of_a_latent.insert(0, ("posing", partial(_pose, stages.retoucher)))
+    return steps + of_a_latent * chunk_latents
 
 
 def _encode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
@@ -90,15 +91,14 @@ def _refine(stages: SessionStages, work: ChunkWork) -> ChunkWork:
 def _pose(retoucher: Retoucher, work: ChunkWork) -> ChunkWork:
     assert work.told is not None
     if work.told.pose is not None:
-        pose = work.told.pose.at(len(work.moved))
-        work.moved.append(retoucher.moved_softly(pose) if work.job.told.is_soft else retoucher.moved(pose))
+        pose = work.told.pose.at(work.num_decoded)
+        work.moved = retoucher.moved_softly(pose) if work.job.told.is_soft else retoucher.moved(pose)
     return work
 
 
 def _decode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     assert work.latents_BFCHW is not None
     latent, work.num_decoded = work.num_decoded, work.num_decoded + 1
-    moved = work.moved[latent] if work.moved else None
     latents_BFCHW = work.latents_BFCHW[:, latent : latent + 1]
-    work.pictures_THWC = stages.decoder.decode(work.job.first_latent + latent, latents_BFCHW, moved)
+    work.pictures_THWC = stages.decoder.decode(work.job.first_latent + latent, latents_BFCHW, work.moved)
     return work

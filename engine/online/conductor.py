@@ -168,7 +168,8 @@ class Conductor:
             self.figures.skipped_listen_samples += self.listen.drop_oldest_waiting(chunk_samples + lag_samples)
         self.speak.take(end_frame, self.clock)
         self.listen.take(end_frame, self.clock)
-        if self.num_chunks:
+        if self.num_chunks:  # playback comes to this one by way of the pictures of the first
+            self.activity = after(self.activity, ChunkReady())
             heard = SoundHeard(
                 speak_S=self.speak.between(first_frame, end_frame), listen_S=self.listen.between(first_frame, end_frame)
             )

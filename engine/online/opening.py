@@ -43,6 +43,7 @@ from engine.precision import fast_autocast, has_fast_bfloat16
 from engine.references import ReferenceLatents
 
 DETAILED_FROM_CORES: Final = 4
+DETAILED_FROM_FAST_CORES: Final = 2  # where bfloat16 is fast
 
 
 def open_session(
@@ -70,19 +71,25 @@ def performing_live(pack: LoadedPack, engine: str | None = None) -> LoadedPack:
     """The pack with what performs live on its device and no more: `engine` is `online`, `base`, or None for what suits the machine.
 
     The causal pair has four forwards a chunk where the base model's windows have one. A card makes them in no time; on a processor that
-    draws a window beside them they are too many, and the windows perform. A processor of fewer than `DETAILED_FROM_CORES` cores that has
-    no fast bfloat16 shows pictures as they are decoded: moving larger ones leaves it nothing to spare. `BadInputError` for `online` where
-    the pack has no causal models.
+    draws a window beside them they are too many, and the windows perform. A processor of few cores (`DETAILED_FROM_CORES`,
+    `DETAILED_FROM_FAST_CORES`) shows pictures as they are decoded: moving larger ones leaves it nothing to spare.
+    `BadInputError` for `online` where the pack has no causal models.
     """
     if engine not in (None, "online", "base"):
         raise ValueError(f"what performs live is online or base, not {engine!r}")
     if engine == "online" and pack.online is None:
         raise BadInputError(f"{pack.manifest.name} has no causal models; let its base model perform live")
     is_online = engine == "online" or (engine is None and pack.device.type == "cuda")
-    device = pack.device
-    has_time = device.type != "cpu" or (os.cpu_count() or 1) >= DETAILED_FROM_CORES or has_fast_bfloat16(device)
-    shown = pack if has_time or pack.film_px == pack.size_px else replace(pack, film_px=pack.size_px)
+    is_shown_whole = pack.film_px == pack.size_px or _has_time_for_details(pack.device)
+    shown = pack if is_shown_whole else replace(pack, film_px=pack.size_px)
     return shown if is_online else replace(shown, online=None)
+
+
+def _has_time_for_details(device: torch.device) -> bool:
+    if device.type != "cpu":
+        return True
+    needed = DETAILED_FROM_FAST_CORES if has_fast_bfloat16(device) else DETAILED_FROM_CORES
+    return (os.cpu_count() or 1) >= needed
 
 
 def session_stages(

@@ -60,28 +60,42 @@ class Matte(PortraitLook):
 
     def has_somebody(self, picture_BCHW: Tensor) -> Tensor:
         """Whether a piece of each picture, [B], is large enough to be somebody."""
-        return (self.pieces(picture_BCHW) < 1.0).flatten(1).any(dim=1)
+        is_somebody = [largest_piece(found_HW) is not None for found_HW in self._found(picture_BCHW)]
+        return torch.tensor(is_somebody, device=picture_BCHW.device)
 
     @torch.no_grad()
     def pieces(self, picture_BCHW: Tensor) -> Tensor:
-        """The same without the rim."""
-        found_BHW = (torch.sigmoid(self(picture_BCHW))[:, 0] / SURE).clamp(max=1.0)
-        pieces = [torch.from_numpy(single_piece(found_HW)) for found_HW in found_BHW.cpu().numpy()]
+        """Mattes without the rim."""
+        pieces = [torch.from_numpy(single_piece(found_HW)) for found_HW in self._found(picture_BCHW)]
         return torch.stack(pieces)[:, None].to(picture_BCHW)
+
+    @torch.no_grad()
+    def _found(self, picture_BCHW: Tensor) -> NDArray[np.float32]:
+        """The character's share, [B, look_px, look_px], in full where it is surer than a half."""
+        found_BHW: NDArray[np.float32] = (torch.sigmoid(self(picture_BCHW))[:, 0] / SURE).clamp(max=1.0).cpu().numpy()
+        return found_BHW
 
 
 def single_piece(matte_HW: NDArray[np.float32]) -> NDArray[np.float32]:
     """A matte's largest piece, with its holes filled: a picture has one character, and a wall is not seen through it. All of the picture
     where no piece is large enough to be somebody."""
-    _, pieces_HW, table_N5, _ = cv2.connectedComponentsWithStats((matte_HW > DOUBTFUL / SURE).astype(np.uint8))
-    areas_N = table_N5[1:, cv2.CC_STAT_AREA]
-    if not len(areas_N) or areas_N.max() < LEAST_SHARE * matte_HW.size:
+    largest_HW = largest_piece(matte_HW)
+    if largest_HW is None:
         return np.ones_like(matte_HW)
-    largest_HW = pieces_HW == 1 + int(areas_N.argmax())
     near_HW = cv2.dilate(largest_HW.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     outside_HW = _outside(largest_HW)
     kept_HW = np.where(near_HW, matte_HW, np.float32(0.0))
     return np.where(outside_HW | largest_HW, kept_HW, np.float32(1.0)).astype(np.float32)
+
+
+def largest_piece(matte_HW: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Where a matte's largest piece is; None where it is too small to be somebody."""
+    _, pieces_HW, table_N5, _ = cv2.connectedComponentsWithStats((matte_HW > DOUBTFUL / SURE).astype(np.uint8))
+    areas_N = table_N5[1:, cv2.CC_STAT_AREA]
+    if not len(areas_N) or areas_N.max() < LEAST_SHARE * matte_HW.size:
+        return None
+    largest_HW: NDArray[np.bool_] = pieces_HW == 1 + int(areas_N.argmax())
+    return largest_HW
 
 
 def _outside(piece_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
-"""What there is to warn of in the characters' portraits, as far as it is known: judged one after another, away from the main thread.
+"""What there is to warn of in the characters' portraits, as far as it is known: each is judged once, away from the main thread.
 
-Used by the page of a character. Knows the engine through a callable, and no widget.
+Used by the page of a character and by the Live workspace. Knows the engine through a callable, and no widget.
 """
 
 import logging
@@ -50,6 +50,7 @@ class PortraitWarnings(QObject):
 
         def leave(error: object) -> None:
             _log.info("a portrait was not judged: %s", error)  # rendering meets the same fault, and says so
+            del self._known[pack, media_sha]  # whoever asks again may find it mended
 
         try:
             content = self._session.store.media(media_sha)

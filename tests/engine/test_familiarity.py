@@ -53,6 +53,7 @@ def test_doubt_is_the_share_of_pixels_that_are_neither() -> None:
         torch.nn.init.zeros_(matte.head.weight)
         torch.nn.init.constant_(matte.head.bias, bias)
         assert matte.doubt(picture_BCHW).tolist() == [doubt, doubt]
+        assert matte.has_somebody(picture_BCHW).tolist() == [bias >= 0.0] * 2, "somebody may fill the picture"
 
 
 def test_a_pack_without_a_matte_says_nothing(tmp_path: Path) -> None:

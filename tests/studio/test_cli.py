@@ -56,10 +56,16 @@ def voice(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(command: list[str]) -> Iterator["subprocess.Popen[str]"]:
+def running(command: list[str], stdin: int | None = None) -> Iterator["subprocess.Popen[str]"]:
     """A process that is killed at the end, also when the test fails."""
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        command,
+        cwd=ROOT,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
     ) as process:
         try:
             yield process
@@ -303,15 +309,24 @@ def test_listing_characters_does_not_wait_for_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True).returncode == 0
 
 
-def test_a_polite_kill_stops_a_training_that_a_script_started_in_the_background(tmp_path: Path) -> None:
-    """Such a process ignores Ctrl+C, and so does what it starts."""
+@pytest.mark.parametrize(("has_terminal", "processes"), [(False, 1), (True, 1), (False, 2)])
+def test_a_polite_kill_stops_a_training_that_a_shell_started_in_the_background(
+    tmp_path: Path, has_terminal: bool, processes: int
+) -> None:
+    """Such a process ignores Ctrl+C, and so does what it starts; it may have the shell's terminal for its input or not."""
     ignored = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     program = ignored + "from studio.cli import main; raise SystemExit(main())"
     settings = ["num_steps=100000", "report_each_steps=1"]
     command = [sys.executable, "-c", program, "train", "tiny-text-encoder", *settings, "-o", str(tmp_path)]
-    with running(command) as process:
-        assert process.stdout is not None and process.stdout.readline().startswith("step 1 ")
-        process.send_signal(signal.SIGTERM)
-        _, written = process.communicate()
+    command += ["--processes", str(processes)]
+    terminal, input_end = os.openpty() if has_terminal else os.pipe()
+    try:
+        with running(command, stdin=input_end if has_terminal else terminal) as process:
+            assert process.stdout is not None and process.stdout.readline().startswith("step 1 ")
+            process.send_signal(signal.SIGTERM)
+            _, written = process.communicate()
+    finally:
+        os.close(terminal)
+        os.close(input_end)
     assert process.returncode == 1
     assert "resumes from its last checkpoint" in written

@@ -99,8 +99,13 @@ def test_a_judge_that_fails_leaves_the_page_as_it_is(qtbot: QtBot, studio: Studi
     judge.gate.set()
     studio.session.select("character", "maya")
     qtbot.waitUntil(lambda: len(judge.asked) == 1 and not studio.tasks._tasks, timeout=WAIT_MS)
-    assert not studio.window.properties.character.warning.isVisible()
+    page = studio.window.properties.character
+    assert not page.warning.isVisible()
     assert not studio.window.message.isVisible()
+    judge.is_broken = False
+    studio.session.select()
+    studio.session.select("character", "maya")
+    qtbot.waitUntil(page.warning.isVisible, timeout=WAIT_MS)
 
 
 def test_a_damaged_picture_is_not_judged(studio: Studio, judge: Judge) -> None:

@@ -52,7 +52,7 @@ def run_other_hands_job(options: argparse.Namespace) -> None:
     keep_freed_memory()
     if options.heads < 2:
         raise BadInputError(f"--heads {options.heads}: whose face it is is judged among at least two heads")
-    folder, sheet = find_pack(options.pack), options.report.with_suffix(".png")
+    folder, sheet = find_pack(options.pack), options.report.parent / f"{options.report.stem}.png"
     check_report(options.report, pack_files(folder), sheet)
     maker, regressor = PackFilms(pack=load_pack(folder, "cpu")), load_regressor()
     voices, results = VoicePool.discover().for_evaluation(), []

@@ -4,9 +4,7 @@ Called by `cli`. The only file of the benchmark that knows the engine's performi
 thread: two such processes do more than one with two threads.
 """
 
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -27,6 +25,7 @@ from training.bench.live_films import LiveFilms
 from training.bench.quick import Crew, QuickConfig
 from training.bench.reading import Reading, pixels_of, smaller
 from training.bench.regressor import load_regressor
+from training.bench.worker_processes import worker_processes
 
 ROUND_TRIP_FRAMES = 24
 
@@ -125,10 +124,7 @@ def read_request(setup: WorkerSetup, request: FilmRequest) -> Reading:
 def pack_crew(
     pack: str, regressor: Path, config: QuickConfig, num_workers: int, maker: Maker = "film"
 ) -> Iterator[Crew]:
-    """Worker processes for one pack, whose base model makes films or whose causal models perform live.
-
-    What is still waiting is dropped when the block is left by an error or Ctrl+C.
-    """
+    """Worker processes for one pack, whose base model makes films or whose causal models perform live."""
     setup = WorkerSetup(
         pack=pack,
         regressor=regressor,
@@ -137,13 +133,10 @@ def pack_crew(
         directed_frames=config.directed_frames,
         maker=maker,
     )
-    executor = ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn"))
-    try:
+    with worker_processes(num_workers) as executor:
         yield Crew(
             executor=executor,
             num_at_once=num_workers,
             judge_actor=partial(judge_actor, setup),
             read_request=partial(read_request, setup),
         )
-    finally:
-        executor.shutdown(cancel_futures=True)

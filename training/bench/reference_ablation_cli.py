@@ -4,10 +4,8 @@ Called by `cli`. It reads arguments, starts worker processes, tells what is goin
 """
 
 import argparse
-import multiprocessing
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -45,6 +43,7 @@ from training.bench.trait_reader import (
     save_trait_reader,
 )
 from training.bench.trait_reader_training import TraitReaderRecipe, draw_smiles, reading_hits, train_trait_reader
+from training.bench.worker_processes import worker_processes
 
 CHECK_SEED: Final = 5
 CHECK_FACES: Final = 800
@@ -111,12 +110,9 @@ def judge_face(setup: WorkerSetup, face: int) -> FaceResult:
 
 
 def run_ablation(setup: WorkerSetup, config: AblationConfig, num_workers: int) -> Iterator[FaceResult]:
-    """Faces in their order; what still waits is dropped when this is left by an error or Ctrl+C."""
-    executor = ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn"))
-    try:
+    """Faces in their order."""
+    with worker_processes(num_workers) as executor:
         yield from executor.map(partial(judge_face, setup), range(config.num_faces))
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
 def run_ablation_job(options: argparse.Namespace) -> None:
@@ -125,7 +121,7 @@ def run_ablation_job(options: argparse.Namespace) -> None:
         raise BadInputError(f"--faces {options.faces}: intervals need at least two faces")
     config = AblationConfig(num_faces=options.faces)
     folder, started_s = find_pack(options.pack), time.monotonic()
-    sheet = options.report.with_suffix(".jpg")
+    sheet = options.report.parent / f"{options.report.stem}.jpg"
     check_report(options.report, pack_files(folder), sheet)
     reader, regressor = load_trait_reader(), load_regressor()
     faces = []

@@ -42,11 +42,12 @@ def opened(pack: LoadedPack, config: LiveConfig = CONFIG) -> LiveSession:
     return open_session(small_character(), pack, config)
 
 
-def test_threads_make_the_same_film_as_none(pack: LoadedPack) -> None:
+@pytest.mark.parametrize("prompt", ["smiles", ""])
+def test_threads_make_the_same_film_as_none(pack: LoadedPack, prompt: str) -> None:
     """Stages of neighbouring chunks at once, or all in one worker, or in the caller: what is made does not depend on who works when."""
     films = []
     for split in ("caller", "pipeline", "one worker"):
-        with opened(pack, replace(CONFIG, seed=3, prompt="smiles", split=split)) as session:
+        with opened(pack, replace(CONFIG, seed=3, prompt=prompt, split=split)) as session:
             films.append(pictures(pull(session, 5 * CHUNK)))
             assert session.report().repeated_frames == 0
     assert np.array_equal(films[0], films[1])

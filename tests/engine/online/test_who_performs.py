@@ -25,10 +25,12 @@ def test_windows_perform_on_a_processor_the_pair_on_a_card_or_when_asked_for(
     assert performing_live(pack, "base").online is None
     on_a_card = replace(pack, transformer=SimpleNamespace(parameters=lambda: iter([ON_A_CARD])))  # type: ignore[arg-type]
     assert performing_live(on_a_card) is on_a_card
+    small_px, large_px = pack.size_px, 2 * pack.size_px
     for cores, is_fast, shown_px in (
-        (2, False, pack.size_px),
-        (2, True, 2 * pack.size_px),
-        (4, False, 2 * pack.size_px),
+        (2, False, small_px),
+        (1, True, small_px),
+        (2, True, large_px),
+        (4, False, large_px),
     ):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         monkeypatch.setattr("engine.online.opening.has_fast_bfloat16", lambda device, is_fast=is_fast: is_fast)
