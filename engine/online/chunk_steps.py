@@ -1,11 +1,11 @@
-"""The steps of a chunk, in order: encode, plan, draft, refine, and pose and decode latent after latent (paper 5.2).
+"""The steps of a chunk, in order: encode, plan, draft, refine, pose its latents, and decode them one after another (paper 5.2).
 
 Called by a session's pipeline, which asks between steps whether the chunk is still wanted, and by benchmarks that make a chunk anew.
 A latent's pictures can be shown while the next ones are decoded. They must not know clocks, nor when a chunk begins.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -35,15 +35,15 @@ class SessionStages:
 class ChunkWork:
     """A chunk on its way. The draft is kept to its end: on a graphics card what a worker lets go of may be filled anew at once.
 
-    `moved` is what the next latent is retouched by, None where nothing was planned; `pictures_THWC` are those of the latent that was
-    decoded last, until somebody takes them.
+    `moved` is what each latent is retouched by, as far as it is there; nothing where nothing was planned. `pictures_THWC` are those of the
+    latent that was decoded last, until somebody takes them.
     """
 
     job: ChunkJob
     told: ChunkConditions | None = None
     draft_BFCHW: Tensor | None = None
     latents_BFCHW: Tensor | None = None
-    moved: MovedFilm | None = None
+    moved: list[MovedFilm] = field(default_factory=list)
     num_decoded: int = 0
     pictures_THWC: NDArray[np.uint8] | None = None
 
@@ -52,17 +52,19 @@ ChunkStep = Callable[[ChunkWork], ChunkWork]
 
 
 def chunk_steps(stages: SessionStages, chunk_latents: int) -> list[tuple[str, ChunkStep]]:
-    """The steps of a chunk of so many latents, each under the name of its stage."""
+    """The steps of a chunk of so many latents, each under the name of its stage.
+
+    A stage's steps follow each other: a chunk that came back to a worker would find the next one before it.
+    """
     steps: list[tuple[str, ChunkStep]] = [("encode", partial(_encode, stages))]
     if stages.generator.has_plan:
         steps.append(("plan", partial(_plan, stages)))
     steps.append(("generator", partial(_draft, stages)))
     if stages.generator.has_refiner:
         steps.append(("refiner", partial(_refine, stages)))
-    of_a_latent: list[tuple[str, ChunkStep]] = [("vae", partial(_decode, stages))]
     if stages.retoucher is not None:
-        of_a_latent.insert(0, ("posing", partial(_pose, stages.retoucher)))
-    return steps + of_a_latent * chunk_latents
+        steps += [("posing", partial(_pose, stages.retoucher))] * chunk_latents
+    return steps + [("vae", partial(_decode, stages))] * chunk_latents
 
 
 def _encode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
@@ -91,14 +93,15 @@ def _refine(stages: SessionStages, work: ChunkWork) -> ChunkWork:
 def _pose(retoucher: Retoucher, work: ChunkWork) -> ChunkWork:
     assert work.told is not None
     if work.told.pose is not None:
-        pose = work.told.pose.at(work.num_decoded)
-        work.moved = retoucher.moved_softly(pose) if work.job.told.is_soft else retoucher.moved(pose)
+        pose = work.told.pose.at(len(work.moved))
+        work.moved.append(retoucher.moved_softly(pose) if work.job.told.is_soft else retoucher.moved(pose))
     return work
 
 
 def _decode(stages: SessionStages, work: ChunkWork) -> ChunkWork:
     assert work.latents_BFCHW is not None
     latent, work.num_decoded = work.num_decoded, work.num_decoded + 1
+    moved = work.moved[latent] if work.moved else None
     latents_BFCHW = work.latents_BFCHW[:, latent : latent + 1]
-    work.pictures_THWC = stages.decoder.decode(work.job.first_latent + latent, latents_BFCHW, work.moved)
+    work.pictures_THWC = stages.decoder.decode(work.job.first_latent + latent, latents_BFCHW, moved)
     return work
