@@ -20,7 +20,7 @@ class LookaheadConfig:
     least_frames: int = 2
     most_frames: int = 36
     margin_frames: int = 2
-    safety: float = 1.1
+    safety: float = 1.2
     memory_chunks: int = 16
     memory_answers: int = 4
 

@@ -41,7 +41,7 @@ class PortraitWarnings(QObject):
         if asked not in self._known:
             self._known[asked] = _NOTHING_KNOWN
             self._judge(*asked)
-        return self._known[asked]
+        return self._known.get(asked, _NOTHING_KNOWN)
 
     def _judge(self, pack: str, media_sha: str) -> None:
         def keep(warning: str) -> None:
