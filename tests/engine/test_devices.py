@@ -118,6 +118,7 @@ def test_a_session_there_is_the_session_here(
 
 @pytest.mark.parametrize("name", ["cuda:0"])
 def test_there_it_computes_in_bfloat16(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FORMAT_VARIABLE, raising=False)
     with pretended(name, monkeypatch):
         pack = load_pack(folder, device=name)
         assert number_format(pack.device) == "cuda bfloat16"
