@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 PartsOf = Callable[[str], tuple[str, ...]]
 """A direction to the directions it is made of, in order; at least one."""
 
-_CHINESE_BREAKS: Final = (
-    "\uff0c\uff1b\u3002\u3001\uff01\uff1f"  # comma, semicolon, full stop, comma of lists, exclamation, question
-)
+_CHINESE_BREAKS: Final = "\uff0c\uff1b\u3002\u3001\uff01\uff1f"  # comma, semicolon, stop, comma of lists, ! and ?
 _BREAK: Final = rf"\s*[,;.:\u2014{_CHINESE_BREAKS}]?\s*"
 _EDGE: Final = r"(?a:\b)"  # of a word in Latin letters, also right beside a Chinese character
 _AND_THEN: Final = re.compile(

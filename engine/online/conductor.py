@@ -146,9 +146,8 @@ class Conductor:
         Withdrawn ones are soon gone and do not count, unless they pile up.
         """
         most = self.config.lookahead.most_frames if self.pace.has_more_lookahead else self.lookahead.target_frames
-        if (
-            not self.activity.is_warm
-        ):  # the second begins beside the first: playback, which the first opens, would outrun it
+        if not self.activity.is_warm:
+            # The second begins beside the first: playback, which the first opens, would outrun it.
             most = max(most, min(self.layout.chunk_frames, self.config.lookahead.most_frames))
         has_room = self.in_flight - self.stale_in_flight < most_in_flight and self.in_flight < 2 * most_in_flight
         is_free = not self.is_paused and self._awaited is None

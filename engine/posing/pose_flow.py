@@ -200,9 +200,8 @@ def sampled(picture_BCHW: Tensor, places_NHWC: Tensor, resampling: Resampling) -
     """
     batch, num_frames = picture_BCHW.shape[0], places_NHWC.shape[0] // picture_BCHW.shape[0]
     with torch.autocast(picture_BCHW.device.type, enabled=False):
-        pictures_NCHW = (
-            picture_BCHW.float()[:, None].expand(-1, num_frames, -1, -1, -1).flatten(0, 1)
-        )  # one is not copied
+        # A single picture is not copied.
+        pictures_NCHW = picture_BCHW.float()[:, None].expand(-1, num_frames, -1, -1, -1).flatten(0, 1)
         frames_NCHW = functional.grid_sample(
             pictures_NCHW, places_NHWC, mode=resampling, padding_mode="border", align_corners=False
         )

@@ -237,7 +237,6 @@ def _window(on_head_NHWC: Tensor, reach: tuple[float, float, float, float], fine
     left, top, right, bottom = reach
     x_NHW, y_NHW = on_head_NHWC.unbind(dim=-1)
     is_in_HW = ((x_NHW > left) & (x_NHW < right) & (y_NHW > top) & (y_NHW < bottom)).any(dim=0)
-    rows, columns = (is_in_HW.any(dim=axis).nonzero()[:, 0].tolist() or [0] for axis in (1, 0))
-    return slice(finer * max(rows[0] - 1, 0), finer * (rows[-1] + 2)), slice(
-        finer * max(columns[0] - 1, 0), finer * (columns[-1] + 2)
-    )
+    found = (is_in_HW.any(dim=axis).nonzero()[:, 0].tolist() or [0] for axis in (1, 0))
+    rows, columns = (slice(finer * max(each[0] - 1, 0), finer * (each[-1] + 2)) for each in found)
+    return rows, columns
