@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 
 from engine.called_expressions import NEUTRAL, CalledExpression, called_expression
+from engine.called_views import called_view
 from engine.characters import Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.pixels import as_pixels
 from engine.posing.anchor_picture import AnchorPicture
+from engine.posing.turning import VIEW_TURNS, facet_of, goal_of
 from engine.references import ReferenceLatents
 
 KIND_ORDER: Final = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
@@ -45,6 +47,7 @@ class DirectedReferences:
         self._last_called: tuple[str, CalledExpression] | None = None
         self._latents_1CHW: dict[int, Tensor] = {}
         self._shown: dict[_Choice, ReferenceLatents] = {}
+        self._views: dict[str, Tensor] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -71,6 +74,24 @@ class DirectedReferences:
         """The expression that a direction calls for; the neutral one where it calls for none."""
         return (self._called(text).name or NEUTRAL) if text.strip() else NEUTRAL
 
+    def turn(self, text: str) -> float:
+        """How far round a direction turns the character, in radians: not at all where there is no picture of what it would show."""
+        return goal_of(called_view(text), self._view_places) if self._can_turn and text.strip() else 0.0
+
+    @property
+    def _can_turn(self) -> bool:
+        """Whether the pack tells a character from its wall: what turns before it would take it along."""
+        return self._pack.posing is not None and self._pack.matte is not None
+
+    @property
+    def _view_places(self) -> dict[str, int]:
+        """The places of the pictures from other sides than the front, by their names."""
+        return {
+            reference.subtype: place
+            for place, reference in enumerate(self._ordered)
+            if reference.kind is ReferenceKind.VIEW and reference.subtype in VIEW_TURNS
+        }
+
     def _called(self, text: str) -> CalledExpression:
         if self._last_called is None or self._last_called[0] != text:
             self._last_called = (text, called_expression(self._pack.text_encoder, text))
@@ -87,15 +108,21 @@ class DirectedReferences:
         everywhere = range(len(self._ordered))
         expressions = [place for place in everywhere if self._ordered[place].kind is ReferenceKind.EXPRESSION]
         if not expressions or not text.strip() or not self._is_choice_wanted:
-            return _Choice(places=tuple(everywhere)[: self._most])
+            return _Choice(places=self._turned_first(tuple(everywhere), text)[: self._most])
         called = self._called(text)
         subtypes = {place: self._ordered[place].subtype for place in expressions}
         expressions.sort(key=lambda place: (subtypes[place] != called.name, -called.nearness[subtypes[place]]))
         others = [place for place in everywhere if place not in expressions]
-        places = (others[0], *expressions, *others[1:])[: self._most]
+        places = self._turned_first((others[0], *expressions, *others[1:]), text)[: self._most]
         is_called = called.name == self._ordered[expressions[0]].subtype
         has_anchor = is_called and expressions[0] in places
         return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
+
+    def _turned_first(self, places: tuple[int, ...], text: str) -> tuple[int, ...]:
+        """The same places, but right behind the global picture the one that a direction turns to, if any."""
+        turned_to = facet_of(self.turn(text), self._view_places).view
+        first = (places[0], *(place for view, place in self._view_places.items() if view == turned_to))
+        return (*first, *(place for place in places if place not in first))
 
     @property
     def _is_choice_wanted(self) -> bool:
@@ -117,7 +144,17 @@ class DirectedReferences:
         return AnchorPicture(
             pixels_BCHW=as_pixels(reference.picture_HWC, self._pack.film_px).to(self.device),
             row_BM=motion.showing(reference.subtype if is_expression else NEUTRAL),
+            views=self._view_pictures() if self._can_turn else {},
         )
+
+    def _view_pictures(self) -> dict[str, Tensor]:
+        """The character from other sides, as large as films are shown; the same pictures for all its anchors."""
+        if self._views is None:
+            self._views = {
+                view: as_pixels(self._ordered[place].picture_HWC, self._pack.film_px).to(self.device)
+                for view, place in self._view_places.items()
+            }
+        return self._views
 
     def _pixels(self, place: int) -> Tensor:
         return as_pixels(self._ordered[place].picture_HWC, self._pack.size_px).to(self.device)

@@ -104,7 +104,11 @@ class Performer:
         )
         self.clock = FilmClock(pack.codec)
         self.conditions = JobConditions(pack, job)
-        self.planner = None if pack.motion is None else MotionPlanner(pack.motion, settings.window_latents)
+        self.planner = (
+            None
+            if pack.motion is None
+            else MotionPlanner(pack.motion, settings.window_latents, pack.codec.frames_per_latent)
+        )
         self.poser = pack.poser()
         self.retoucher = pack.retoucher(self.poser)
         self.decoder_state = pack.codec.initial_state()
@@ -145,7 +149,7 @@ class Performer:
             told = self.conditions.told(plan)
             fingerprint = window_fingerprint(fingerprint, plan, told)
             self._count("conditions")
-            found_FCHW = self._recall(fingerprint, plan, tail.latents_FCHW.shape[1:])
+            found_FCHW = self._recall(fingerprint, plan, told.text, tail.latents_FCHW.shape[1:])
             window_FCHW = self._make(window, plan, told, tail) if found_FCHW is None else found_FCHW
             if found_FCHW is None:
                 self._keep(fingerprint, plan, window_FCHW)
@@ -160,7 +164,7 @@ class Performer:
             tail = FilmTail(latents_FCHW=window_FCHW, start=plan.start, text=told.text)
             first_final = plan.final_end
 
-    def _recall(self, fingerprint: str, plan: WindowPlan, shape_CHW: torch.Size) -> Tensor | None:
+    def _recall(self, fingerprint: str, plan: WindowPlan, text: str, shape_CHW: torch.Size) -> Tensor | None:
         """A window's latents [F, C, h, w] where they were made before; with them its part of the motion plan is there too."""
         if self.reuse is None:
             return None
@@ -171,7 +175,7 @@ class Performer:
         rows_FM = self.reuse.recall(motion_fingerprint(fingerprint), shape_FM)
         if rows_FM is None:
             return None
-        self.planner.take(rows_FM.to(self.device)[None])
+        self.planner.take(rows_FM.to(self.device)[None], self.conditions.references.turn(text))
         return found_FCHW.to(self.device)
 
     def _keep(self, fingerprint: str, plan: WindowPlan, window_FCHW: Tensor) -> None:
@@ -220,6 +224,7 @@ class Performer:
             no_text_BSD=self.conditions.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT[:, -_new_latents(plan) * self.pack.codec.frames_per_latent :],
             feeling=self.conditions.references.feeling(text),
+            turn=self.conditions.references.turn(text),
         )
         noise_BFM = self._noise(window, (1, _new_latents(plan), planner.motion.row_width), "motion")
         planner.plan(told, noise_BFM, self.job.guidance)
@@ -239,11 +244,16 @@ class Performer:
         History stayed near the anchor of the references before: measured against another, its old face would stand in the new one
         as a ghost.
         """
-        if self.poser is None or motion_BFM is None:
+        if self.poser is None or self.planner is None or motion_BFM is None:
             return references
+        turns_BFT = self.planner.turns(plan.start)
         assert before.anchor_picture is not None, "a pack that poses its anchor has its picture"
-        behind_BFCHW = self.poser.behind(before.anchor_picture, motion_BFM[:, : plan.history], past_FCHW[None])
-        posed = self.poser.posed(references, motion_BFM[:, plan.history :], behind_BFCHW)
+        history = slice(plan.history)
+        behind_BFCHW = self.poser.behind(
+            before.anchor_picture, motion_BFM[:, history], past_FCHW[None], turns_BFT[:, history]
+        )
+        made = slice(plan.history, None)
+        posed = self.poser.posed(references, motion_BFM[:, made], behind_BFCHW, turns_BFT[:, made])
         self._count("posing")
         return posed
 
@@ -338,7 +348,8 @@ class Performer:
             picture = self.conditions.references.latents(window.text).anchor_picture
         assert picture is not None, "a pack that poses its anchor has its picture"
         rows_BFM = self.planner.rows(window.first_final)[:, : len(window.final_FCHW)]
-        return PlannedPose(picture=picture, rows_BFM=rows_BFM)
+        turns_BFT = self.planner.turns(window.first_final)[:, : len(window.final_FCHW)]
+        return PlannedPose(picture=picture, rows_BFM=rows_BFM, turns_BFT=turns_BFT)
 
     def _decode(self, latents_FCHW: Tensor, pose: PlannedPose | None) -> NDArray[np.uint8]:
         with fast_autocast(self.device):

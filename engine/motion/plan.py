@@ -86,7 +86,7 @@ class MotionTold:
 
     `no_text_BSD` is what guidance tells the branch without text; None stands for zeros. `is_mute_BT` says in which frames of the rows to
     plan the own voice is mute (`engine.motion.muteness`); None where nobody knows. `feeling` is the expression that is called for (of
-    `engine.characters.EXPRESSIONS`), None where nobody knows.
+    `engine.characters.EXPRESSIONS`), None where nobody knows. `turn` is how far round the character is to turn (`engine.posing.turning`).
     """
 
     text_BSD: Tensor
@@ -97,6 +97,7 @@ class MotionTold:
     no_text_BSD: Tensor | None = None
     is_mute_BT: Tensor | None = None
     feeling: str | None = None
+    turn: float = 0.0
 
 
 @torch.no_grad()

@@ -11,23 +11,29 @@ from torch import Tensor
 
 from engine.called_expressions import NEUTRAL
 from engine.characters import EXPRESSIONS
+from engine.errors import BadInputError
 from engine.flow.guidance import GuidanceScales
 from engine.latent_tail import LatentTail
 from engine.motion.plan import MotionModel, MotionTold, plan_motion
 from engine.motion.smoothing import smoothed
+from engine.posing.turning import turned_towards
 
+TURNS = "turns."
 OPENING_ROWS = 3  # half a second at 24 frames: a head that turned in less would be torn from its portrait
 
 
 class MotionPlanner:
     """The last rows of one film, numbered like its latents: row 0 is that of latent 0. Before it stands the row of rest."""
 
-    def __init__(self, motion: MotionModel, slack_rows: int = 0) -> None:
-        """`slack_rows` is how many rows can be taken back."""
+    def __init__(self, motion: MotionModel, slack_rows: int = 0, frames_a_row: int = 1) -> None:
+        """`slack_rows` is how many rows can be taken back; a row is so many frames long, in each of which turns are told."""
         self.motion = motion
         self._rest_BM = motion.rest()
         self.first_BM = self._rest_BM  # what the picture before the film shows; to be set before anything is planned
-        self.tail = LatentTail(self._rest_BM[..., None, None], motion.settings.history_rows + slack_rows)
+        num_kept = motion.settings.history_rows + slack_rows
+        self.tail = LatentTail(self._rest_BM[..., None, None], num_kept)
+        # A turn goes on from the two frames before it.
+        self._turns = LatentTail(self._rest_BM.new_zeros(1, frames_a_row, 1, 1), num_kept + 2)
 
     @property
     def length(self) -> int:
@@ -54,7 +60,7 @@ class MotionPlanner:
             rows_BFM = self._opened(rows_BFM)
         if told.is_mute_BT is not None and self.motion.settings.articulation:
             rows_BFM = self._silenced(rows_BFM, told.is_mute_BT)
-        self.take(rows_BFM)
+        self.take(rows_BFM, told.turn)
 
     def _lots(self, noise_BFM: Tensor) -> Tensor:
         """The noise with as much of it left as what is articulated gets."""
@@ -116,14 +122,24 @@ class MotionPlanner:
         )
         return torch.cat([opening_BFM, rows_BFM[:, num_opening:]], dim=1)
 
-    def take(self, rows_BFM: Tensor) -> None:
-        """Rows that were planned before."""
+    def take(self, rows_BFM: Tensor, turn: float = 0.0) -> None:
+        """Rows that were planned before, in which the character turns so far round."""
         self.tail.append(rows_BFM[..., None, None])
+        frames_a_row, num_rows = self._turns.shape_CHW[0], rows_BFM.shape[1]
+        before, last = self._turns.last(2).flatten()[-2:].tolist()
+        turns = turned_towards(turn, (before, last), num_rows * frames_a_row)
+        self._turns.append(rows_BFM.new_tensor(turns).view(1, num_rows, frames_a_row, 1, 1))
 
     def rows(self, start: int) -> Tensor:
         """The rows [1, F, M] from `start` to the end of the plan, as they are drawn; before the film there are zeros: not told."""
         before_BFM = torch.zeros_like(self._rest_BM)[:, None].expand(-1, max(-start, 0), -1)
         return torch.cat([before_BFM, self.motion.drawn(self.planned(max(start, 0)))], dim=1)
+
+    def turns(self, start: int) -> Tensor:
+        """How far the character has turned round in each frame of the same rows, [1, F, T] in radians (`engine.posing.turning`)."""
+        planned_BFT = self._turns.last(self.length - max(start, 0))[..., 0, 0]
+        before_BFT = planned_BFT.new_zeros(1, max(-start, 0), planned_BFT.shape[2])
+        return torch.cat([before_BFT, planned_BFT], dim=1)
 
     def planned(self, start: int) -> Tensor:
         """The rows [1, F, M] from `start` to the end of the plan."""
@@ -133,14 +149,19 @@ class MotionPlanner:
         """Take back what was planned after the first `length` rows; nothing where the plan is not that long."""
         if self.length > length:
             self.tail.truncate(length)
+            self._turns.truncate(length)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The rows, to be kept in a file."""
-        return self.tail.tensors()
+        """The rows and turns, to be kept in a file."""
+        return self.tail.tensors() | {f"{TURNS}{name}": tensor for name, tensor in self._turns.tensors().items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take on rows from a file; `BadInputError` unless they fit."""
+        """Take on rows and turns from a file; `BadInputError` unless they fit."""
         self.tail.load(tensors, self.motion.settings.history_rows)
+        turns = {name.removeprefix(TURNS): tensor for name, tensor in tensors.items() if name.startswith(TURNS)}
+        self._turns.load(turns, self.motion.settings.history_rows)
+        if self._turns.length != self.tail.length:
+            raise BadInputError("the session's turns do not fit its plan of motion; open a new session")
 
 
 def _eased(share_T: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from engine.flow.schedule import TIMESTEP_SCALE
 from engine.latent_tail import LatentTail
 from engine.model.transformer import DitInputs, Transformer
 from engine.online.conditions import ChunkConditions
-from engine.online.live_motion import LiveMotion, planned_pose
+from engine.online.live_motion import LiveMotion
 from engine.online.noise import NoiseSource
 from engine.references import ReferenceLatents
 
@@ -76,7 +76,7 @@ class BaseWindows:
             conditions,
             motion_BFM=self.motion.planner.rows(first_latent - num_history),
             posed_BFCHW=self.motion.posed(references, first_latent, num_history).posed_BFCHW,
-            pose=planned_pose(references, rows_BFM),
+            pose=self.motion.pose(references, first_latent, rows_BFM),
         )
 
     @torch.no_grad()

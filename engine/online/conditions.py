@@ -21,6 +21,7 @@ class ChunkConditions:
         models that are shown it (`engine.posing`).
     is_mute_BT: in which of its frames the character's own voice is mute (`engine.motion.muteness`); None where nobody knows.
     feeling: the expression that is called for (`engine.characters.EXPRESSIONS`); None where nobody knows.
+    turn: how far round the character is to turn (`engine.posing.turning`).
     pose: how the chunk is meant to look, for whoever retouches its pictures.
     effort: how much work the chunk may cost, from 0 (all) upwards; what a generator leaves out is its own matter.
     """
@@ -34,5 +35,6 @@ class ChunkConditions:
     posed_BFCHW: Tensor | None = None
     is_mute_BT: Tensor | None = None
     feeling: str | None = None
+    turn: float = 0.0
     pose: PlannedPose | None = None
     effort: int = 0

@@ -32,11 +32,17 @@ class LiveAnchors:
         return self._tail.num_bytes
 
     def posed(
-        self, references: ReferenceLatents, first_latent: int, rows_BFM: Tensor, num_history: int
+        self,
+        references: ReferenceLatents,
+        first_latent: int,
+        rows_BFM: Tensor,
+        num_history: int,
+        turns_BFT: Tensor | None = None,
     ) -> ReferenceLatents:
-        """The references with their anchor in the poses of rows from `first_latent` on, behind those of the `num_history` before."""
+        """The references with their anchor in the poses and turns of rows from `first_latent` on, behind those of the `num_history`
+        before."""
         self._tail.truncate(first_latent)
-        posed = self._poser.posed(references, rows_BFM, self._tail.last(num_history))
+        posed = self._poser.posed(references, rows_BFM, self._tail.last(num_history), turns_BFT)
         assert posed.posed_BFCHW is not None, "a poser poses"
         self._tail.append(posed.posed_BFCHW[:, num_history:])
         return posed

@@ -70,6 +70,7 @@ class LiveMotion:
             no_text_BSD=self.no_text_BSD,
             is_mute_BT=conditions.is_mute_BT,
             feeling=conditions.feeling,
+            turn=conditions.turn,
         )
         noise_BFM = self.noise.draw(first_latent, conditions.num_latents, MOTION_STEP)[..., 0, 0]
         self.planner.plan(told, noise_BFM, GuidanceScales() if conditions.effort else None)
@@ -82,7 +83,15 @@ class LiveMotion:
         """
         if self._anchors is None:
             return references
-        return self._anchors.posed(references, first_latent, self.planner.rows(first_latent), num_history)
+        rows_BFM, turns_BFT = self.planner.rows(first_latent), self.planner.turns(first_latent)
+        return self._anchors.posed(references, first_latent, rows_BFM, num_history, turns_BFT)
+
+    def pose(self, references: ReferenceLatents, first_latent: int, rows_BFM: Tensor) -> PlannedPose | None:
+        """How a chunk of these rows is meant to look, where the anchor has a picture."""
+        if references.anchor_picture is None:
+            return None
+        turns_BFT = self.planner.turns(first_latent)
+        return PlannedPose(picture=references.anchor_picture, rows_BFM=rows_BFM, turns_BFT=turns_BFT)
 
     def truncate(self, length: int) -> None:
         """Take back what was planned after the first `length` latents; nothing where the plan is not that long."""
@@ -103,9 +112,3 @@ class LiveMotion:
         self._anchors.load({name.removeprefix(ANCHORS): x for name, x in tensors.items() if name.startswith(ANCHORS)})
         if self._anchors.length != self.planner.length:
             raise BadInputError("the session's anchors do not fit its plan of motion; open a new session")
-
-
-def planned_pose(references: ReferenceLatents, rows_BFM: Tensor) -> PlannedPose | None:
-    """How a chunk of these rows is meant to look, where the anchor has a picture."""
-    picture = references.anchor_picture
-    return None if picture is None else PlannedPose(picture=picture, rows_BFM=rows_BFM)

@@ -223,7 +223,8 @@ def _motion(
     num_kept = slack_latents + pack.base.history_latents
     poser = pack.poser()
     anchors = None if poser is None else LiveAnchors(poser, portrait_BCHW, num_kept)
-    return LiveMotion(MotionPlanner(pack.motion, num_kept), windows, noise, no_text_BSD, anchors)
+    planner = MotionPlanner(pack.motion, num_kept, pack.codec.frames_per_latent)
+    return LiveMotion(planner, windows, noise, no_text_BSD, anchors)
 
 
 def _sound_reaches(

@@ -30,7 +30,7 @@ from engine.model.transformer import Transformer
 from engine.online.conditions import ChunkConditions
 from engine.online.half_resolution import can_halve, doubled, halved, halved_noise, spread_over
 from engine.online.kv_cache import CacheLayout, KvCache
-from engine.online.live_motion import LiveMotion, planned_pose
+from engine.online.live_motion import LiveMotion
 from engine.online.noise import NoiseSource
 from engine.online.settings import OnlineSettings
 from engine.references import ReferenceKind, ReferenceLatents
@@ -209,7 +209,7 @@ class CausalRollout:
             listen_BAD=conditions.listen_BAD[:, listen:],
             motion_BFM=rows_BFM,
             posed_BFCHW=self.motion.posed(references, first_latent, num_history=1).posed_BFCHW,
-            pose=planned_pose(references, rows_BFM),
+            pose=self.motion.pose(references, first_latent, rows_BFM),
         )
 
     def draft(self, first_latent: int, told: ChunkConditions) -> Tensor:

@@ -92,6 +92,7 @@ class ConditionEncoder:
             references=self.references.latents(told.text),
             is_mute_BT=self._mute_frames(told)[None],
             feeling=self.references.feeling(told.text),
+            turn=self.references.turn(told.text),
             effort=told.effort,
         )
 

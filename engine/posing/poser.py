@@ -17,9 +17,12 @@ from engine.posing.matte import Matte
 from engine.posing.paint import Paint, PaintedPlaces, painted
 from engine.posing.pose_flow import Places, PoseFlow, Resampling, sampled
 from engine.posing.sizes import shrunk, size_of, smoothly_resized
+from engine.posing.turning import FACE, is_turned, turned_layers
 from engine.references import ReferenceLatents
 
-MOST_LOOKS: Final = 4  # pictures whose fields are kept: a film goes back and forth between few
+MOST_LOOKS: Final = (
+    7  # pictures whose fields are kept: a film goes back and forth between few, and turns between three more
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,46 +96,101 @@ class Poser:
         self._rest_M = rest_M
         self._looks: list[Look] = []
 
-    def posed(self, references: ReferenceLatents, rows_BFM: Tensor, behind_BFCHW: Tensor) -> ReferenceLatents:
-        """The references with their anchor in the pose of each row, behind the anchors in pose that history stayed near.
+    def posed(
+        self,
+        references: ReferenceLatents,
+        rows_BFM: Tensor,
+        behind_BFCHW: Tensor,
+        turns_BFT: Tensor | None = None,
+    ) -> ReferenceLatents:
+        """The references with their anchor in the pose and turn of each row, behind the anchors in pose that history stayed near.
 
         `ValueError` where the references come without the anchor's picture.
         """
         if references.anchor_picture is None:
             raise ValueError("references for a pack that poses its anchor need the anchor's picture")
-        posed_BFCHW = self.latents(references.anchor_picture, rows_BFM)
+        posed_BFCHW = self.latents(references.anchor_picture, rows_BFM, turns_BFT)
         return replace(references, posed_BFCHW=torch.cat([behind_BFCHW, posed_BFCHW], dim=1))
 
-    def behind(self, picture: AnchorPicture, rows_BFM: Tensor, history_BFCHW: Tensor) -> Tensor:
-        """The anchors in pose of history that stayed near a picture, [B, F, C, h, w], by its rows [B, F, M].
+    def behind(
+        self, picture: AnchorPicture, rows_BFM: Tensor, history_BFCHW: Tensor, turns_BFT: Tensor | None = None
+    ) -> Tensor:
+        """The anchors in pose of history that stayed near a picture, [B, F, C, h, w], by its rows [B, F, M] and turns [B, F, T].
 
         What stands before a film was not planned, so nobody knows its pose: it is an anchor of its own.
         """
         is_planned_BF111 = rows_BFM.any(dim=-1)[..., None, None, None]
-        return torch.where(is_planned_BF111, self.latents(picture, rows_BFM), history_BFCHW.float())
+        return torch.where(is_planned_BF111, self.latents(picture, rows_BFM, turns_BFT), history_BFCHW.float())
 
     @torch.no_grad()
-    def latents(self, picture: AnchorPicture, rows_BFM: Tensor) -> Tensor:
-        """Pictures in the poses of motion rows, [B, F, C, h, w]. A row of zeros is no pose told: the picture as it is."""
-        return self._codec.encode(self._moved("latents", picture, rows_BFM).pixels_BTCHW).float()
+    def latents(self, picture: AnchorPicture, rows_BFM: Tensor, turns_BFT: Tensor | None = None) -> Tensor:
+        """Pictures in the poses of motion rows, [B, F, C, h, w], turned so far round in each frame. A row of zeros is no pose told: the
+        picture as it is."""
+        return self._codec.encode(self._moved("latents", picture, rows_BFM, turns_BFT).pixels_BTCHW).float()
 
     @torch.no_grad()
-    def moved(self, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+    def moved(self, picture: AnchorPicture, rows_BFM: Tensor, turns_BFT: Tensor | None = None) -> Moved:
         """The same as pictures of their full size, with their finest edges."""
-        return self._moved("pictures", picture, rows_BFM)
+        return self._moved("pictures", picture, rows_BFM, turns_BFT)
 
     @torch.no_grad()
-    def moved_small(self, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+    def moved_small(self, picture: AnchorPicture, rows_BFM: Tensor, turns_BFT: Tensor | None = None) -> Moved:
         """The same as pictures as large as the codec takes them."""
-        return self._moved("small pictures", picture, rows_BFM)
+        return self._moved("small pictures", picture, rows_BFM, turns_BFT)
 
-    def _moved(self, use: Use, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
-        look = self._look(picture.pixels_BCHW)
-        sheet = self._sheet(look, use)
+    def _moved(self, use: Use, picture: AnchorPicture, rows_BFM: Tensor, turns_BFT: Tensor | None) -> Moved:
         frames_BTK = self._frames(self._from_picture(picture, rows_BFM))
+        if turns_BFT is None or not picture.views or not is_turned(turns_BFT):
+            return self._facing(use, picture, frames_BTK)
+        if len(rows_BFM) != 1:
+            raise ValueError(f"one film turns at a time, not {len(rows_BFM)}")
+        bodies_BTK = self._bodies(self._frames(self.from_rest(rows_BFM)))
+        return self._turned(use, picture, frames_BTK, bodies_BTK, turns_BFT.flatten().tolist())
+
+    def _turned(
+        self, use: Use, picture: AnchorPicture, frames_BTK: Tensor, bodies_BTK: Tensor, turns: list[float]
+    ) -> Moved:
+        """One film's frames with the character turned so far round. All of what shows more than its face counts as painted: the model that
+        draws has never seen it."""
+        look = self._look(picture.pixels_BCHW)
+        layers = self._sheet(look, use).layers
+        assert layers is not None, "who turns is told from the wall"
+
+        def layer_of(view: str, frames: list[int]) -> Tensor:
+            if view == FACE:
+                return self._face(use, picture, frames_BTK[:, frames])
+            return self._body(use, self._look(picture.views[view]), bodies_BTK[:, frames])
+
+        moved_BTCHW = layers.composed(turned_layers(turns, picture.views, layer_of)[None])
+        return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=torch.ones_like(moved_BTCHW[:, :, :1]))
+
+    def _face(self, use: Use, picture: AnchorPicture, frames_BTK: Tensor) -> Tensor:
+        """A character that faces the viewer, moved and painted, as a layer [T, 4, H, W]: its colours times its matte, and its matte."""
+        look = self._look(picture.pixels_BCHW)
+        layers = self._sheet(look, use).layers
+        assert layers is not None
+        facing_TCHW = self._facing(use, picture, frames_BTK).pixels_BTCHW[0]
+        matte_TCHW = self._body(use, look, frames_BTK)[:, 3:].clamp(0.0, 1.0)
+        return torch.cat([facing_TCHW - (1.0 - matte_TCHW) * layers.plate_BCHW, matte_TCHW], dim=1)
+
+    def _body(self, use: Use, look: Look, frames_BTK: Tensor) -> Tensor:
+        """A character as it is moved, without paint, as a layer [T, 4, H, W]."""
+        sheet = self._sheet(look, use)
+        assert sheet.layers is not None
+        places = self._places(sheet, look, frames_BTK).enlarged(sheet.finer)
+        return sampled(sheet.layers.character_BCHW, places.on_face_NHWC, sheet.resampling)[0]
+
+    def _places(self, sheet: Sheet, look: Look, frames_BTK: Tensor) -> Places:
+        """Where each pixel of frames comes from, as coarsely as the codec takes them."""
         height, width = size_of(sheet.pixels_BCHW)
         size_HW = (height // sheet.finer, width // sheet.finer)
-        coarse = self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_HW)
+        return self._flow.places(look.fields_BNCHW, self._terms(frames_BTK), size_HW)
+
+    def _facing(self, use: Use, picture: AnchorPicture, frames_BTK: Tensor) -> Moved:
+        """Frames of a character that faces the viewer."""
+        look = self._look(picture.pixels_BCHW)
+        sheet = self._sheet(look, use)
+        coarse = self._places(sheet, look, frames_BTK)
         places = coarse.enlarged(sheet.finer)
         moved_BTCHW = sheet.moved(places)
         painted_BTCHW = torch.zeros_like(moved_BTCHW[:, :, :1])
@@ -163,6 +221,12 @@ class Poser:
     def _frames(self, rows_BFM: Tensor) -> Tensor:
         """The numbers of each frame, [B, T, K]."""
         return rearrange(rows_BFM, "b f (t k) -> b (f t) k", k=self._flow.config.frame_width)
+
+    def _bodies(self, frames_BTK: Tensor) -> Tensor:
+        """Those of them that move bodies, the others at rest: no face is seen from behind."""
+        is_body_K = torch.zeros(frames_BTK.shape[-1], device=frames_BTK.device)
+        is_body_K[list(self._flow.config.body_columns)] = 1.0
+        return frames_BTK * is_body_K
 
     def _poses(self, frames_BTK: Tensor) -> Tensor:
         """Those of them that move pixels."""

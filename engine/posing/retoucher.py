@@ -19,14 +19,18 @@ from engine.posing.sizes import enlarged
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedPose:
-    """How pictures are meant to look: the anchor's picture, and the motion rows [B, F, M] of their latents."""
+    """How pictures are meant to look: the anchor's picture, the motion rows [B, F, M] of their latents, and how far the character has
+    turned round in each of their frames [B, F, T], None where it faces the viewer."""
 
     picture: AnchorPicture
     rows_BFM: Tensor
+    turns_BFT: Tensor | None = None
 
     def at(self, latent: int) -> "PlannedPose":
         """The pose of one of the latents, from 0."""
-        return PlannedPose(picture=self.picture, rows_BFM=self.rows_BFM[:, latent : latent + 1])
+        only = slice(latent, latent + 1)
+        turns_BFT = None if self.turns_BFT is None else self.turns_BFT[:, only]
+        return PlannedPose(picture=self.picture, rows_BFM=self.rows_BFM[:, only], turns_BFT=turns_BFT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +75,13 @@ class Retoucher:
     @torch.no_grad()
     def moved(self, pose: PlannedPose) -> MovedFilm:
         """What pictures of these latents are retouched by."""
-        fine = self._poser.moved(pose.picture, pose.rows_BFM)
+        fine = self._poser.moved(pose.picture, pose.rows_BFM, pose.turns_BFT)
         return self._film(pose, fine.shrunk(self._poser.finer), fine)
 
     @torch.no_grad()
     def moved_softly(self, pose: PlannedPose) -> MovedFilm:
         """The same for films that are only enlarged to their full size, which costs half."""
-        return self._film(pose, self._poser.moved_small(pose.picture, pose.rows_BFM), None)
+        return self._film(pose, self._poser.moved_small(pose.picture, pose.rows_BFM, pose.turns_BFT), None)
 
     def _film(self, pose: PlannedPose, coarse: Moved, fine: Moved | None) -> MovedFilm:
         from_rest_BFM = self._poser.from_rest(pose.rows_BFM)

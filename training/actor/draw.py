@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.actor.drawing import accessories, eyes, hair, head, mouth, torso
 from training.actor.drawing.background import draw_background
-from training.actor.drawing.canvas import Canvas, Picture, sheet_size
+from training.actor.drawing.canvas import Canvas, FlatterCanvas, Picture, sheet_size
 from training.actor.drawing.expression import controls_of
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.staging import body_pose, head_pose
@@ -35,19 +35,33 @@ def draw_frame(identity: Identity, state_K: NDArray[np.float32], size_px: int) -
 def draw_matte(identity: Identity, state_K: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
     """How much of each pixel of such a frame the character covers, [size_px, size_px] from 0 to 1: what a white backdrop does not show."""
     sheet_px = sheet_size(size_px)
-    on_black_HWC, on_white_HWC = (
-        _drawn_on(np.full((sheet_px, sheet_px, 3), level, np.uint8), identity, state_K).finished(size_px)
-        for level in (0, WHITE_LEVEL)
+    return matte_between(
+        *(_drawn_on(sheet_of(level, sheet_px), identity, state_K).finished(size_px) for level in (0, WHITE_LEVEL))
     )
+
+
+def sheet_of(level: int, sheet_px: int) -> Picture:
+    """An even grey sheet, to be drawn on."""
+    return np.full((sheet_px, sheet_px, 3), level, np.uint8)
+
+
+def matte_between(on_black_HWC: Picture, on_white_HWC: Picture) -> NDArray[np.float32]:
+    """The matte of the same drawing on black and on white: what white does not shine through."""
     seen_HWC = on_white_HWC.astype(np.float32) - on_black_HWC
     return np.asarray(1.0 - seen_HWC.mean(axis=-1) / WHITE_LEVEL, dtype=np.float32).clip(0.0, 1.0)
+
+
+def canvas_for(identity: Identity, sheet_HWC: Picture) -> Canvas:
+    """The canvas on which this character is drawn."""
+    shading = identity.manner.shading
+    return Canvas(sheet_HWC) if shading == 1.0 else FlatterCanvas(sheet_HWC, identity.plain_colours, shading)
 
 
 def _drawn_on(sheet_HWC: Picture, identity: Identity, state_K: NDArray[np.float32]) -> Canvas:
     """A character upon a sheet, which is drawn on."""
     if state_K.shape != (NUM_CHANNELS,):
         raise ValueError(f"a state has {NUM_CHANNELS} channels, this one has the shape {state_K.shape}")
-    sheet_px, canvas = sheet_HWC.shape[0], Canvas(sheet_HWC)
+    sheet_px, canvas = sheet_HWC.shape[0], canvas_for(identity, sheet_HWC)
     controls = controls_of(state_K)
     ink = Ink(canvas, head_pose(identity, controls, sheet_px))
     body = body_pose(identity, controls, sheet_px)

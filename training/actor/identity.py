@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.actor.drawing import palette
+from training.actor.drawing.manner import OWN_MANNER, Manner
 from training.actor.drawing.palette import Colour
 
 HAIR_STYLES: Final = (
@@ -36,6 +37,7 @@ PRINTS: Final = ("star", "heart", "stripes", "circle", "bolt")
 BACKDROPS: Final = ("plain", "disc", "hill", "two_discs")
 BROW_SHAPES: Final = ("straight", "arched", "rounded")
 NOSES: Final = ("button", "long", "wide")
+LEAST_EYE_SIZE: Final = 0.88
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,14 @@ class Identity:
     backdrop_colour: Colour
     backdrop_second: Colour
     backdrop_side: float
+    manner: Manner = OWN_MANNER
+
+    @property
+    def plain_colours(self) -> tuple[Colour, ...]:
+        """The colours of all that is drawn of a character, without light and shadow."""
+        own = (self.skin, self.hair, self.brow, self.lip, self.eye_colour, self.cloth, self.accent)
+        worn = (self.beard_colour, self.hat_colour, self.frame, self.metal)
+        return own + worn + (palette.INK, palette.WHITE, palette.MOUTH_INSIDE, palette.TONGUE)
 
 
 _CHOICES: Final = {
@@ -107,7 +117,7 @@ _CHOICES: Final = {
     "back_print": PRINTS,
     "backdrop": BACKDROPS,
 }
-_NOT_TRAITS: Final = ("seed",)
+_NOT_TRAITS: Final = ("seed", "manner")
 _EAR_HIDING_HAIR: Final = ("bob", "long", "wavy")
 _BEARDLESS_HAIR: Final = ("bob", "pigtails")
 _HAT_HAIR: Final = ("bald", "crop", "side_part", "bob", "long", "wavy", "ponytail", "pigtails", "pixie")
@@ -201,7 +211,7 @@ def _face(dice: _Dice, cast: _Cast) -> dict[str, Any]:
     """Eyes, brows, nose and ears."""
     return {
         "eye_colour": _eye_colour(dice, cast.skin),
-        "eye_size": dice.within(0.88, 1.1),
+        "eye_size": dice.within(LEAST_EYE_SIZE, 1.1),
         "eye_spacing": dice.within(0.94, 1.06),
         "eye_tilt": dice.within(-0.6, 1.0),
         "lashes": min(1.0, max(0.0, dice.within(-0.4, 0.9) + 0.4 * cast.softness)),

@@ -10,8 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.actor.draw import background_sheet, draw_frame
-from training.actor.drawing.canvas import Canvas, Picture, sheet_size
+from training.actor.draw import (
+    WHITE_LEVEL,
+    background_sheet,
+    canvas_for,
+    draw_frame,
+    draw_matte,
+    matte_between,
+    sheet_of,
+)
+from training.actor.drawing.canvas import Picture, sheet_size
 from training.actor.drawing.expression import controls_of
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.profile import draw_profile
@@ -52,12 +60,25 @@ def draw_view(identity: Identity, view: str, size_px: int) -> Picture:
     """One of the four views at rest; `ValueError` for a view there is not."""
     if view == "front":
         return draw_frame(identity, resting_state(1)[0], size_px)
+    sheet = background_sheet(identity, sheet_size(size_px))
+    return _view_on(sheet[:, ::-1] if view == "right" else sheet, identity, view, size_px)
+
+
+def draw_view_matte(identity: Identity, view: str, size_px: int) -> NDArray[np.float32]:
+    """How much of each pixel of such a picture the character covers, [size_px, size_px] from 0 to 1; `ValueError` as above."""
+    if view == "front":
+        return draw_matte(identity, resting_state(1)[0], size_px)
+    return matte_between(
+        *(_view_on(sheet_of(level, sheet_size(size_px)), identity, view, size_px) for level in (0, WHITE_LEVEL))
+    )
+
+
+def _view_on(sheet_HWC: Picture, identity: Identity, view: str, size_px: int) -> Picture:
+    """A view that is not from the front, drawn on a copy of a sheet; the right one is the left one in the mirror, sheet and all."""
     if view not in VIEWS:
         raise ValueError(f"there is no view {view!r}; the views are {', '.join(VIEWS)}")
     sheet_px = sheet_size(size_px)
-    is_mirrored = view == "right"
-    sheet = background_sheet(identity, sheet_px)
-    canvas = Canvas(np.ascontiguousarray(sheet[:, ::-1]) if is_mirrored else sheet.copy())
+    canvas = canvas_for(identity, np.array(sheet_HWC, order="C"))
     controls = controls_of(resting_state(1)[0])
     pose = head_pose(identity, controls, sheet_px)
     still = replace(pose, unit_px=pose.unit_px * _STILL_SCALES[view], centre_y_px=_STILL_YS[view] * sheet_px)
@@ -68,4 +89,4 @@ def draw_view(identity: Identity, view: str, size_px: int) -> Picture:
     else:
         draw_profile(ink, identity, controls)
     picture = canvas.finished(size_px)
-    return np.ascontiguousarray(picture[:, ::-1]) if is_mirrored else picture
+    return np.ascontiguousarray(picture[:, ::-1]) if view == "right" else picture

@@ -23,9 +23,11 @@ from training.actor.references import draw_expression
 from training.actor.state import resting_state
 from training.actor.voices import VoicePool
 from training.bench.cases import HELD_OUT_SEED, FilmRequest
+from training.bench.dimples import dimple_evidence
 from training.bench.hidden_traits import Levels, face_with, levels_of_face, opposite
 from training.bench.judge import FilmMaker, RoundTrip
 from training.bench.measures import SETTLING_FRAMES
+from training.bench.reading import read_film, smaller
 from training.bench.regressor import LoadedRegressor
 from training.bench.trait_reader import LoadedTraitReader, mouth_crops, read_traits
 
@@ -59,13 +61,15 @@ class AblationConfig:
 @dataclass(frozen=True, kw_only=True)
 class TwinResult:
     """One character. By view: the evidence for each trait [4], the distance of the lower face to its own truth's and to its
-    twin's (root mean square in levels of 0..255), and by how much its cheeks are nearer to its own truth's (`cheek_lead`)."""
+    twin's (root mean square in levels of 0..255), by how much its cheeks are nearer to its own truth's (`cheek_lead`), and by how much it
+    looks more like a drawing with dimples than like one without (`dimples`)."""
 
     levels: Levels
     evidence_K: dict[View, NDArray[np.float32]]
     to_own: dict[View, float]
     to_twin: dict[View, float]
     cheek_lead: dict[View, float]
+    dimples: dict[View, float]
     strip_SHWC: dict[str, Film]  # a few pictures for a person's eyes, by what they show
 
 
@@ -87,6 +91,7 @@ class AblationJudge:
     round_trip: RoundTrip
     voices: VoicePool
     num_frames: int
+    num_moments: int = 3  # of a film, in which its dimples are looked at
 
     def judge_face(self, face: int) -> FaceResult:
         """Make three films of a face's twins, and read them beside the truth; the same number gives the same result."""
@@ -96,7 +101,10 @@ class AblationJudge:
         if not np.array_equal(characters[0].global_picture_HWC, characters[1].global_picture_HWC):
             raise AssertionError(f"the global picture of face {face} shows what should be hidden")
         without_THWC = self._film(performance, face, shown_by(identities[0], (), self.maker.film_px))
-        truths = [draw_film(identity, performance.state_TK, self.maker.size_px) for identity in identities]
+        truths = [
+            smaller(draw_film(identity, performance.state_TK, self.maker.film_px), self.maker.size_px)
+            for identity in identities
+        ]
         films: list[dict[View, Film]] = [
             {
                 "without": without_THWC,
@@ -107,6 +115,7 @@ class AblationJudge:
             for character, truth_THWC in zip(characters, truths, strict=True)
         ]
         crops = [{view: self._crops(film_THWC) for view, film_THWC in each.items()} for each in films]
+        dimples = self._dimples(identities, films)
         first, second = (
             TwinResult(
                 levels=levels,
@@ -116,13 +125,30 @@ class AblationJudge:
                 cheek_lead={
                     view: cheek_lead(crops_TCHW, own["truth"], other["truth"]) for view, crops_TCHW in own.items()
                 },
+                dimples=evidence,
                 strip_SHWC=strip_of(character, each),
             )
-            for levels, own, other, character, each in zip(
-                levels_of_twins(face), crops, reversed(crops), characters, films, strict=True
+            for levels, own, other, character, each, evidence in zip(
+                levels_of_twins(face), crops, reversed(crops), characters, films, dimples, strict=True
             )
         )
         return FaceResult(face=face, twins=(first, second))
+
+    def _dimples(self, twins: tuple[Identity, Identity], films: list[dict[View, Film]]) -> list[dict[View, float]]:
+        """The evidence of each twin's films; the one that serves both is judged once, as the first's."""
+        depth = max(twin.dimples for twin in twins)
+
+        def evidence(twin: Identity, film_THWC: Film) -> float:
+            settled_THWC = film_THWC[SETTLING_FRAMES:]
+            reading = read_film(self.regressor, settled_THWC)
+            return dimple_evidence(twin, depth, settled_THWC, reading, self.maker.film_px, self.num_moments)
+
+        first, second = (
+            {view: evidence(twin, own[view]) for view in own if view != "without"}
+            for twin, own in zip(twins, films, strict=True)
+        )
+        shared: dict[View, float] = {"without": evidence(twins[0], films[0]["without"])}
+        return [first | shared, second | shared]
 
     def _film(self, performance: Performance, face: int, character: Character) -> Film:
         request = FilmRequest(

@@ -56,6 +56,7 @@ NOTES: Final = {
     "readable": f"traits that the reader tells from single drawn pictures with an area under the curve of at least {LEAST_AUC:g}; "
     "the others are reported without a bar and have no part in the mean over traits",
     "own_picture": "share of films whose lower face is nearer to their own truth's than to the twin's, no network judging",
+    "dimples_drawn": "the face drawn with dimples and without in the poses of the film's frames: which of the two these are nearer to",
     "mouth_distance": "root mean square over the lower face, each cut where its own mouth is; poses that differ count too",
 }
 

@@ -43,8 +43,13 @@ def figures_of(faces: Faces, readable: Sequence[str]) -> list[Figure]:
         figures += _pair(f"{name}_twin", f"{TITLES[name]}: right twin shows more", partial(_right_twin, index), faces)
     figures += _pair("own_picture", "lower face nearer to its own than to its twin's", _nearer_to_own, faces)
     figures += _pair(
-        "cheeks", "dimples: cheeks nearer to their own than to the twin's", _right_cheeks, faces, LEAST_ACCURACY
+        "dimples_drawn",
+        "dimples: film nearer to its face drawn with, or without",
+        _right_dimples,
+        faces,
+        LEAST_ACCURACY,
     )
+    figures += _pair("cheeks", "dimples: cheeks nearer to their own truth's than to the twin's", _right_cheeks, faces)
     figures += _pair("mouth_distance", "lower face's distance to its truth, 0..255", _mouth_distance, faces)
     gains: tuple[tuple[str, str, Measure], ...] = (
         ("traits_gain", "hidden traits: what references add", all_readable),
@@ -108,6 +113,11 @@ def _nearer_to_own(view: View, faces: Faces) -> float:
 def _right_cheeks(view: View, faces: Faces) -> float:
     """Half a point where the cheeks are equally far from both."""
     return mean([0.5 * (np.sign(twin.cheek_lead[view]) + 1.0) for face in faces for twin in face.twins])
+
+
+def _right_dimples(view: View, faces: Faces) -> float:
+    index = HIDDEN_TRAITS.index("dimples")
+    return mean([(twin.dimples[view] > 0.0) == twin.levels[index] for face in faces for twin in face.twins])
 
 
 def _mouth_distance(view: View, faces: Faces) -> float:

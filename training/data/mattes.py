@@ -17,13 +17,16 @@ from training.actor.draw import draw_frame, draw_matte
 from training.actor.drawing.background import draw_background
 from training.actor.drawing.canvas import Picture, sheet_size
 from training.actor.identity import Identity, sample_identity
-from training.actor.references import expression_state
-from training.actor.state import EXPRESSIONS, channel
+from training.actor.references import draw_view, draw_view_matte, expression_state
+from training.actor.state import EXPRESSIONS, VIEWS, channel
+from training.actor.strangers import sample_stranger
 from training.data.portraits import SEED_STRIDE
 from training.data.posed_pairs import POSE_CHANNELS, random_pose
 
 Levels = NDArray[np.float32]  # of 0..255
 
+TURNED: Final = 0.3  # of samples: from the side or from behind
+STRANGERS: Final = 0.3
 OWN_SHARE: Final = 0.35  # of samples, seen as they are drawn
 RECOLOURED: Final = 0.6  # of the others
 PATTERNED: Final = 0.3
@@ -48,15 +51,23 @@ class MatteSamples:
         """A pure function of the sample's number."""
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.first_identity, number, 7])
-        identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
-        state_K = expression_state(EXPRESSIONS[int(rng.integers(len(EXPRESSIONS)))])
-        if rng.random() < POSED:
-            state_K[[channel(each) for each in POSE_CHANNELS]] = random_pose(rng)
-        picture_HWC = draw_frame(identity, state_K, self.size_px)
-        matte_HW = draw_matte(identity, state_K, self.size_px)
+        sample = sample_stranger if rng.random() < STRANGERS else sample_identity
+        identity = sample(self.first_identity + number * SEED_STRIDE % 999_983)
+        if rng.random() < TURNED:
+            view = VIEWS[int(rng.integers(1, len(VIEWS)))]
+            picture_HWC = draw_view(identity, view, self.size_px)
+            matte_HW = draw_view_matte(identity, view, self.size_px)
+        else:
+            picture_HWC, matte_HW = self._from_the_front(identity, rng)
         if rng.random() >= self.own_share:
             picture_HWC, matte_HW = by_another_hand(picture_HWC.astype(np.float32), matte_HW, identity, rng)
         return {"picture_HWC": torch.from_numpy(picture_HWC), "matte_HW": torch.from_numpy(matte_HW)}
+
+    def _from_the_front(self, identity: Identity, rng: np.random.Generator) -> tuple[Picture, Levels]:
+        state_K = expression_state(EXPRESSIONS[int(rng.integers(len(EXPRESSIONS)))])
+        if rng.random() < POSED:
+            state_K[[channel(each) for each in POSE_CHANNELS]] = random_pose(rng)
+        return draw_frame(identity, state_K, self.size_px), draw_matte(identity, state_K, self.size_px)
 
 
 def by_another_hand(

@@ -12,14 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.actor.draw import draw_frame
-from training.actor.identity import sample_identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSION_CHANNELS, EXPRESSIONS, channel
 from training.data.motion_rows import MEAN_AND_SPREAD
-from training.data.portraits import SEED_STRIDE, boxes_mask
+from training.data.portraits import boxes_mask
 from training.data.posed_pairs import FACE_CHANNELS
+from training.data.sitters import random_sitter
 
 MOVED_CHANNELS: Final = (*FACE_CHANNELS, "teeth")
 # What somebody feels is told as its difference from what the portrait shows: a picture of a grin is one at rest.
@@ -66,27 +65,34 @@ class PaintedFaceSamples:
     expression_share: float = 0.4
     focus_share: float = 0.8
     shift_px: float = 12.0
+    stranger_share: float = 0.0
 
     def __call__(self, number: int) -> dict[str, Tensor]:
         """A pure function of the sample's number."""
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.first_identity, number, 6])
-        identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
+        sitter = random_sitter(
+            number,
+            first_identity=self.first_identity,
+            stranger_share=self.stranger_share,
+            size_px=self.size_px,
+        )
+        who = sitter.identity
         has_expression = rng.random() < self.expression_share
         rest_K = expression_state(EXPRESSIONS[int(rng.integers(1, len(EXPRESSIONS)))] if has_expression else "neutral")
         states_SK = np.repeat(rest_K[None], self.num_states, axis=0)
         for state_K in states_SK:
             state_K[_columns(MOVED_CHANNELS)] = random_face(rng)
             state_K[_columns(EXPRESSION_CHANNELS)] = random_feelings(rest_K[_columns(EXPRESSION_CHANNELS)], rng)
-        truth_SHWC = np.stack([draw_frame(identity, state_K, self.size_px) for state_K in states_SK])
+        truth_SHWC = np.stack([sitter.drawn(state_K, self.size_px) for state_K in states_SK])
         focus_SHW = np.stack(
-            [boxes_mask((mouth_box(identity, each), eye_box(identity, each)), self.size_px) for each in states_SK]
+            [sitter.masked(boxes_mask((mouth_box(who, each), eye_box(who, each)), self.size_px)) for each in states_SK]
         )
         y, x = self._corner(np.any(focus_SHW, axis=0), rng)
         square = (slice(None), *(slice(start, start + self._reach_px, self.spacing_px) for start in (y, x)))
         spread_K = np.array([MEAN_AND_SPREAD[name][1] for name in PAINTED_CHANNELS], dtype=np.float32)
         return {
-            "rest_HWC": torch.from_numpy(draw_frame(identity, rest_K, self.size_px)),
+            "rest_HWC": torch.from_numpy(sitter.drawn(rest_K, self.size_px)),
             "face_SK": torch.from_numpy((states_SK - rest_K)[:, _columns(PAINTED_CHANNELS)] / spread_K),
             "truth_SHWC": torch.from_numpy(truth_SHWC[square].copy()),
             "focus_SHW": torch.from_numpy(focus_SHW[square].copy()),

@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.actor.draw import draw_frame
-from training.actor.identity import sample_identity
 from training.actor.keypoints import eye_box, mouth_box
 from training.actor.references import expression_state
 from training.actor.state import EXPRESSIONS, channel
 from training.data.motion_rows import MEAN_AND_SPREAD
-from training.data.portraits import SEED_STRIDE, boxes_mask
+from training.data.portraits import boxes_mask
+from training.data.sitters import random_sitter
 
 # The first three of each are what most depends on the others' values: how a head turns, and the shape of a mouth.
 BODY_CHANNELS: Final = ("yaw", "pitch", "roll", "lean", "sway", "breath", "shoulders")
@@ -73,12 +72,19 @@ class PosedPairSamples:
     size_px: int
     first_identity: int = 0
     expression_share: float = 0.4
+    stranger_share: float = 0.0
 
     def __call__(self, number: int) -> dict[str, Tensor]:
         """A pure function of the sample's number."""
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.first_identity, number, 4])
-        identity = sample_identity(self.first_identity + number * SEED_STRIDE % 999_983)
+        sitter = random_sitter(
+            number,
+            first_identity=self.first_identity,
+            stranger_share=self.stranger_share,
+            size_px=self.size_px,
+        )
+        who = sitter.identity
         name = (
             EXPRESSIONS[int(rng.integers(1, len(EXPRESSIONS)))] if rng.random() < self.expression_share else "neutral"
         )
@@ -88,10 +94,10 @@ class PosedPairSamples:
         posed_K[[channel(each) for each in POSE_CHANNELS]] = pose_P
         spread_P = np.array([MEAN_AND_SPREAD[each][1] for each in POSE_CHANNELS], dtype=np.float32)
         return {
-            "rest_HWC": torch.from_numpy(draw_frame(identity, rest_K, self.size_px)),
-            "posed_HWC": torch.from_numpy(draw_frame(identity, posed_K, self.size_px)),
+            "rest_HWC": torch.from_numpy(sitter.drawn(rest_K, self.size_px)),
+            "posed_HWC": torch.from_numpy(sitter.drawn(posed_K, self.size_px)),
             "focus_HW": torch.from_numpy(
-                boxes_mask((mouth_box(identity, posed_K), eye_box(identity, posed_K)), self.size_px)
+                sitter.masked(boxes_mask((mouth_box(who, posed_K), eye_box(who, posed_K)), self.size_px))
             ),
             "pose_P": torch.from_numpy(pose_P / spread_P),
         }

@@ -47,6 +47,9 @@ ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile"
 # What a partner's sound makes a listener do, and how far it goes.
 REACTION_SCALES = {"pitch": 0.04, "brow_left": 0.15, "smile": 0.3, "lean": 0.3, "squint": 0.15}
 NUM_HELD_OUT_CLIPS = 24
+STRANGER_SHARE = (
+    0.5  # of the portraits that are moved and painted: creators bring portraits by other hands than the actor
+)
 
 
 def tiny_vae(places: Places) -> Run:
@@ -148,7 +151,7 @@ def tiny_posing(places: Places) -> Run:
     del places
     task = PoseFlowTask(
         flow=PoseFlow(parts.POSING),
-        samples=PosedPairSamples(size_px=parts.SIZE_PX),
+        samples=PosedPairSamples(size_px=parts.SIZE_PX, stranger_share=STRANGER_SHARE),
         weights_file=parts.POSING_FILE,
     )
     config = TrainerConfig(
@@ -189,7 +192,12 @@ def tiny_paint(places: Places) -> Run:
     task = PaintTask(
         paint=Paint(parts.PAINT),
         flow=parts.trained(places.parts, parts.POSING_FILE, PoseFlow(parts.POSING)),
-        samples=PaintedFaceSamples(size_px=parts.FILM_PX, spacing_px=parts.FINER, shift_px=12.0 * parts.FINER),
+        samples=PaintedFaceSamples(
+            size_px=parts.FILM_PX,
+            spacing_px=parts.FINER,
+            shift_px=12.0 * parts.FINER,
+            stranger_share=STRANGER_SHARE,
+        ),
         weights_file=parts.PAINT_FILE,
     )
     config = TrainerConfig(

@@ -76,8 +76,11 @@ class PaintTask(PortraitTask[PaintedFaceSamples]):
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """PSNR of mouths and eyes of characters that training never draws, painted and as the flow alone moves them; then of faces whose
-        lids are down, and of those whose mouths are open."""
-        batch = self.held_out()
+        lids are down, and of those whose mouths are open. The actor's own first, then strangers."""
+        own, strangers = (self._measured(self.held_out(stranger_share=share)) for share in (0.0, 1.0))
+        return own | {f"strangers_{name}": db for name, db in strangers.items()}
+
+    def _measured(self, batch: dict[str, Tensor]) -> dict[str, float]:
         faces = self._made(batch)
         truth_BSCHW = rearrange(
             as_pixels(batch["truth_SHWC"].flatten(0, 1)), "(b s) c h w -> b s c h w", b=len(faces.painted_BSCHW)

@@ -25,7 +25,7 @@ class PortraitTask(ABC, Generic[Samples]):
     samples: Samples
     weights_file: str
     num_held_out: int
-    _held_out: dict[str, Tensor] = field(default_factory=dict)
+    _held_out: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     @property
     @abstractmethod
@@ -46,9 +46,10 @@ class PortraitTask(ABC, Generic[Samples]):
         """Another run's or a pack's network."""
         fill_from_file(folder / self.weights_file, self.model)
 
-    def held_out(self) -> dict[str, Tensor]:
-        """Samples of characters that training never draws, always the same."""
-        if not self._held_out:
-            make = replace(self.samples, first_identity=HELD_OUT_IDENTITY)
-            self._held_out = first_samples(make, self.num_held_out)
-        return self._held_out
+    def held_out(self, **changes: float) -> dict[str, Tensor]:
+        """Samples of characters that training never draws, always the same; `changes` are fields that differ from training's."""
+        key = str(sorted(changes.items()))
+        if key not in self._held_out:
+            make = replace(self.samples, first_identity=HELD_OUT_IDENTITY, **changes)
+            self._held_out[key] = first_samples(make, self.num_held_out)
+        return self._held_out[key]

@@ -49,8 +49,11 @@ class PoseFlowTask(PortraitTask[PosedPairSamples]):
         return {"loss": seen + SMOOTHNESS * roughness(fields_BNCHW), "distance": seen.detach()}
 
     def measure(self) -> dict[str, float]:
-        """PSNR of held-out characters in their poses, and what it would be if nothing moved."""
-        batch = self.held_out()
+        """PSNR of held-out characters in their poses, and what it would be if nothing moved: the actor's own, then strangers."""
+        own, strangers = (self._measured(self.held_out(stranger_share=share)) for share in (0.0, 1.0))
+        return own | {f"strangers_{name}": db for name, db in strangers.items()}
+
+    def _measured(self, batch: dict[str, Tensor]) -> dict[str, float]:
         posed_BCHW, _ = self._posed(batch)
         truth_BCHW, rest_BCHW, focus_BHW = (
             as_pixels(batch["posed_HWC"]),

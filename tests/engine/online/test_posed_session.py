@@ -37,11 +37,11 @@ def opened(pack: LoadedPack, config: LiveConfig = NODDING) -> LiveSession:
 def posed_rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[AnchorPicture, Tensor]]:
     """Pictures and rows that are posed from now on."""
     told: list[tuple[AnchorPicture, Tensor]] = []
-    latents: Callable[[Poser, AnchorPicture, Tensor], Tensor] = Poser.latents
+    latents: Callable[[Poser, AnchorPicture, Tensor, Tensor | None], Tensor] = Poser.latents
 
-    def listening(poser: Poser, picture: AnchorPicture, rows_BFM: Tensor) -> Tensor:
+    def listening(poser: Poser, picture: AnchorPicture, rows_BFM: Tensor, turns_BFT: Tensor | None = None) -> Tensor:
         told.append((picture, rows_BFM))
-        return latents(poser, picture, rows_BFM)
+        return latents(poser, picture, rows_BFM, turns_BFT)
 
     monkeypatch.setattr(Poser, "latents", listening)
     return told

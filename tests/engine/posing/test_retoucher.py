@@ -85,7 +85,7 @@ def test_what_is_painted_stays_as_it_is_painted_whatever_the_network_says() -> N
     is_left_BTCHW[..., : SIDE_PX // 2] = 1.0
 
     class HalfPainted(Poser):
-        def moved(self, picture: AnchorPicture, rows_BFM: Tensor) -> Moved:
+        def moved(self, picture: AnchorPicture, rows_BFM: Tensor, turns_BFT: Tensor | None = None) -> Moved:
             return Moved(pixels_BTCHW=plain.pixels_BTCHW, painted_BTCHW=is_left_BTCHW)
 
     retoucher = Retoucher(stays, HalfPainted(random_flow(), PictureCodec(), REST_M))  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from training.actor.state import channel
 from training.actor.voices import VoicePool
 from training.bench.cases import FilmRequest
 from training.bench.hidden_traits import HIDDEN_TRAITS, face_with, levels_of_face, opposite
+from training.bench.reading import smaller
 from training.bench.reference_ablation import (
     SHOWN_EXPRESSIONS,
     AblationConfig,
@@ -55,7 +56,7 @@ class DrawnFilms:
         is_second = bool(smiles) and np.array_equal(smiles[0], second)
         identity = self.drawn(twins, bool(smiles), is_second)
         states_TK = happy_speech(request.seed, request.num_frames, self.voices).state_TK
-        return draw_film(identity, states_TK, self.size_px)
+        return smaller(draw_film(identity, states_TK, self.film_px), self.size_px)
 
 
 def right_traits(twins: tuple[Identity, Identity], has_references: bool, is_second: bool) -> Identity:
@@ -83,6 +84,7 @@ def judged(voices: VoicePool) -> Judged:
             round_trip=lambda film_THWC: film_THWC,
             voices=voices,
             num_frames=NUM_FRAMES,
+            num_moments=1,
         )
         return [judge.judge_face(face) for face in range(NUM_FACES)]
 

@@ -3,6 +3,7 @@
 Called by the parts of the drawing and by `training.actor.draw`; knows nothing of faces.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.actor.drawing.geometry import Points
-from training.actor.drawing.palette import Colour
+from training.actor.drawing.palette import Colour, blend
 
 _ENLARGEMENT: Final = 2
 _LEAST_SHEET_PX: Final = 256  # small pictures are drawn on a sheet that still holds the fine lines
@@ -73,3 +74,27 @@ class Canvas:
         """The picture at its final size."""
         size = (size_px, size_px)
         return np.asarray(cv2.resize(self.sheet_HWC, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class FlatterCanvas(Canvas):
+    """A canvas on which every colour comes nearer to the plain colour that it is nearest to."""
+
+    def __init__(self, sheet_HWC: Picture, plain: Iterable[Colour], shading: float) -> None:
+        super().__init__(sheet_HWC)
+        self._plain, self._shading = tuple(plain), shading
+        self._plain_N3 = np.array(self._plain, dtype=np.float32)
+        self._toned: dict[Colour, Colour] = {}
+
+    def fill_fixed(self, polygon_N2: NDArray[np.int32], colour: Colour) -> None:
+        """A filled polygon in the toned colour."""
+        super().fill_fixed(polygon_N2, self._tone(colour))
+
+    def spot(self, x_px: float, y_px: float, radius_px: float, colour: Colour, strength: float) -> None:
+        """A soft spot that is as weak as the shading."""
+        super().spot(x_px, y_px, radius_px, colour, self._shading * strength)
+
+    def _tone(self, colour: Colour) -> Colour:
+        if colour not in self._toned:
+            nearest = int(np.abs(self._plain_N3 - np.array(colour, dtype=np.float32)).sum(axis=1).argmin())
+            self._toned[colour] = blend(self._plain[nearest], colour, self._shading)
+        return self._toned[colour]

@@ -11,7 +11,7 @@ from training.actor.drawing.expression import Controls
 from training.actor.drawing.geometry import Points, ellipse, joined_columns, stroke
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.palette import INK, WHITE, blend, light, shade
-from training.actor.identity import Identity
+from training.actor.identity import LEAST_EYE_SIZE, Identity
 
 _ALONG = np.linspace(-1.0, 1.0, 19).astype(np.float32)
 _ROUND = (np.clip(1.0 - np.abs(_ALONG) ** 2.3, 0.0, 1.0) ** 0.75).astype(np.float32)
@@ -41,10 +41,12 @@ def eye_shape(identity: Identity, controls: Controls, side: float) -> EyeShape:
     x = side * 0.345 * identity.eye_spacing * identity.head_width / 0.8
     y = 0.02
     half_width = 0.245 * size
+    height = size * identity.manner.eye_height
+    reach = gaze_reach(identity)
     openness = controls.open_left if side < 0 else controls.open_right
     tilt = 0.045 * identity.eye_tilt * side * _ALONG
-    lower = y + tilt - _ROUND * (0.16 * size * (1.0 - 1.1 * controls.lower_lid))
-    top = y + tilt + _ROUND * 0.235 * size
+    lower = y + tilt - _ROUND * (0.16 * height * (1.0 - 1.1 * controls.lower_lid))
+    top = y + tilt + _ROUND * 0.235 * height
     closed = lower + _ROUND * 0.02
     upper = closed + (top - closed) * openness
     lower = np.minimum(lower, upper)
@@ -58,10 +60,15 @@ def eye_shape(identity: Identity, controls: Controls, side: float) -> EyeShape:
         lid_lower=joined_columns(along_x, lower),
         lid_socket=joined_columns(along_x, np.maximum(top, upper)),
         openness=openness,
-        iris_x=x + 0.095 * controls.gaze_x,
-        iris_y=y + 0.03 + 0.085 * controls.gaze_y,
-        iris_radius=0.168 * size,
+        iris_x=x + 0.095 * reach * controls.gaze_x,
+        iris_y=y + 0.03 + 0.085 * reach * controls.gaze_y,
+        iris_radius=0.168 * size * identity.manner.iris_size,
     )
+
+
+def gaze_reach(identity: Identity) -> float:
+    """How far irises go, of what they do in the actor's own eyes: less in eyes that are smaller than any of these."""
+    return min(1.0, identity.eye_size / LEAST_EYE_SIZE)
 
 
 def _within_lids(shape: EyeShape, polygon_N2: Points) -> Points:
@@ -83,6 +90,7 @@ def draw_eye(ink: Ink, identity: Identity, controls: Controls, side: float) -> N
     lash = blend(INK, shade(identity.hair, 0.5), 0.25)
     ink.face(stroke(shape.lid_lower, 0.028), shade(skin, 0.4))
     widths = 0.05 + 0.03 * np.clip(side * _ALONG, -0.4, 1.0) * (0.5 + identity.lashes)
+    widths = widths * identity.manner.lash_width
     ink.face(stroke(shape.lid_upper, widths.astype(np.float32), 0.5), lash)
     if identity.lashes > 0.35:
         corner = shape.lid_upper[-1 if side > 0 else 0]
@@ -103,7 +111,8 @@ def _draw_ball(ink: Ink, identity: Identity, controls: Controls, shape: EyeShape
     shadow = shape.lid_upper - np.array((0.0, 0.05), dtype=np.float32)
     shadow[:, 1] = np.maximum(shadow[:, 1], shape.lid_lower[:, 1])
     ink.face(np.concatenate((shape.lid_upper, shadow[::-1])), blend(shade(WHITE, 0.2), INK, 0.12))
-    glint = ellipse(x - 0.055, y + 0.07, 0.05, 0.052, 16)
+    reach = gaze_reach(identity)
+    glint = ellipse(x - 0.055 * reach, y + 0.07 * reach, 0.05 * reach, 0.052 * reach, 16)
     ink.face(_within_lids(shape, glint), WHITE)
 
 
@@ -115,10 +124,11 @@ def brow_line(identity: Identity, controls: Controls, side: float) -> Points:
     arch = {"straight": 0.02, "arched": 0.07, "rounded": 0.05}[identity.brow_shape] + controls.brow_arch
     peak = {"straight": 0.5, "arched": 0.68, "rounded": 0.5}[identity.brow_shape]
     along = _BROW_ALONG
-    x = eye_x - 0.21 + 0.46 * along
+    manner = identity.manner
+    x = eye_x + manner.brow_length * (0.46 * along - 0.21)
     bump = np.where(along < peak, along / peak, (1.0 - along) / (1.0 - peak))
     bump = np.sin(0.5 * np.pi * bump)
-    y = 0.385 + inner * (1.0 - along) ** 1.2 + outer * along + arch * bump - 0.03 * along
+    y = 0.385 + manner.brow_rise + inner * (1.0 - along) ** 1.2 + outer * along + arch * bump - 0.03 * along
     return joined_columns(side * x, y)
 
 

@@ -10,13 +10,11 @@ import numpy as np
 from training.actor.drawing.expression import Controls
 from training.actor.drawing.geometry import Points, joined_columns, stroke
 from training.actor.drawing.ink import Ink
-from training.actor.drawing.palette import WHITE, blend, colour_of, light, shade
+from training.actor.drawing.palette import MOUTH_INSIDE, TONGUE, WHITE, blend, light, shade
 from training.actor.identity import Identity
 
 _ALONG = -np.cos(np.linspace(0.0, np.pi, 33)).astype(np.float32)  # denser at the corners, where the lips turn
 _BULGE = np.clip(1.0 - _ALONG**2, 0.0, 1.0).astype(np.float32)
-_INSIDE = colour_of("#4a1726")
-_TONGUE = colour_of("#d8606a")
 MOUTH_Y = -0.53
 
 
@@ -36,7 +34,7 @@ def mouth_shape(identity: Identity, controls: Controls) -> MouthShape:
     half_width = 0.365 * identity.mouth_width * identity.head_width / 0.8 * controls.mouth_width
     side = np.where(_ALONG < 0.0, controls.corner_left, controls.corner_right)
     mean = 0.5 * (controls.corner_left + controls.corner_right)
-    middle = MOUTH_Y + side * np.abs(_ALONG) ** 1.7 - 0.4 * mean
+    middle = MOUTH_Y + identity.manner.mouth_rise + side * np.abs(_ALONG) ** 1.7 - 0.4 * mean
     opening = controls.mouth_open
     upper_share = 0.3 - 0.16 * controls.smile
     inner_upper = middle + upper_share * opening * _BULGE**0.65
@@ -70,10 +68,10 @@ def draw_mouth(ink: Ink, identity: Identity, controls: Controls) -> None:
     ink.face(np.concatenate((shape.outer_upper, shape.outer_lower[::-1])), lip, lift)
     ink.face(np.concatenate((shape.outer_upper, shape.inner_upper[::-1])), shade(lip, 0.14), lift)
     if shape.opening > 0.012:
-        ink.face(np.concatenate((shape.inner_upper, shape.inner_lower[::-1])), _INSIDE, lift)
+        ink.face(np.concatenate((shape.inner_upper, shape.inner_lower[::-1])), MOUTH_INSIDE, lift)
         _draw_tongue(ink, shape, lift)
         _draw_teeth(ink, identity, controls, shape, lift)
-    parting = blend(shade(lip, 0.55), _INSIDE, 0.4)
+    parting = blend(shade(lip, 0.55), MOUTH_INSIDE, 0.4)
     ink.face(stroke(shape.inner_upper, 0.042, 0.45), parting, lift)
     gloss = shape.outer_lower[11:22] * 0.55 + shape.inner_lower[11:22] * 0.45
     ink.face(stroke(gloss, 0.03 * identity.lip_fullness * (1.0 - 0.7 * controls.press), 0.1), light(lip, 0.3), lift)
@@ -88,7 +86,7 @@ def _draw_tongue(ink: Ink, shape: MouthShape, lift: float) -> None:
     profile = height * np.clip(1.0 - (_ALONG / 0.72) ** 2, 0.0, 1.0) ** 0.5
     top = np.minimum(shape.inner_lower[:, 1] + profile, shape.inner_upper[:, 1])
     tongue = joined_columns(shape.inner_lower[:, 0], top)
-    ink.face(np.concatenate((tongue, shape.inner_lower[::-1])), _TONGUE, lift)
+    ink.face(np.concatenate((tongue, shape.inner_lower[::-1])), TONGUE, lift)
 
 
 def _draw_teeth(ink: Ink, identity: Identity, controls: Controls, shape: MouthShape, lift: float) -> None:
@@ -107,4 +105,4 @@ def _draw_teeth(ink: Ink, identity: Identity, controls: Controls, shape: MouthSh
         middle = len(_ALONG) // 2
         top, bottom = shape.inner_upper[middle], teeth[middle]
         half = np.array((0.026 * identity.tooth_gap, 0.0), dtype=np.float32)
-        ink.face(np.stack((top - half, top + half, bottom + half, bottom - half)), _INSIDE, lift)
+        ink.face(np.stack((top - half, top + half, bottom + half, bottom - half)), MOUTH_INSIDE, lift)

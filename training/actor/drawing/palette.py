@@ -127,3 +127,5 @@ SCENES: Final = tuple(
 )
 INK: Final = colour_of("#3a2230")
 WHITE: Final = colour_of("#fdfaf6")
+MOUTH_INSIDE: Final = colour_of("#4a1726")
+TONGUE: Final = colour_of("#d8606a")
