@@ -6,12 +6,14 @@ words and no pictures.
 """
 
 import re
+from collections.abc import Collection
 from typing import Final, Literal
 
-from engine.encoders.languages import simplified
+from engine.chinese import simplified
 
 View = Literal["front", "left", "right", "rear", "profile"]
 """Views as references are named, by where the character turns; `profile` is either side, whichever there is."""
+SIDES: Final[tuple[View, View]] = ("left", "right")
 
 _VIEWER: Final = r"(?:us|me|you|(?:the\s+)?(?:camera|viewer|viewers|audience|screen))"
 _OWN: Final = r"(?:his|her|their|its|the|your|my)"
@@ -54,3 +56,9 @@ def called_view(text: str) -> View:
     if is_left == is_right:
         return "profile"
     return "right" if is_left else "left"
+
+
+def view_among(view: View, views: Collection[str]) -> View:
+    """The view that is shown to whoever asks for one, of a character of which there are these pictures; its face where there is none."""
+    asked = SIDES if view == "profile" else (view,)
+    return next((each for each in asked if each in views), "front")

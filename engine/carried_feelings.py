@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from engine.called_expressions import called_expression
-from engine.encoders.languages import simplified
+from engine.chinese import simplified
 from engine.loaded_pack import LoadedPack
 from engine.turns import PartsOf, as_it_is, parts_in_turn
 

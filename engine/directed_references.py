@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.called_expressions import NEUTRAL, CalledExpression, called_expression
-from engine.called_views import called_view
+from engine.called_views import called_view, view_among
 from engine.characters import Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
@@ -76,7 +76,8 @@ class DirectedReferences:
 
     def turn(self, text: str) -> float:
         """How far round a direction turns the character, in radians: not at all where there is no picture of what it would show."""
-        return goal_of(called_view(text), self._view_places) if self._can_turn and text.strip() else 0.0
+        views = self._view_places
+        return goal_of(view_among(called_view(text), views), views) if self._can_turn and text.strip() else 0.0
 
     @property
     def _can_turn(self) -> bool:

@@ -2,45 +2,16 @@
 
 The second encoder was taught to give the first one's rows for the same direction (`training/tasks/chinese_text.py`), so that whoever
 attends to rows need not know in which language they were told. English is read to the last digit as by a pack that knows English alone.
-Traditional characters are read as the simplified ones for them (OpenCC), so both ways of writing are one language.
+Traditional characters are read as the simplified ones for them (`engine.chinese`), so both ways of writing are one language.
 """
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
+from engine.chinese import is_chinese, simplified
 from engine.encoders.protocol import TextRows
-
-if TYPE_CHECKING:
-    from opencc import OpenCC
-
-_CHINESE: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a direction has a Chinese character in it."""
-    return _CHINESE.search(text) is not None
-
-
-def simplified(text: str) -> str:
-    """A text with simplified characters for its traditional ones, as they are written in Taiwan or elsewhere; all else stays."""
-    return _convert_to_simplified(text) if is_chinese(text) else text
-
-
-@lru_cache(maxsize=256)
-def _convert_to_simplified(text: str) -> str:
-    return str(_converter().convert(text))
-
-
-@lru_cache(maxsize=1)
-def _converter() -> "OpenCC":
-    from opencc import OpenCC  # most people never need its tables
-
-    return OpenCC("tw2s")
 
 
 class TextRowsByLanguage:

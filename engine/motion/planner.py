@@ -41,6 +41,11 @@ class MotionPlanner:
         return self.tail.length
 
     @property
+    def num_bytes(self) -> int:
+        """Memory of the rows and turns that are kept, at most."""
+        return self.tail.num_bytes + self._turns.num_bytes
+
+    @property
     def num_history(self) -> int:
         """Rows that the next part of the plan follows on."""
         return min(max(self.length, 1), self.motion.settings.history_rows)

@@ -48,7 +48,7 @@ class LiveMotion:
     @property
     def num_bytes(self) -> int:
         """Memory of the rows that are kept, at most, and of their anchors in pose."""
-        return self.planner.tail.num_bytes + (self._anchors.num_bytes if self._anchors else 0)
+        return self.planner.num_bytes + (self._anchors.num_bytes if self._anchors else 0)
 
     def plan(self, first_latent: int, conditions: ChunkConditions, history_latents: int) -> Tensor:
         """The rows [1, F, M] of a chunk at `first_latent`, going back to it first; its rows of sound begin `history_latents` before it.

@@ -32,10 +32,8 @@ class Facet:
 
 
 def goal_of(view: str, views: Collection[str]) -> float:
-    """How far a character of which there are these views turns for one: not at all where there is none of it; `profile` is either side."""
-    if view == "profile":
-        view = "left" if "left" in views else "right"
-    if view not in views or view not in VIEW_TURNS:
+    """How far a character turns that shows one of its views, by the side on which there is a picture on the way."""
+    if view == FACE:
         return 0.0
     return -pi if view == "rear" and "right" in views and "left" not in views else VIEW_TURNS[view]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.called_views import View, called_view
+from engine.called_views import View, called_view, view_among
 from training.actor.captions import caption
 from training.actor.chinese_captions import bilingual_caption
 from training.actor.directions import sample_spans
@@ -57,3 +57,18 @@ def test_what_the_models_learned_turns_nobody_round() -> None:
                 english = caption(rng, span, kind).text
                 both = bilingual_caption(rng, span, kind)
                 assert all(called_view(text) == "front" for text in (english, both.english, both.chinese)), both
+
+
+@pytest.mark.parametrize(
+    ("view", "views", "shown"),
+    [
+        ("rear", ("rear", "left"), "rear"),
+        ("rear", ("left",), "front"),
+        ("profile", ("right", "left"), "left"),
+        ("profile", ("right",), "right"),
+        ("profile", ("rear",), "front"),
+        ("front", ("rear",), "front"),
+    ],
+)
+def test_nobody_turns_to_a_side_of_which_there_is_no_picture(view: View, views: tuple[str, ...], shown: View) -> None:
+    assert view_among(view, views) == shown

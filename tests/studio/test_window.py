@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -233,6 +234,28 @@ def test_a_direction_says_what_it_asks_for_in_turn(qtbot: QtBot, studio: Studio)
     assert "One after another" not in page._note.text()
     qtbot.keyClicks(page.words, ", then nods")
     assert "One after another, 0.5 s each: smiles; nods." in page._note.text()
+
+
+def test_a_direction_says_when_nobody_can_turn_for_it(qtbot: QtBot, studio: Studio) -> None:
+    studio.player.seek(50)
+    studio.window.actions_by_name["add_prompt"].trigger()
+    page = studio.window.properties.prompt
+    name = studio.session.project.character.name  # type: ignore[union-attr]
+    qtbot.keyClicks(page.words, "turns left")
+    assert name not in page._note.text(), "that is the head's matter"
+    qtbot.keyClicks(page.words, ", then turns her back to us")
+    assert f"{name} cannot turn: there is no picture from behind." in page._note.text()
+    assert "Lips" not in page._note.text()
+
+    def with_back(project: Project) -> Project:
+        assert project.character is not None
+        rear = replace(project.character.references[0], kind="view", subtype="rear")
+        seen = replace(project.character, references=(*project.character.references, rear))
+        return replace(project, characters=(seen,))
+
+    studio.session.do("Add a view", with_back)
+    assert "cannot turn" not in page._note.text()
+    assert f"Lips and eyes do not move while {name} is turned away." in page._note.text()
 
 
 def test_a_sound_is_moved_and_trimmed(qtbot: QtBot, studio: Studio) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.encoders.languages import is_chinese
+from engine.chinese import is_chinese
 from training.actor.captions import MOST_BYTES, degree_of, plain_caption, told_actions
 from training.actor.directions import ClipKind, DirectedSpan, Direction
 

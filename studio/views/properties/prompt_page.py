@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from engine.called_views import View, called_view, view_among
 from engine.turns import parts_in_turn
 from studio.commands.prompt_edits import delete_prompt, set_prompt_text, trim_prompt
 from studio.project.document import MAX_PROMPT_CHARACTERS
@@ -19,6 +20,7 @@ SUGGESTIONS: Final = (
     ("smiles warmly", "talks calmly"),
     ("looks surprised", "looks away"),
     ("looks sad", "nods", "leans in"),
+    ("turns around", "in profile"),
 )
 
 
@@ -110,7 +112,31 @@ class PromptPage(QWidget):
             note_text += " " + self.tr("One after another, {length} each: {parts}.").format(
                 length=seconds_text(prompt.num_frames // len(parts)), parts="; ".join(parts)
             )
-        self._note.setText(note_text)
+        self._note.setText(" ".join([note_text, *self._notes_on_turning(parts)]))
+
+    def _notes_on_turning(self, parts: tuple[str, ...]) -> list[str]:
+        """What a direction needs to turn the character round, and has not got; and what is not seen of it then."""
+        character = self._session.project.character
+        called = {called_view(part) for part in parts} - {"front"}
+        if not called or character is None:
+            return []
+        views = {reference.subtype for reference in character.references if reference.kind == "view"}
+        wanted: dict[View, str] = {
+            "rear": self.tr("from behind"),
+            "left": self.tr("turned to its left"),
+            "right": self.tr("turned to its right"),
+            "profile": self.tr("from the side"),
+        }
+        missing = [wanted[view] for view in wanted if view in called and view_among(view, views) == "front"]
+        notes = [
+            self.tr(
+                "{name} cannot turn: there is no picture {view}. Characters that have one come from a folder."
+            ).format(name=character.name, view=view)
+            for view in missing
+        ]
+        if len(missing) < len(called):
+            notes.append(self.tr("Lips and eyes do not move while {name} is turned away.").format(name=character.name))
+        return notes
 
     def edit(self) -> None:
         """Put the cursor into the words."""

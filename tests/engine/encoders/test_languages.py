@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from engine.encoders.languages import TextRowsByLanguage, is_chinese, simplified
+from engine.chinese import is_chinese, simplified
+from engine.encoders.languages import TextRowsByLanguage
 from engine.encoders.text import TextEncoder, TextEncoderConfig
 
 SMALL = TextEncoderConfig(max_bytes=32, width=16, num_layers=1, num_heads=2)

@@ -61,7 +61,7 @@ def test_motion_that_is_told_shows_and_motion_that_is_not_changes_nothing() -> N
         model.load_state_dict({name: weights[name] for name in model.state_dict()})
     told, untold, unable = rollout(live_motion(), models), rollout(None, models), rollout(None, deaf)
     assert (told.history_latents, untold.history_latents) == (LOOKS_BACK, 0)
-    assert told.cache_bytes == untold.cache_bytes + told.motion.planner.tail.num_bytes  # type: ignore[union-attr]
+    assert told.cache_bytes == untold.cache_bytes + told.motion.planner.num_bytes  # type: ignore[union-attr]
     with_plan, without = make(told, (3, 3, 3)), make(untold, (3, 3, 3))
     assert (with_plan - without).abs().mean() > 0.01
     assert torch.equal(without, make(unable, (3, 3, 3)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.carried_feelings import _UNMOVED
-from engine.encoders.languages import is_chinese, simplified
+from engine.chinese import is_chinese, simplified
 from training.actor.captions import MOST_BYTES, plain_caption
 from training.actor.chinese_captions import _ADJECTIVES, _CLAUSES, BilingualCaption, bilingual_caption
 from training.actor.directions import ClipKind, DirectedSpan, Direction, sample_spans

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.encoders.languages import is_chinese
+from engine.chinese import is_chinese
 from engine.errors import BadInputError
 from training.actor.draw import draw_film
 from training.actor.state import resting_state
