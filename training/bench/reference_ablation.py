@@ -19,9 +19,10 @@ from training.actor.directions import DirectedSpan, Direction
 from training.actor.draw import draw_film, draw_frame
 from training.actor.identity import Identity
 from training.actor.performance import Performance, perform_clip
-from training.actor.references import draw_expression
+from training.actor.references import draw_expression, draw_view
 from training.actor.state import resting_state
 from training.actor.voices import VoicePool
+from training.bench.back_prints import NUM_JUDGED, back_twins, print_lead, seen_from, turning
 from training.bench.cases import HELD_OUT_SEED, FilmRequest
 from training.bench.dimples import dimple_evidence
 from training.bench.hidden_traits import Levels, face_with, levels_of_face, opposite
@@ -75,10 +76,13 @@ class TwinResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceResult:
-    """Both twins of one face."""
+    """Both twins of one face; and of another two, who differ in what is printed on their backs, by how much films in which they turn round
+    are nearer to their own back than to the other's (`back_prints`)."""
 
     face: int
     twins: tuple[TwinResult, TwinResult]
+    backs: tuple[dict[View, float], dict[View, float]]
+    back_strip_SHWC: dict[View, Film]  # the first one's last frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +136,34 @@ class AblationJudge:
                 levels_of_twins(face), crops, reversed(crops), characters, films, dimples, strict=True
             )
         )
-        return FaceResult(face=face, twins=(first, second))
+        backs, back_films = self._backs(face)
+        last = {view: film_THWC[-1:] for view, film_THWC in back_films.items()}
+        return FaceResult(face=face, twins=(first, second), backs=backs, back_strip_SHWC=last)
+
+    def _backs(self, face: int) -> tuple[tuple[dict[View, float], dict[View, float]], dict[View, Film]]:
+        """The leads of both twins' prints, and the first one's films; without a picture from behind one film serves both."""
+        first, second = back_twins(FACE_SEEDS + face)
+        film_px, size_px = self.maker.film_px, self.maker.size_px
+        without_THWC = self.maker.film(turning(seen_from(first.identity, film_px, has_back=False), face))
+        films: list[dict[View, Film]] = []
+        for twin in (first, second):
+            truth_THWC = smaller(
+                np.repeat(draw_view(twin.identity, "rear", film_px)[None], NUM_JUDGED, axis=0), size_px
+            )
+            with_THWC = self.maker.film(turning(seen_from(twin.identity, film_px, has_back=True), face))
+            films.append(
+                {
+                    "without": without_THWC,
+                    "with": with_THWC,
+                    "truth": truth_THWC,
+                    "codec": self.round_trip(truth_THWC),
+                }
+            )
+        leads_of_first, leads_of_second = (
+            {view: print_lead(twin, film_THWC, film_px) for view, film_THWC in own.items()}
+            for twin, own in zip((first, second), films, strict=True)
+        )
+        return (leads_of_first, leads_of_second), films[0]
 
     def _dimples(self, twins: tuple[Identity, Identity], films: list[dict[View, Film]]) -> list[dict[View, float]]:
         """The evidence of each twin's films; the one that serves both is judged once, as the first's."""

@@ -57,6 +57,8 @@ NOTES: Final = {
     "the others are reported without a bar and have no part in the mean over traits",
     "own_picture": "share of films whose lower face is nearer to their own truth's than to the twin's, no network judging",
     "dimples_drawn": "the face drawn with dimples and without in the poses of the film's frames: which of the two these are nearer to",
+    "back_print": "other twins, who differ in what is printed on their backs and are told to turn round: shown from behind too, "
+    "and by the global one alone",
     "mouth_distance": "root mean square over the lower face, each cut where its own mouth is; poses that differ count too",
 }
 

@@ -50,6 +50,9 @@ def figures_of(faces: Faces, readable: Sequence[str]) -> list[Figure]:
         LEAST_ACCURACY,
     )
     figures += _pair("cheeks", "dimples: cheeks nearer to their own truth's than to the twin's", _right_cheeks, faces)
+    figures += _pair(
+        "back_print", "print on the back, told to turn round: its own", _right_prints, faces, LEAST_ACCURACY
+    )
     figures += _pair("mouth_distance", "lower face's distance to its truth, 0..255", _mouth_distance, faces)
     gains: tuple[tuple[str, str, Measure], ...] = (
         ("traits_gain", "hidden traits: what references add", all_readable),
@@ -118,6 +121,11 @@ def _right_cheeks(view: View, faces: Faces) -> float:
 def _right_dimples(view: View, faces: Faces) -> float:
     index = HIDDEN_TRAITS.index("dimples")
     return mean([(twin.dimples[view] > 0.0) == twin.levels[index] for face in faces for twin in face.twins])
+
+
+def _right_prints(view: View, faces: Faces) -> float:
+    """Half a point where a film shows neither twin's."""
+    return mean([0.5 * (np.sign(leads[view]) + 1.0) for face in faces for leads in face.backs])
 
 
 def _mouth_distance(view: View, faces: Faces) -> float:

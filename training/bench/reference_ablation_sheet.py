@@ -1,4 +1,5 @@
-"""A picture of the expression ablation for a person's eyes: each twin's references, its films without and with them, and the truth.
+"""A picture of the ablation for a person's eyes: each twin's references, its films without and with them, and the truth; then the last
+frames of films that turn round.
 
 Called by `reference_ablation_cli`. It looks at results and writes a picture; it measures nothing.
 """
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.bench.reference_ablation import FaceResult, TwinResult
+from training.bench.reference_ablation import FaceResult, TwinResult, View
 
 MOST_FACES: Final = 6
 COLUMNS: Final = {
@@ -22,6 +23,7 @@ COLUMNS: Final = {
     "truth": "truth",
     "codec": "truth through the codec",
 }
+BACK_COLUMNS: Final[dict[View, str]] = {"truth": "from behind", "without": "without it", "with": "with it"}
 FACE: Final = (0.32, 0.82, 0.2, 0.8)  # top, bottom, left, right of what is shown, shares of the picture
 CELL_PX: Final = (140, 168)
 HEAD_PX: Final = 24
@@ -36,6 +38,7 @@ def write_ablation_sheet(path: Path, faces: Sequence[FaceResult]) -> None:
     for index in chosen:
         rows += [_row(twin) for twin in faces[index].twins]
         rows.append(np.full((GAP_PX, rows[0].shape[1], 3), PAPER, dtype=np.uint8))
+    rows += _backs([faces[index] for index in chosen], rows[0].shape[1])
     sheet_HWC = np.concatenate([_headings(faces[0].twins[0]), *rows])
     cv2.imwrite(str(path), cv2.cvtColor(sheet_HWC, cv2.COLOR_RGB2BGR))
 
@@ -46,6 +49,19 @@ def _row(twin: TwinResult) -> NDArray[np.uint8]:
     for name in COLUMNS:
         cells += [*(_lower_face(picture_HWC) for picture_HWC in twin.strip_SHWC[name]), between]
     return np.concatenate(cells, axis=1)
+
+
+def _backs(faces: Sequence[FaceResult], width_px: int) -> list[NDArray[np.uint8]]:
+    """Films that turn round: a heading and a row of whole pictures, so many as fit."""
+    cells = [(face.back_strip_SHWC[view][-1], title) for face in faces for view, title in BACK_COLUMNS.items()]
+    side_px = CELL_PX[1]
+    heading_HWC = np.full((HEAD_PX, width_px, 3), PAPER, dtype=np.uint8)
+    row_HWC = np.full((side_px, width_px, 3), PAPER, dtype=np.uint8)
+    for place, (picture_HWC, title) in enumerate(cells[: width_px // side_px]):
+        left = place * side_px
+        row_HWC[:, left : left + side_px] = cv2.resize(picture_HWC, (side_px, side_px), interpolation=cv2.INTER_AREA)
+        _write(heading_HWC, title, left)
+    return [heading_HWC, row_HWC]
 
 
 def _lower_face(picture_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -61,6 +77,12 @@ def _headings(twin: TwinResult) -> NDArray[np.uint8]:
     cells = []
     for name, title in COLUMNS.items():
         cell_HWC = np.full((HEAD_PX, len(twin.strip_SHWC[name]) * CELL_PX[1] + GAP_PX, 3), PAPER, dtype=np.uint8)
-        cv2.putText(cell_HWC, title, (4, HEAD_PX - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+        _write(cell_HWC, title, 0)
         cells.append(cell_HWC)
     return np.concatenate(cells, axis=1)
+
+
+def _write(heading_HWC: NDArray[np.uint8], title: str, left_px: int) -> None:
+    """Words into a heading, in place."""
+    place = (left_px + 4, HEAD_PX - 8)
+    cv2.putText(heading_HWC, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)

@@ -13,13 +13,15 @@ from engine.characters import ReferenceKind
 from engine.errors import BadPackError
 from training.actor.draw import draw_film
 from training.actor.identity import Identity
-from training.actor.references import draw_expression
+from training.actor.references import draw_expression, draw_view
 from training.actor.state import channel
 from training.actor.voices import VoicePool
+from training.bench.back_prints import DIRECTION, back_twins
 from training.bench.cases import FilmRequest
 from training.bench.hidden_traits import HIDDEN_TRAITS, face_with, levels_of_face, opposite
 from training.bench.reading import smaller
 from training.bench.reference_ablation import (
+    FACE_SEEDS,
     SHOWN_EXPRESSIONS,
     AblationConfig,
     AblationJudge,
@@ -50,6 +52,8 @@ class DrawnFilms:
     film_px: int = 384
 
     def film(self, request: FilmRequest) -> NDArray[np.uint8]:
+        if request.prompts[0].text == DIRECTION:
+            return self._turned(request)
         twins = twins_of(request.seed)
         smiles = [ref.picture_HWC for ref in request.character.references if ref.subtype == "happy"]
         second = draw_expression(twins[1], "happy", self.film_px)
@@ -57,6 +61,16 @@ class DrawnFilms:
         identity = self.drawn(twins, bool(smiles), is_second)
         states_TK = happy_speech(request.seed, request.num_frames, self.voices).state_TK
         return smaller(draw_film(identity, states_TK, self.film_px), self.size_px)
+
+    def _turned(self, request: FilmRequest) -> NDArray[np.uint8]:
+        """Their backs, moved a little; and whoever is not known from behind goes on facing the viewer."""
+        twins = tuple(twin.identity for twin in back_twins(FACE_SEEDS + request.seed))
+        backs = [ref.picture_HWC for ref in request.character.references if ref.subtype == "rear"]
+        is_second = bool(backs) and np.array_equal(backs[0], draw_view(twins[1], "rear", self.film_px))
+        identity = self.drawn((twins[0], twins[1]), bool(backs), is_second)
+        drawn_HWC = draw_view(identity, "rear" if backs else "front", self.film_px)
+        film_THWC = np.repeat(np.roll(drawn_HWC, (4, -6), axis=(0, 1))[None], request.num_frames, axis=0)
+        return smaller(film_THWC, self.size_px)
 
 
 def right_traits(twins: tuple[Identity, Identity], has_references: bool, is_second: bool) -> Identity:
@@ -120,6 +134,9 @@ def test_without_references_nothing_tells_the_twins_apart(right: list[FaceResult
         assert value(right, f"{name}_auc_without") == pytest.approx(0.5)
         assert value(right, f"{name}_twin_without") == 0.5
     assert value(right, "own_picture_without") == 0.5
+    assert value(right, "dimples_drawn_without") == 0.5
+    assert value(right, "back_print_without") == 0.5
+    assert value(right, "back_print") == 1.0
     assert value(right, "mouth_distance_gain") < 0.0
     assert value(right, "traits_gain") >= 0.35
 
