@@ -5,8 +5,9 @@ import torch
 
 from training.actor.draw import draw_frame, draw_matte
 from training.actor.identity import sample_identity
-from training.actor.references import expression_state
-from training.actor.state import EXPRESSIONS, resting_state
+from training.actor.references import draw_view, expression_state
+from training.actor.state import EXPRESSIONS, VIEWS, resting_state
+from training.actor.strangers import sample_stranger
 from training.data.mattes import MatteSamples, by_another_hand, moved, random_backdrop, recoloured, wall_of
 from training.data.portraits import SEED_STRIDE
 
@@ -36,17 +37,17 @@ def test_samples_are_functions_of_their_number() -> None:
     assert not torch.equal(samples(0)["picture_HWC"], samples(1)["picture_HWC"])
 
 
-def test_own_drawings_are_the_actors() -> None:
+def test_own_drawings_are_the_actors_its_strangers_and_both_from_other_sides() -> None:
     own = MatteSamples(size_px=SIZE_PX, own_share=1.0)
-    drawn = [
-        {
-            draw_frame(sample_identity(number * SEED_STRIDE), expression_state(name), SIZE_PX).tobytes()
-            for name in EXPRESSIONS
-        }
-        for number in range(8)
-    ]
-    is_drawn = [own(number)["picture_HWC"].numpy().tobytes() in drawn[number] for number in range(8)]
-    assert sum(is_drawn) >= 4, "three in ten are posed"
+    found = {"actor": 0, "stranger": 0, "turned": 0}
+    for number in range(16):
+        seed, picture = number * SEED_STRIDE, own(number)["picture_HWC"].numpy().tobytes()
+        for who, make in (("actor", sample_identity), ("stranger", sample_stranger)):
+            fronts = {draw_frame(make(seed), expression_state(name), SIZE_PX).tobytes() for name in EXPRESSIONS}
+            sides = {draw_view(make(seed), view, SIZE_PX).tobytes() for view in VIEWS[1:]}
+            found[who] += picture in fronts
+            found["turned"] += picture in sides
+    assert min(found.values()) >= 1 and sum(found.values()) >= 8, "three in ten of those from the front are posed"
 
 
 def test_another_hand_changes_the_wall_and_keeps_the_matte_true() -> None:
