@@ -122,13 +122,19 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _lacking(kinds: Iterable[ReferenceKind]) -> str:
-    """What a character does without that has no expression pictures; empty for one that has some."""
-    if ReferenceKind.EXPRESSION in kinds:
+    """What a character does without that has no expression pictures, or no views; empty for one that has some of both."""
+    costs = {
+        ReferenceKind.EXPRESSION: "no expression pictures: feelings will be drawn weaker",
+        ReferenceKind.VIEW: "no views: it will not turn round",
+    }
+    added = {ReferenceKind.EXPRESSION: "expression-happy=PICTURE", ReferenceKind.VIEW: "view-rear=PICTURE"}
+    present = set(kinds)
+    lacking = [kind for kind in costs if kind not in present]
+    if not lacking:
         return ""
-    return (
-        "no expression pictures: feelings will be drawn weaker; add them with: "
-        "lpm character import PICTURE expression-happy=PICTURE ... -o NEW_DIR"
-    )
+    options = " ".join(added[kind] for kind in lacking)
+    told = "; ".join(costs[kind] for kind in lacking)
+    return f"{told}; add them with: lpm character import PICTURE {options} ... -o NEW_DIR"
 
 
 def _reference(text: str, *, is_first: bool) -> NewReference:

@@ -131,7 +131,7 @@ def test_a_character_that_cannot_be_read_gets_one_line(
     assert main(["character", "list"]) == 0
 
 
-def test_a_character_without_expressions_is_said_to_feel_weaker(
+def test_a_character_is_said_to_feel_weaker_without_expressions_and_not_to_turn_without_views(
     tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = home / "own" / "characters" / "ada" / "global.png"
@@ -141,8 +141,13 @@ def test_a_character_without_expressions_is_said_to_feel_weaker(
     assert main(["character", "check", "one"]) == 0
     told = capsys.readouterr().out
     assert "can perform; no expression pictures" in told and "complete" not in told
+    assert "no views: it will not turn round" in told and "view-rear=PICTURE" in told
     assert main(["character", "import", str(picture), f"expression-happy={picture}", "-o", "two"]) == 0
-    assert capsys.readouterr().out == "two: two, 2 pictures\n"
+    told = capsys.readouterr().out
+    assert "two: two, 2 pictures\n" in told and "no views" in told and "no expression pictures" not in told
+    views = [f"view-rear={picture}", f"expression-happy={picture}"]
+    assert main(["character", "import", str(picture), *views, "-o", "three"]) == 0
+    assert capsys.readouterr().out == "three: three, 3 pictures\n"
     assert main(["character", "list"]) == 0
     assert "1 view   1 expression  " in capsys.readouterr().out
 
