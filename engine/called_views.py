@@ -39,6 +39,10 @@ _FACING: Final = re.compile(
     r"|\u9762\u5bf9|\u8f6c(?:\u8fc7?\u8eab)?\u56de\u6765|\u8f6c\u5411(?:\u955c\u5934|\u89c2\u4f17|\u6211\u4eec)",
     re.IGNORECASE,
 )
+_DENIED: Final = re.compile(
+    r"(?:\bnot|n't|\bnever|\bwithout)\s+(?:\w+\s+){0,2}(?:turn|fac|show)|[\u4e0d\u522b\u6ca1]\u6709?[\u8f6c\u80cc]",
+    re.IGNORECASE,
+)  # bu, bie, mei (you), before zhuan and bei
 _LEFT: Final = re.compile(r"\bleft\b|\u5de6", re.IGNORECASE)
 _RIGHT: Final = re.compile(r"\bright\b|\u53f3", re.IGNORECASE)
 
@@ -46,7 +50,7 @@ _RIGHT: Final = re.compile(r"\bright\b|\u53f3", re.IGNORECASE)
 def called_view(text: str) -> View:
     """The view that a direction calls for. A nose that points to the picture's left is that of a character turned to its own right."""
     plain = simplified(text)
-    if _FACING.search(plain):
+    if _FACING.search(plain) or _DENIED.search(plain):
         return "front"
     if _REAR.search(plain):
         return "rear"

@@ -1,7 +1,7 @@
 """Twenty seconds of six characters, by the base model and by the causal pair: `python docs/films/make_films.py [NAME ...]`.
 
-Each hears a partner, answers, and ends in a mood of its own. Both voices are text to speech. Writes a film for each character and engine
-beside itself, and `sheet.jpg`: a row for each film, a frame every two seconds.
+Each hears a partner, answers, ends in a mood of its own and turns round. Both voices are text to speech. Writes a film for each
+character and engine beside itself, and `sheet.jpg`: a row for each film, a frame every two seconds.
 """
 
 import json
@@ -35,21 +35,40 @@ OWN_LINES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A character, its voice, its partner's, and what it is directed to do from second 15 on."""
+    """A character, its voice, its partner's, and what it is directed to do from second 15 on and in its last two and a half."""
 
     name: str
     voice: str
     partner: str
     ending: str
+    turn: str
 
 
 PARTS = (
-    Part(name="amara", voice="en-us+f2", partner="en-us+m3", ending="laughs happily"),
-    Part(name="finn", voice="en-us+m1", partner="en-us+f4", ending="is sad and looks down"),
-    Part(name="iris", voice="en-us+f3", partner="en-us+m2", ending="is surprised, raises the brows"),
-    Part(name="nora", voice="en-us+f4", partner="en-us+m4", ending="is angry"),
-    Part(name="omar", voice="en-us+m3", partner="en-us+f3", ending="tilts the head to the left and smiles"),
-    Part(name="samuel", voice="en-us+m5", partner="en-us+f1", ending="looks to the right, thoughtful"),
+    Part(name="amara", voice="en-us+f2", partner="en-us+m3", ending="laughs happily", turn="turns her back to us"),
+    Part(name="finn", voice="en-us+m1", partner="en-us+f4", ending="is sad and looks down", turn="turns around"),
+    Part(
+        name="iris",
+        voice="en-us+f3",
+        partner="en-us+m2",
+        ending="is surprised, raises the brows",
+        turn="in profile, facing left",
+    ),
+    Part(name="nora", voice="en-us+f4", partner="en-us+m4", ending="is angry", turn="turns her back to us"),
+    Part(
+        name="omar",
+        voice="en-us+m3",
+        partner="en-us+f3",
+        ending="tilts the head to the left and smiles",
+        turn="in profile, facing right",
+    ),
+    Part(
+        name="samuel",
+        voice="en-us+m5",
+        partner="en-us+f1",
+        ending="looks to the right, thoughtful",
+        turn="turns around",
+    ),
 )
 
 
@@ -69,7 +88,8 @@ def make(part: Part) -> None:
     spans = (
         (0, 6, "listens with interest"),
         (6, 15, "talks cheerfully, happy"),
-        (15, SECONDS, part.ending),
+        (15, 17.5, part.ending),
+        (17.5, SECONDS, part.turn),
     )
     prompts = [
         {"start_frame": int(start * FRAMES_PER_SECOND), "end_frame": int(end * FRAMES_PER_SECOND), "text": text}

@@ -3,6 +3,7 @@
 Called where windows and chunks are made, in `engine.base` and `engine.online`, and by the trainer. It must not know plans or sessions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -159,7 +160,7 @@ class Poser:
         def layer_of(view: str, frames: list[int]) -> Tensor:
             if view == FACE:
                 return self._face(use, picture, frames_BTK[:, frames])
-            return self._body(use, self._look(picture.views[view]), bodies_BTK[:, frames])
+            return self._body(use, self._look(picture.views[view], self._new_view_look), bodies_BTK[:, frames])
 
         moved_BTCHW = layers.composed(turned_layers(turns, picture.views, layer_of)[None])
         return Moved(pixels_BTCHW=moved_BTCHW, painted_BTCHW=torch.ones_like(moved_BTCHW[:, :, :1]))
@@ -249,11 +250,12 @@ class Poser:
         """Those numbers of each frame that paint is told."""
         return frames_BTK[..., list(paint.config.face_columns)]
 
-    def _look(self, picture_BCHW: Tensor) -> Look:
+    def _look(self, picture_BCHW: Tensor, new_look: Callable[[Tensor], Look] | None = None) -> Look:
+        """What is known of a picture; where nothing is, what `new_look` sees in it, a face if not told otherwise."""
         known = [look for look in self._looks if look.picture_BCHW is picture_BCHW]
         if known:
             return known[0]
-        look = self._new_look(picture_BCHW)
+        look = (new_look or self._new_look)(picture_BCHW)
         self._looks = [look, *self._looks[: MOST_LOOKS - 1]]
         return look
 
@@ -264,6 +266,17 @@ class Poser:
             fields_BNCHW, kept_BCHW = with_drags(fields_BNCHW, seen.drags_BNCHW), seen.kept_BCHW
         matte_BCHW = None if self._matte is None else self._matte.of(picture_BCHW)
         return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, matte_BCHW=matte_BCHW, kept_BCHW=kept_BCHW)
+
+    def _new_view_look(self, picture_BCHW: Tensor) -> Look:
+        """A look at a picture from another side, in which no face is to be painted."""
+        fields_BNCHW = self._flow(picture_BCHW)
+        if self._paint is not None:
+            num_drags = len(self._paint.config.dragged_columns)
+            fields_BNCHW = with_drags(
+                fields_BNCHW, torch.zeros_like(fields_BNCHW[:, :1]).expand(-1, num_drags, -1, -1, -1)
+            )
+        matte_BCHW = None if self._matte is None else self._matte.of(picture_BCHW)
+        return Look(picture_BCHW=picture_BCHW, fields_BNCHW=fields_BNCHW, matte_BCHW=matte_BCHW, kept_BCHW=None)
 
     def _sheet(self, look: Look, use: Use) -> Sheet:
         """Painted for its finest edges in each pixel, for latents, which blur it, in every second one."""

@@ -36,6 +36,9 @@ from training.actor.directions import sample_spans
         ("looks away", "front"),
         ("peeks from behind a door", "front"),
         ("is high profile", "front"),
+        ("does not turn around", "front"),
+        ("leaves without turning round", "front"),
+        ("\u4e0d\u8f6c\u8eab", "front"),  # bu zhuanshen
         ("", "front"),
         ("\u80cc\u5bf9\u955c\u5934", "rear"),  # bei dui jingtou
         ("\u5979\u8f6c\u8eab", "rear"),  # ta zhuanshen
