@@ -1,13 +1,14 @@
-"""How a pack is told what a direction asks for in turn: part by part, with the feeling that each part goes on with.
+"""How a pack is told what a direction asks for in turn: part by part, with the feeling and the view that each part goes on with.
 
-A feeling ("angry, looks left, then nods") holds until another is called for, so it is said again with each part that says none. Called by
-whoever performs, offline or live.
+A feeling ("angry, looks left, then nods") holds until another is called for, so it is said again with each part that says none; and who has
+turned round ("turns her back to us, then nods") stays so until told to face us. Called by whoever performs, offline or live.
 """
 
 import re
 from typing import Final
 
 from engine.called_expressions import called_expression
+from engine.called_views import WORDS, View, called_view
 from engine.chinese import simplified
 from engine.loaded_pack import LoadedPack
 from engine.turns import PartsOf, as_it_is, parts_in_turn
@@ -30,7 +31,7 @@ def parts_for(pack: LoadedPack) -> PartsOf:
 
 
 class _PartsWithFeeling:
-    """`parts_in_turn`, with the last feeling called for in every part that says nothing of feelings."""
+    """`parts_in_turn`, with the last feeling called for in every part that says nothing of feelings, and the last view likewise."""
 
     def __init__(self, pack: LoadedPack) -> None:
         self._encoder = pack.text_encoder
@@ -41,9 +42,13 @@ class _PartsWithFeeling:
             return parts
         told: list[str] = []
         feeling: str | None = None
+        view: View | None = None
         for part in parts:
             called = called_expression(self._encoder, part).name
             goes_on = called is None and feeling is not None and not _UNMOVED.search(simplified(part))
-            told.append(f"{feeling}, {part}" if goes_on else part)
+            called_for = called_view(part)
+            kept = [str(feeling)] * goes_on + [WORDS[view] for view in (view,) if called_for is None and view in WORDS]
+            told.append(", ".join([*kept, part]))
             feeling = feeling if goes_on else called
+            view = view if called_for is None else called_for
         return tuple(told)

@@ -20,7 +20,7 @@ from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
 from engine.pixels import as_pixels
 from engine.posing.anchor_picture import AnchorPicture
-from engine.posing.turning import VIEW_TURNS, facet_of, goal_of
+from engine.posing.turning import FACING, VIEW_TURNS, TurnGoal, goal_of
 from engine.references import ReferenceLatents
 
 KIND_ORDER: Final = (ReferenceKind.GLOBAL, ReferenceKind.EXPRESSION, ReferenceKind.VIEW)
@@ -47,6 +47,7 @@ class DirectedReferences:
         self._last_called: tuple[str, CalledExpression] | None = None
         self._latents_1CHW: dict[int, Tensor] = {}
         self._shown: dict[_Choice, ReferenceLatents] = {}
+        self._anchor_pictures: dict[int, AnchorPicture] = {}
         self._views: dict[str, Tensor] | None = None
 
     @property
@@ -74,10 +75,10 @@ class DirectedReferences:
         """The expression that a direction calls for; the neutral one where it calls for none."""
         return (self._called(text).name or NEUTRAL) if text.strip() else NEUTRAL
 
-    def turn(self, text: str) -> float:
-        """How far round a direction turns the character, in radians: not at all where there is no picture of what it would show."""
+    def turn(self, text: str) -> TurnGoal:
+        """How far round a direction turns the character: not at all where there is no picture of what it would show."""
         views = self._view_places
-        return goal_of(view_among(called_view(text), views), views) if self._can_turn and text.strip() else 0.0
+        return goal_of(view_among(called_view(text), views), views) if self._can_turn else FACING
 
     @property
     def _can_turn(self) -> bool:
@@ -109,21 +110,15 @@ class DirectedReferences:
         everywhere = range(len(self._ordered))
         expressions = [place for place in everywhere if self._ordered[place].kind is ReferenceKind.EXPRESSION]
         if not expressions or not text.strip() or not self._is_choice_wanted:
-            return _Choice(places=self._turned_first(tuple(everywhere), text)[: self._most])
+            return _Choice(places=tuple(everywhere)[: self._most])
         called = self._called(text)
         subtypes = {place: self._ordered[place].subtype for place in expressions}
         expressions.sort(key=lambda place: (subtypes[place] != called.name, -called.nearness[subtypes[place]]))
         others = [place for place in everywhere if place not in expressions]
-        places = self._turned_first((others[0], *expressions, *others[1:]), text)[: self._most]
+        places = (others[0], *expressions, *others[1:])[: self._most]
         is_called = called.name == self._ordered[expressions[0]].subtype
         has_anchor = is_called and expressions[0] in places
         return _Choice(places=places, anchor=places.index(expressions[0]) if has_anchor else None)
-
-    def _turned_first(self, places: tuple[int, ...], text: str) -> tuple[int, ...]:
-        """The same places, but right behind the global picture the one that a direction turns to, if any."""
-        turned_to = facet_of(self.turn(text), self._view_places).view
-        first = (places[0], *(place for view, place in self._view_places.items() if view == turned_to))
-        return (*first, *(place for place in places if place not in first))
 
     @property
     def _is_choice_wanted(self) -> bool:
@@ -138,7 +133,12 @@ class DirectedReferences:
         return self._latents_1CHW[place]
 
     def _anchor_picture(self, place: int) -> AnchorPicture:
-        """A reference as large as films are shown, and what it shows."""
+        """A reference as large as films are shown, and what it shows: the same object each time, so that it is looked at once."""
+        if place not in self._anchor_pictures:
+            self._anchor_pictures[place] = self._new_anchor_picture(place)
+        return self._anchor_pictures[place]
+
+    def _new_anchor_picture(self, place: int) -> AnchorPicture:
         reference, motion = self._ordered[place], self._pack.motion
         assert motion is not None, "a pack that poses its anchor has a motion model"
         is_expression = reference.kind is ReferenceKind.EXPRESSION

@@ -13,6 +13,7 @@ from engine.base.conditions import WindowTold
 from engine.base.continuation import WindowPlan
 from engine.base.job import PerformJob
 from engine.base.settings import BaseSettings
+from engine.characters import ReferenceKind
 from engine.digests import array_digest
 from engine.loaded_pack import LoadedPack
 
@@ -39,6 +40,13 @@ def film_fingerprint(
             "size_px": pack.size_px,
             "film_px": pack.film_px,
             "portrait": array_digest(job.character.global_picture_HWC),
+            "views": {
+                each.subtype: each.picture_digest
+                for each in job.character.references
+                if each.kind is ReferenceKind.VIEW
+            }
+            if pack.posing is not None
+            else {},
             "first_frame": None if first_HWC is None else array_digest(first_HWC),
             "seed": job.seed,
         }

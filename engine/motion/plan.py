@@ -23,6 +23,7 @@ from engine.flow.sampler import sampler_named
 from engine.flow.schedule import TIMESTEP_SCALE
 from engine.model.transformer import DitInputs, Transformer
 from engine.motion.settings import MotionSettings
+from engine.posing.turning import FACING, TurnGoal
 from engine.references import ReferenceLatents
 
 
@@ -97,7 +98,7 @@ class MotionTold:
     no_text_BSD: Tensor | None = None
     is_mute_BT: Tensor | None = None
     feeling: str | None = None
-    turn: float = 0.0
+    turn: TurnGoal = FACING
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from engine.flow.guidance import GuidanceScales
 from engine.latent_tail import LatentTail
 from engine.motion.plan import MotionModel, MotionTold, plan_motion
 from engine.motion.smoothing import smoothed
-from engine.posing.turning import turned_towards
+from engine.posing.turning import FACING, TurnGoal, turned_towards
 
 TURNS = "turns."
 OPENING_ROWS = 3  # half a second at 24 frames: a head that turned in less would be torn from its portrait
@@ -127,8 +127,8 @@ class MotionPlanner:
         )
         return torch.cat([opening_BFM, rows_BFM[:, num_opening:]], dim=1)
 
-    def take(self, rows_BFM: Tensor, turn: float = 0.0) -> None:
-        """Rows that were planned before, in which the character turns so far round."""
+    def take(self, rows_BFM: Tensor, turn: TurnGoal = FACING) -> None:
+        """Rows that were planned before, in which the character turns towards a goal."""
         self.tail.append(rows_BFM[..., None, None])
         frames_a_row, num_rows = self._turns.shape_CHW[0], rows_BFM.shape[1]
         before, last = self._turns.last(2).flatten()[-2:].tolist()

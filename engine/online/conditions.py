@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from engine.posing.retoucher import PlannedPose
+from engine.posing.turning import FACING, TurnGoal
 from engine.references import ReferenceLatents
 
 
@@ -35,6 +36,6 @@ class ChunkConditions:
     posed_BFCHW: Tensor | None = None
     is_mute_BT: Tensor | None = None
     feeling: str | None = None
-    turn: float = 0.0
+    turn: TurnGoal = FACING
     pose: PlannedPose | None = None
     effort: int = 0

@@ -28,7 +28,7 @@ from engine.online.lookahead import LookaheadConfig
 from engine.online.session import LiveSession
 from engine.online.states import HANGOVER_FRAMES, Activity, LiveState
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 OUTLINE_NAME: Final = "session.json"
 TENSORS_NAME: Final = "session.safetensors"
 MANY: Final = ("weights", "settings", "pictures")  # what a session's identity names in the plural

@@ -45,6 +45,15 @@ class Moved:
         )
         return Moved(pixels_BTCHW=pixels_BTCHW, painted_BTCHW=painted_BTCHW)
 
+    def among(self, frames: list[int], others: "Moved", other_frames: list[int]) -> "Moved":
+        """These pictures at some frames of a film, and others at its other frames."""
+        order = torch.tensor([*frames, *other_frames], device=self.pixels_BTCHW.device).argsort()
+        pixels_BTCHW, painted_BTCHW = (
+            torch.cat(both, dim=1)[:, order]
+            for both in ((self.pixels_BTCHW, others.pixels_BTCHW), (self.painted_BTCHW, others.painted_BTCHW))
+        )
+        return Moved(pixels_BTCHW=pixels_BTCHW, painted_BTCHW=painted_BTCHW)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
@@ -143,16 +152,22 @@ class Poser:
         frames_BTK = self._frames(self._from_picture(picture, rows_BFM))
         if turns_BFT is None or not picture.views or not is_turned(turns_BFT):
             return self._facing(use, picture, frames_BTK)
-        if len(rows_BFM) != 1:
-            raise ValueError(f"one film turns at a time, not {len(rows_BFM)}")
-        bodies_BTK = self._bodies(self._frames(self.from_rest(rows_BFM)))
-        return self._turned(use, picture, frames_BTK, bodies_BTK, turns_BFT.flatten().tolist())
+        if len(rows_BFM) != 1 or turns_BFT.numel() != frames_BTK.shape[1]:
+            raise ValueError(
+                f"turns {tuple(turns_BFT.shape)} are not those of the {frames_BTK.shape[1]} frames of one film"
+            )
+        turns = turns_BFT.flatten().tolist()
+        facing = [frame for frame, turn in enumerate(turns) if turn == 0.0]
+        turned = [frame for frame, turn in enumerate(turns) if turn != 0.0]
+        bodies_BTK = self._bodies(self._frames(self.from_rest(rows_BFM)))[:, turned]
+        moved = self._turned(use, picture, frames_BTK[:, turned], bodies_BTK, [turns[frame] for frame in turned])
+        return moved.among(turned, self._facing(use, picture, frames_BTK[:, facing]), facing) if facing else moved
 
     def _turned(
         self, use: Use, picture: AnchorPicture, frames_BTK: Tensor, bodies_BTK: Tensor, turns: list[float]
     ) -> Moved:
-        """One film's frames with the character turned so far round. All of what shows more than its face counts as painted: the model that
-        draws has never seen it."""
+        """One film's frames with the character turned so far round. All of them counts as painted: the model that draws has never seen
+        anybody from there."""
         look = self._look(picture.pixels_BCHW)
         layers = self._sheet(look, use).layers
         assert layers is not None, "who turns is told from the wall"
@@ -253,10 +268,8 @@ class Poser:
     def _look(self, picture_BCHW: Tensor, new_look: Callable[[Tensor], Look] | None = None) -> Look:
         """What is known of a picture; where nothing is, what `new_look` sees in it, a face if not told otherwise."""
         known = [look for look in self._looks if look.picture_BCHW is picture_BCHW]
-        if known:
-            return known[0]
-        look = (new_look or self._new_look)(picture_BCHW)
-        self._looks = [look, *self._looks[: MOST_LOOKS - 1]]
+        look = known[0] if known else (new_look or self._new_look)(picture_BCHW)
+        self._looks = [look, *(each for each in self._looks if each is not look)][:MOST_LOOKS]
         return look
 
     def _new_look(self, picture_BCHW: Tensor) -> Look:

@@ -24,6 +24,17 @@ NARROWEST: Final = 0.25  # of a picture's width
 
 
 @dataclass(frozen=True, kw_only=True)
+class TurnGoal:
+    """How far round a character is to turn, and by which side it goes between its face and its back: 1 by its left, -1 by its right."""
+
+    turn: float = 0.0
+    side: float = 1.0
+
+
+FACING: Final = TurnGoal()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facet:
     """The picture that is seen while turning, and how wide it is now (1: as drawn)."""
 
@@ -31,22 +42,22 @@ class Facet:
     width: float = 1.0
 
 
-def goal_of(view: str, views: Collection[str]) -> float:
-    """How far a character turns that shows one of its views, by the side on which there is a picture on the way."""
-    if view == FACE:
-        return 0.0
-    return -pi if view == "rear" and "right" in views and "left" not in views else VIEW_TURNS[view]
+def goal_of(view: str, views: Collection[str]) -> TurnGoal:
+    """How a character turns that shows one of its views: by a side of which there is a picture."""
+    side = -1.0 if "right" in views and "left" not in views else 1.0
+    return TurnGoal(turn=VIEW_TURNS.get(view, 0.0), side=side)
 
 
-def turned_towards(goal: float, last_2: tuple[float, float], num_frames: int) -> list[float]:
-    """The turns of the next frames behind the last two."""
+def turned_towards(goal: TurnGoal, last_2: tuple[float, float], num_frames: int) -> list[float]:
+    """The turns of the next frames behind the last two, each from -pi to pi: the shorter way round."""
     before, turn = last_2
-    speed, turns = turn - before, []
+    speed, turns = 0.0 if turn == goal.turn else _between(before, turn), []
     for _ in range(num_frames):
-        speed += QUICKNESS**2 * (goal - turn) - 2.0 * QUICKNESS * speed
-        turn += speed
-        if abs(goal - turn) < STILL[0] and abs(speed) < STILL[1]:
-            turn, speed = goal, 0.0
+        way = _way_to(goal, turn)
+        speed += QUICKNESS**2 * way - 2.0 * QUICKNESS * speed
+        turn = _between(0.0, turn + speed)
+        if abs(_between(turn, goal.turn)) < STILL[0] and abs(speed) < STILL[1]:
+            turn, speed = goal.turn, 0.0
         turns.append(turn)
     return turns
 
@@ -54,14 +65,12 @@ def turned_towards(goal: float, last_2: tuple[float, float], num_frames: int) ->
 def facet_of(turn: float, views: Collection[str]) -> Facet:
     """What is seen of a character of which there is its face and these views."""
     drawn = [(0.0, FACE), *((VIEW_TURNS[view], view) for view in views)]
-    drawn += [(-pi, "rear")] if "rear" in views else []
-    away, view = min((abs(turn - drawn_at), view) for drawn_at, view in drawn)
-    is_beyond = not min(drawn)[0] <= turn <= max(drawn)[0]
-    return Facet(view=view, width=1.0 if is_beyond else max(cos(away), NARROWEST))
+    away, view = min((abs(_between(turn, drawn_at)), view) for drawn_at, view in drawn)
+    return Facet(view=view, width=max(cos(away), NARROWEST))
 
 
 def is_turned(turns_BFT: Tensor) -> bool:
-    """Whether any of these frames shows anything but a face from the front."""
+    """Whether the character has turned at all in any of these frames."""
     return bool((turns_BFT != 0.0).any())
 
 
@@ -87,3 +96,19 @@ def narrowed(layers_NCHW: Tensor, widths: list[float]) -> Tensor:
     with torch.autocast(layers_NCHW.device.type, enabled=False):
         places_NHWC = functional.affine_grid(moves_N23.float(), list(layers_NCHW.shape), align_corners=False)
         return functional.grid_sample(layers_NCHW.float(), places_NHWC, padding_mode="border", align_corners=False)
+
+
+def _between(turn: float, other: float) -> float:
+    """The shorter way from one turn to another, more than -pi and at most pi."""
+    way = (other - turn) % (2 * pi)
+    return way - 2 * pi if way > pi else way
+
+
+def _way_to(goal: TurnGoal, turn: float) -> float:
+    """The shorter way to a goal. Of two that are as long: between face and back by the goal's side, from side to side by the face."""
+    way = _between(turn, goal.turn)
+    if abs(way) < pi - STILL[0]:
+        return way
+    if abs(cos(turn)) < STILL[0]:
+        return -pi if turn > 0 else pi
+    return pi * goal.side if abs(turn) < pi / 2 else -pi * goal.side

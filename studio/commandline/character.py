@@ -104,7 +104,7 @@ def _check(options: argparse.Namespace) -> int:
     for problem in problems:
         sys.stderr.write(f"lpm: {one_line(problem)}\n")
     if not problems:
-        lacking = _lacking(item.kind for item in read_card(folder).references)
+        lacking = _lacking((item.kind, item.subtype) for item in read_card(folder).references)
         say(f"{folder}: this character {f'can perform; {lacking}' if lacking else 'is complete and can perform'}")
     return 1 if problems else 0
 
@@ -115,20 +115,20 @@ def _import(options: argparse.Namespace) -> int:
     name = options.name or options.output.resolve().name
     write_character(options.output, imported_character(name, options.consent, references))
     say(f"{options.output}: {name}, {counted(len(references), 'picture')}")
-    lacking = _lacking(item.kind for item in references)
+    lacking = _lacking((item.kind, item.subtype) for item in references)
     if lacking:
         say(lacking)
     return 0
 
 
-def _lacking(kinds: Iterable[ReferenceKind]) -> str:
+def _lacking(pictures: Iterable[tuple[ReferenceKind, str]]) -> str:
     """What a character does without that has no expression pictures, or no views; empty for one that has some of both."""
     costs = {
         ReferenceKind.EXPRESSION: "no expression pictures: feelings will be drawn weaker",
         ReferenceKind.VIEW: "no views: it will not turn round",
     }
     added = {ReferenceKind.EXPRESSION: "expression-happy=PICTURE", ReferenceKind.VIEW: "view-rear=PICTURE"}
-    present = set(kinds)
+    present = {kind for kind, subtype in pictures if (kind, subtype) != (ReferenceKind.VIEW, "front")}
     lacking = [kind for kind in costs if kind not in present]
     if not lacking:
         return ""

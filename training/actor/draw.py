@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.actor.drawing import accessories, eyes, hair, head, mouth, torso
 from training.actor.drawing.background import draw_background
-from training.actor.drawing.canvas import Canvas, FlatterCanvas, Picture, sheet_size
+from training.actor.drawing.canvas import Canvas, Picture, ShadedCanvas, sheet_size
 from training.actor.drawing.expression import controls_of
 from training.actor.drawing.ink import Ink
 from training.actor.drawing.staging import body_pose, head_pose
@@ -54,7 +54,7 @@ def matte_between(on_black_HWC: Picture, on_white_HWC: Picture) -> NDArray[np.fl
 def canvas_for(identity: Identity, sheet_HWC: Picture) -> Canvas:
     """The canvas on which this character is drawn."""
     shading = identity.manner.shading
-    return Canvas(sheet_HWC) if shading == 1.0 else FlatterCanvas(sheet_HWC, identity.plain_colours, shading)
+    return Canvas(sheet_HWC) if shading == 1.0 else ShadedCanvas(sheet_HWC, identity.plain_colours, shading)
 
 
 def _drawn_on(sheet_HWC: Picture, identity: Identity, state_K: NDArray[np.float32]) -> Canvas:

@@ -25,7 +25,8 @@ DIRECTION: Final = "turns their back to us"
 NUM_FRAMES: Final = 48
 NUM_JUDGED: Final = 8  # the last ones: by then a turn has arrived
 TELLING_LEVELS: Final = 24.0  # of 0..255, by which drawings of both prints differ where they are looked at
-MOST_SHIFT_PX: Final = 8  # who stands with the back to us still sways
+MOST_SHIFT: Final = 0.042  # of a picture's side: who stands with the back to us still sways
+NEAR: Final = 0.5  # of the difference between both prints: what is further from either is no back of theirs
 
 Film = NDArray[np.uint8]
 
@@ -73,7 +74,8 @@ def turning(character: Character, seed: int) -> FilmRequest:
 
 
 def print_lead(twin: BackTwin, film_THWC: Film, drawn_px: int) -> float:
-    """By how much a film's last frames are nearer to a twin's back than to the other's, where these two differ: above 0 is right."""
+    """By how much a film's last frames are nearer to a twin's back than to the other's, where these two differ: above 0 is right, and
+    0 for a film that shows neither."""
     size_px = film_THWC.shape[1]
     own_HWC, other_HWC = (
         resized(draw_view(each, "rear", drawn_px), size_px).astype(np.float32) for each in (twin.identity, twin.other)
@@ -83,13 +85,15 @@ def print_lead(twin: BackTwin, film_THWC: Film, drawn_px: int) -> float:
         [_least_error(frame_HWC, back_HWC, is_telling_HW) for back_HWC in (own_HWC, other_HWC)]
         for frame_HWC in film_THWC[-NUM_JUDGED:]
     ]
-    return float(np.mean([other - own for own, other in errors_T2]))
+    apart = float(np.sqrt(np.square(own_HWC - other_HWC)[is_telling_HW].mean()))
+    own, other = np.mean(errors_T2, axis=0).tolist()
+    return other - own if min(own, other) < NEAR * apart else 0.0
 
 
 def _least_error(frame_HWC: Film, back_HWC: NDArray[np.float32], is_telling_HW: NDArray[np.bool_]) -> float:
     """How far a frame is from a drawing in some of its pixels, wherever it fits best: mean difference in levels."""
     y_N, x_N = is_telling_HW.nonzero()
-    reach = MOST_SHIFT_PX
+    reach = round(MOST_SHIFT * len(frame_HWC))
     top, bottom = max(y_N.min() - reach, 0), min(y_N.max() + reach + 1, len(frame_HWC))
     left, right = max(x_N.min() - reach, 0), min(x_N.max() + reach + 1, frame_HWC.shape[1])
     mask_HW = is_telling_HW[y_N.min() : y_N.max() + 1, x_N.min() : x_N.max() + 1].astype(np.float32)

@@ -24,8 +24,8 @@ def dimple_evidence(
 ) -> float:
     """By how much a film is nearer to drawings with dimples of this depth than to those without; above 0 it has them.
 
-    Poses are found with dimples half as deep, so that neither gains by them, in so many moments of the film. `reading` is that
-    of the whole film, `drawn_px` the side of the pictures that its character was drawn in.
+    Poses are searched for with dimples half as deep, and once more with either, in so many moments of the film: neither gains by them.
+    `reading` is that of the whole film, `drawn_px` the side of the pictures that its character was drawn in.
     """
     halfway, smooth, dimpled = (replace(identity, dimples=share * depth) for share in (0.5, 0.0, 1.0))
     moments = moments_of(len(film_THWC), num_moments)

@@ -46,14 +46,16 @@ class MatteSamples:
     size_px: int
     first_identity: int = 0
     own_share: float = OWN_SHARE
+    turned_share: float = TURNED
+    stranger_share: float = STRANGERS
 
     def __call__(self, number: int) -> dict[str, Tensor]:
         """A pure function of the sample's number."""
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.first_identity, number, 7])
-        sample = sample_stranger if rng.random() < STRANGERS else sample_identity
+        sample = sample_stranger if rng.random() < self.stranger_share else sample_identity
         identity = sample(self.first_identity + number * SEED_STRIDE % 999_983)
-        if rng.random() < TURNED:
+        if rng.random() < self.turned_share:
             view = VIEWS[int(rng.integers(1, len(VIEWS)))]
             picture_HWC = draw_view(identity, view, self.size_px)
             matte_HW = draw_view_matte(identity, view, self.size_px)

@@ -1,4 +1,4 @@
-"""Who sits for a portrait: one of the actor's own characters as it draws them, or a stranger, half of them bent as a whole.
+"""Who sits for a portrait: one of the actor's own characters as it draws them, or a stranger, more than half of them bent as a whole.
 
 Called where samples of portraits are made. Everything of a sitter is a pure function of the sample's number.
 """

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-KNOTS: Final = 5  # a side: bends are as wide as a face, and no wider than a feature
+KNOTS: Final = 5  # a side: a bend is about as wide as a feature of a face
 BENT: Final = 0.016  # of a picture's side, the spread of a knot's shift
 SCALES: Final = (0.8, 1.25)
 FARTHEST: Final = (0.06, 0.05)  # of a picture's side, across and down

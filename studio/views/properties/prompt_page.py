@@ -117,7 +117,7 @@ class PromptPage(QWidget):
     def _notes_on_turning(self, parts: tuple[str, ...]) -> list[str]:
         """What a direction needs to turn the character round, and has not got; and what is not seen of it then."""
         character = self._session.project.character
-        called = {called_view(part) for part in parts} - {"front"}
+        called = {called_view(part) for part in parts} - {"front", None}
         if not called or character is None:
             return []
         views = {reference.subtype for reference in character.references if reference.kind == "view"}

@@ -1,6 +1,7 @@
 """Films in which the character is told to turn round: its back is shown where there is a picture of it, and its face is as ever before."""
 
 from dataclasses import replace
+from math import pi
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 from engine.base.job import FilmPiece, PerformJob, PromptSpan
 from engine.base.performer import perform
 from engine.base.window_store import WindowStore
+from engine.called_views import called_view
+from engine.carried_feelings import parts_for
 from engine.characters import Character, Reference, ReferenceKind
 from engine.directed_references import DirectedReferences
 from engine.loaded_pack import LoadedPack, load_pack
+from engine.posing.turning import FACING, TurnGoal
 from tests.engine.small_pack import striking_character, write_small_matted_pack
 
 NUM_FRAMES, TURNS_AT = 80, 24
@@ -75,10 +79,25 @@ def test_windows_made_before_turn_as_they_did(pack: LoadedPack, tmp_path: Path) 
     assert np.array_equal(film(made), film(again))
 
 
-def test_the_view_turned_to_is_among_what_the_model_is_shown(pack: LoadedPack) -> None:
+def test_windows_are_made_anew_for_other_views(pack: LoadedPack, tmp_path: Path) -> None:
+    store = WindowStore(tmp_path / "kept")
+    list(perform(pack, job(with_views("left", "rear")), keep=store))
+    for other in (with_views("left", "rear", level=9), with_views("rear")):
+        assert not any(piece.is_reused for piece in perform(pack, job(other), reuse=store))
+
+
+def test_a_turn_leaves_the_feeling_and_its_picture_as_they_are(pack: LoadedPack) -> None:
     references = DirectedReferences(pack, with_views("left", "right", "rear"), 2)
-    assert [each.subtype for each in references.chosen(BACK)] == ["", "rear"]
-    assert [each.subtype for each in references.chosen("in profile, facing left")] == ["", "right"]
-    assert references.turn("is calm") == 0.0
+    assert references.chosen("is calm, turns her back to us") == references.chosen("is calm")
+    assert references.turn("is calm") == FACING
+    assert references.turn("in profile, facing left") == TurnGoal(turn=-pi / 2)
     without_matte = DirectedReferences(replace(pack, matte=None), with_views("rear"), 2)
-    assert without_matte.turn(BACK) == 0.0, "its wall would turn too"
+    assert without_matte.turn(BACK) == FACING, "its wall would turn too"
+    first, again = (references.latents(text).anchor_picture for text in (BACK, "is calm"))
+    assert first is again, "looked at once"
+
+
+def test_who_has_turned_stays_so_within_a_direction(pack: LoadedPack) -> None:
+    told = parts_for(pack)("turns her back to us, then nods, then faces the camera, then waves")
+    assert [called_view(part) for part in told] == ["rear", "rear", "front", None]
+    assert told[1].endswith("nods") and told[3].endswith("waves")

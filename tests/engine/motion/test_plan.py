@@ -14,6 +14,7 @@ from engine.model.transformer import DitInputs, Transformer
 from engine.motion.plan import MotionModel, MotionTold, motion_velocity, plan_motion
 from engine.motion.planner import OPENING_ROWS, MotionPlanner
 from engine.motion.settings import MotionSettings
+from engine.posing.turning import FACING, TurnGoal
 from engine.references import ReferenceLatents
 from tests.engine.small_pack import MOTION, MOTION_SETTINGS, ROW_WIDTH
 
@@ -365,3 +366,26 @@ def test_a_face_shows_the_feeling_that_is_called_for_and_no_other(motion: Motion
         assert rests_BFTK[..., column].all() != stays and rests_BFTK[..., column].any() != stays
     kept_BFTK = (felt_BFM == rows_BFM).view(1, 3, 2, width)
     assert torch.equal(kept_BFTK, ~rests_BFTK)
+
+
+def test_turns_are_planned_with_the_rows_and_taken_back_with_them(motion: MotionModel) -> None:
+    row_BFM = motion.rest()[:, None]
+    straight, other = (MotionPlanner(motion, slack_rows=6, frames_a_row=4) for _ in range(2))
+    for planner in (straight, other):
+        for _ in range(4):
+            planner.take(row_BFM, TurnGoal(turn=3.0))
+    other.take(row_BFM.expand(-1, 2, -1), FACING)
+    other.truncate(4)
+    for planner in (straight, other):
+        planner.take(row_BFM.expand(-1, 2, -1), TurnGoal(turn=3.0))
+    assert torch.equal(straight.turns(-1), other.turns(-1))
+    assert straight.turns(-1).shape == (1, 7, 4) and not straight.turns(-1)[:, 0].any()
+    assert 0.0 < float(straight.turns(3)[0, 0, -1]) < 3.0, "taken back half-way"
+    kept = MotionPlanner(motion, slack_rows=6, frames_a_row=4)
+    kept.load(straight.tensors())
+    for planner in (straight, kept):
+        planner.take(row_BFM, FACING)
+    assert torch.equal(straight.turns(5), kept.turns(5))
+    broken = {name: tensor for name, tensor in straight.tensors().items() if not name.startswith("turns.")}
+    with pytest.raises(BadInputError, match="open a new session"):
+        kept.load(broken)

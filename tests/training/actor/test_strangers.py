@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.actor.draw import draw_frame, draw_matte
-from training.actor.drawing.canvas import FlatterCanvas
+from training.actor.drawing.canvas import ShadedCanvas
 from training.actor.drawing.manner import OWN_MANNER, Manner
 from training.actor.identity import identity_vector, sample_identity, sibling
 from training.actor.references import draw_view, draw_view_matte, expression_state
@@ -75,7 +75,7 @@ def test_flat_areas_have_the_plain_colours() -> None:
     ]
     assert counts[1] > 2 * counts[0], "of skin that is not in light or shadow"
     sheet_HWC = np.zeros((8, 8, 3), np.uint8)
-    canvas = FlatterCanvas(sheet_HWC, [(200, 100, 50), (0, 0, 250)], shading=0.5)
+    canvas = ShadedCanvas(sheet_HWC, [(200, 100, 50), (0, 0, 250)], shading=0.5)
     canvas.fill(np.array([[-1, -1], [9, -1], [9, 9], [-1, 9]], np.float32), (180, 100, 50))
     assert sheet_HWC[4, 4].tolist() == [190, 100, 50], "half-way to the nearest plain colour"
 

@@ -76,8 +76,8 @@ class Canvas:
         return np.asarray(cv2.resize(self.sheet_HWC, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-class FlatterCanvas(Canvas):
-    """A canvas on which every colour comes nearer to the plain colour that it is nearest to."""
+class ShadedCanvas(Canvas):
+    """A canvas on which colours stand `shading` times as far from the plain colour nearest to them: nearer, or a little further."""
 
     def __init__(self, sheet_HWC: Picture, plain: Iterable[Colour], shading: float) -> None:
         super().__init__(sheet_HWC)
@@ -96,5 +96,6 @@ class FlatterCanvas(Canvas):
     def _tone(self, colour: Colour) -> Colour:
         if colour not in self._toned:
             nearest = int(np.abs(self._plain_N3 - np.array(colour, dtype=np.float32)).sum(axis=1).argmin())
-            self._toned[colour] = blend(self._plain[nearest], colour, self._shading)
+            red, green, blue = (min(max(part, 0), 255) for part in blend(self._plain[nearest], colour, self._shading))
+            self._toned[colour] = red, green, blue
         return self._toned[colour]
