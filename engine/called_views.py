@@ -90,6 +90,11 @@ def called_view(text: str) -> View | None:
     return "right" if side[side.lastindex or 0].lower() in ("left", "\u5de6") else "left"
 
 
+def is_told_to_turn(text: str) -> bool:
+    """Whether a direction asks for the turn itself ("turns around"), and not for what is seen once it is over ("in profile")."""
+    return _found(rf"{_EDGE}(?:turn|show)|\u8f6c").search(simplified(text)) is not None  # zhuan
+
+
 def view_among(view: View | None, views: Collection[str]) -> View:
     """The view that is shown to whoever asks for one, of a character of which there are these pictures; its face where there is none."""
     asked = SIDES if view == "profile" else (view,)

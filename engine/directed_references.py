@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.called_expressions import NEUTRAL, CalledExpression, called_expression
-from engine.called_views import called_view, view_among
+from engine.called_views import called_view, is_told_to_turn, view_among
 from engine.characters import Character, Reference, ReferenceKind
 from engine.errors import CharacterError
 from engine.loaded_pack import LoadedPack
@@ -79,6 +79,10 @@ class DirectedReferences:
         """How far round a direction turns the character: not at all where there is no picture of what it would show."""
         views = self._view_places
         return goal_of(view_among(called_view(text), views), views) if self._can_turn else FACING
+
+    def first_turn(self, text: str) -> TurnGoal:
+        """How far round a character has turned already where a film begins with a direction."""
+        return FACING if is_told_to_turn(text) else self.turn(text)
 
     @property
     def _can_turn(self) -> bool:

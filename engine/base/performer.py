@@ -271,14 +271,20 @@ class Performer:
         return latent_BCHW
 
     def _first_frame(self, text: str) -> Tensor:
-        """A first frame of one's own; else the picture that fits the first direction, where the pack poses one; else the global one."""
+        """A first frame of one's own; else the picture that fits the first direction, and seen from where that says, where the pack poses
+        one; else the global one."""
         own_HWC = self.job.first_frame_HWC
         if own_HWC is None and self.poser is not None:
             anchor = self.conditions.references.latents(text).anchor_picture
             assert anchor is not None, "a pack that poses its anchor has its picture"
             assert self.planner is not None, "and a plan"
             self.planner.first_BM = anchor.row_BM
-            return shrunk(anchor.pixels_BCHW, self.poser.finer)
+            turn = self.conditions.references.first_turn(text).turn
+            if not turn:
+                return shrunk(anchor.pixels_BCHW, self.poser.finer)
+            self.planner.begin_turned(turn)
+            turns_BFT = torch.full((1, 1, self.pack.codec.frames_per_latent), turn)
+            return self.poser.moved_small(anchor, anchor.row_BM[:, None], turns_BFT).pixels_BTCHW[:, 0]
         picture_HWC = self.job.character.global_picture_HWC if own_HWC is None else own_HWC
         return as_pixels(picture_HWC, self.pack.size_px).to(self.device)
 

@@ -32,8 +32,8 @@ class MotionPlanner:
         self.first_BM = self._rest_BM  # what the picture before the film shows; to be set before anything is planned
         num_kept = motion.settings.history_rows + slack_rows
         self.tail = LatentTail(self._rest_BM[..., None, None], num_kept)
-        # A turn goes on from the two frames before it.
-        self._turns = LatentTail(self._rest_BM.new_zeros(1, frames_a_row, 1, 1), num_kept + 2)
+        self._num_kept_turns = num_kept + 2  # a turn goes on from the two frames before it
+        self._turns = LatentTail(self._rest_BM.new_zeros(1, frames_a_row, 1, 1), self._num_kept_turns)
 
     @property
     def length(self) -> int:
@@ -139,6 +139,12 @@ class MotionPlanner:
         """The rows [1, F, M] from `start` to the end of the plan, as they are drawn; before the film there are zeros: not told."""
         before_BFM = torch.zeros_like(self._rest_BM)[:, None].expand(-1, max(-start, 0), -1)
         return torch.cat([before_BFM, self.motion.drawn(self.planned(max(start, 0)))], dim=1)
+
+    def begin_turned(self, turn: float) -> None:
+        """Have the film begin with the character so far round; `ValueError` where something is planned already."""
+        if self.length:
+            raise ValueError(f"a plan of {self.length} rows has begun")
+        self._turns = LatentTail(torch.full_like(self._turns.last(1)[:, 0], turn), self._num_kept_turns)
 
     def turns(self, start: int) -> Tensor:
         """How far the character has turned round in each frame of the same rows, [1, F, T] in radians (`engine.posing.turning`)."""

@@ -70,6 +70,18 @@ def test_a_direction_that_says_nothing_of_it_turns_back(pack: LoadedPack) -> Non
     assert differences_T[20:28].min() > 20 and differences_T[-8:].max() < 0.3 * differences_T[24]
 
 
+def test_a_film_begins_as_its_first_direction_sees_the_character(pack: LoadedPack) -> None:
+    def frames(first: str) -> NDArray[np.uint8]:
+        whole = PromptSpan(start_frame=0, end_frame=32, text=first)
+        return film(list(perform(pack, replace(job(with_views("rear")), num_frames=32, prompts=(whole,)))))
+
+    seen, turning, facing = (frames(first) for first in ("seen from behind", BACK, "is calm"))
+    from_face, seen_from_face = (np.abs(each[0].astype(int) - facing[0]).mean() for each in (turning, seen))
+    assert from_face < 0.3 * seen_from_face, "who is told to turn begins with the face"
+    darker_T = facing.mean(axis=(1, 2, 3)) - seen.mean(axis=(1, 2, 3))
+    assert darker_T.min() > 15, "and who is seen from behind never shows it"
+
+
 def test_windows_made_before_turn_as_they_did(pack: LoadedPack, tmp_path: Path) -> None:
     store = WindowStore(tmp_path / "kept")
     character = with_views("left", "rear")
