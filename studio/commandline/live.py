@@ -26,7 +26,7 @@ from studio.commandline.perform import (
     character_and_pack_files,
     load_pack_timed,
 )
-from studio.commandline.portraits import warn_of_portrait
+from studio.commandline.portraits import warn_of_portrait, warn_of_turns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,6 +116,8 @@ def run(options: argparse.Namespace) -> int:
 
     pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
     warn_of_portrait(pack, character)
+    prompt_at_s = directions(options.direct_at)
+    warn_of_turns(pack, character, (options.prompt, *(text for _, text in prompt_at_s)))
     pack = performing_live(pack, options.engine)
     config = LiveConfig(
         seed=options.seed,
@@ -135,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
         speak_S=None if speak_S is None else speak_S[: _samples_until(seconds - options.speak_at)],
         speak_at_s=options.speak_at,
         interrupt_at_s=tuple(options.interrupt_at),
-        prompt_at_s=directions(options.direct_at),
+        prompt_at_s=prompt_at_s,
     )
     film = FilmThread(options.output, pack.film_px, has_partner=listen_S is not None)
     progress = ProgressLine(f"{character.name} live")

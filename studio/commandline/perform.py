@@ -26,7 +26,7 @@ from engine.media.sound import MAX_SOUND_S, spool_sound
 from engine.shapes import FRAME_RATE_HZ, PROMPT_FRAMES
 from studio.commandline.console import ProgressLine, counted, say
 from studio.commandline.engines import ENGINES, check_options, check_pack, film_pieces, report_details
-from studio.commandline.portraits import warn_of_portrait
+from studio.commandline.portraits import warn_of_portrait, warn_of_turns
 
 if TYPE_CHECKING:
     from engine import GuidanceScales, LoadedPack, MuteSpan, PerformJob
@@ -159,6 +159,7 @@ def run(options: argparse.Namespace) -> int:
     pack, load_s = load_pack_timed(options.pack or DEFAULT_PACK, options.device)
     check_pack(options, pack)
     warn_of_portrait(pack, inputs.character)
+    warn_of_turns(pack, inputs.character, (prompt.text for prompt in prompts))
     job = PerformJob(
         character=inputs.character,
         num_frames=inputs.num_frames,

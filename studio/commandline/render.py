@@ -11,7 +11,7 @@ from engine.errors import BadInputError
 from studio.commandline.console import ProgressLine
 from studio.commandline.engines import report_details
 from studio.commandline.perform import add_engine_arguments, check_targets, finish, load_pack_timed, write_film
-from studio.commandline.portraits import warn_of_portrait
+from studio.commandline.portraits import warn_of_portrait, warn_of_turns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     frames = _stretch(options, timeline.in_frame, timeline.out_frame, plan.num_frames)
     pack, load_s = load_pack_timed(options.pack or plan.pack, options.device)
     warn_of_portrait(pack, job.character)
+    warn_of_turns(pack, job.character, (prompt.text for prompt in job.prompts))
     details = report_details(pack, job, options) | {"project": str(options.project), "from": frames[0], "to": frames[1]}
     target = FilmTarget(path=options.output, size_px=pack.film_px, load_s=load_s, details=details, frames=frames)
     progress = ProgressLine(f"Rendering {options.project.name}")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.character_writing import NewCharacter, NewReference, write_character
-from engine.characters import Origin, ReferenceKind
+from engine.characters import Origin, ReferenceKind, find_character, load_character
 from engine.errors import BadPackError
+from engine.familiarity import Familiarity
+from engine.loaded_pack import load_pack
 from studio.app import Machinery, Studio, warn_of_portrait
 from studio.cli import main
+from studio.commandline.portraits import warn_of_turns
 from studio.project.blobs import encode_picture
 from studio.project.store import ProjectStore
 from studio.settings import Settings
@@ -116,7 +120,10 @@ def test_a_damaged_picture_is_not_judged(studio: Studio, judge: Judge) -> None:
 
 
 def test_the_studios_own_judge_reads_the_pack() -> None:
-    assert "nobody" in warn_of_portrait("lpm-tiny", encode_picture(picture(90)))
+    warnings = (Familiarity.STRANGE.warning, Familiarity.NOBODY.warning)
+    assert warn_of_portrait("lpm-tiny", encode_picture(picture(90))) in warnings, "there is nothing but grey"
+    portrait_HWC = load_character(find_character("nora")).global_picture_HWC
+    assert warn_of_portrait("lpm-tiny", encode_picture(portrait_HWC)) == ""
 
 
 def test_the_command_line_warns_and_performs_all_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,3 +138,17 @@ def test_the_command_line_warns_and_performs_all_the_same(tmp_path: Path, capsys
     assert film.is_file()
     told = capsys.readouterr().err
     assert told.startswith("lpm: Grey: This picture is unlike") and told.count("\n") == 1
+
+
+def test_the_command_line_says_who_will_not_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    character = load_character(find_character("nora"))
+    face = replace(character, references=character.references[:1])
+    pack = load_pack("lpm-tiny")
+    told_to = ("smiles, then turns around", "turns around", "in profile", "looks left")
+    warn_of_turns(pack, face, told_to)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and "will not turn for 'turns around'" in lines[0] and "view-rear=PICTURE" in lines[0]
+    assert "view-left=PICTURE" in lines[1]
+    warn_of_turns(pack, character, told_to)
+    warn_of_turns(replace(pack, matte=None), face, told_to)
+    assert not capsys.readouterr().err
