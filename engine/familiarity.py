@@ -23,6 +23,7 @@ from engine.packs import read_manifest
 from engine.posing.loading import MATTE_ROLE
 from engine.posing.matte import Matte
 
+LEAST_CONTRAST: Final = 8  # levels of 0..255 from a picture's darkest to its lightest: on an even sheet there is nobody
 MOST_DOUBT: Final = 0.035  # of a picture: where more of it is neither character nor wall, its kind was not learned from
 
 
@@ -52,7 +53,7 @@ def familiarity(matte: Matte | None, picture_HWC: NDArray[np.uint8]) -> Familiar
     square_HWC = square_crop(picture_HWC, matte.config.look_px)
     device = next(matte.parameters()).device
     picture_BCHW = torch.from_numpy(square_HWC).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
-    if not bool(matte.has_somebody(picture_BCHW)[0]):
+    if np.ptp(square_HWC) < LEAST_CONTRAST or not bool(matte.has_somebody(picture_BCHW)[0]):
         return Familiarity.NOBODY
     return Familiarity.STRANGE if float(matte.doubt(picture_BCHW)[0]) > MOST_DOUBT else Familiarity.FAMILIAR
 
