@@ -258,6 +258,17 @@ def test_a_direction_says_when_nobody_can_turn_for_it(qtbot: QtBot, studio: Stud
     assert f"Lips and eyes do not move while {name} is turned away." in page._note.text()
 
 
+def test_live_says_so_while_a_direction_is_typed(qtbot: QtBot, studio: Studio) -> None:
+    studio.window.actions_by_name["live"].trigger()
+    controls = studio.window.live.controls
+    qtbot.keyClicks(controls.direction, "turns")
+    assert not controls.direction_note.isVisible()
+    qtbot.keyClicks(controls.direction, " around")
+    assert controls.direction_note.isVisible() and "no picture from behind" in controls.direction_note.text()
+    controls.direction.clear()
+    assert not controls.direction_note.isVisible()
+
+
 def test_a_sound_is_moved_and_trimmed(qtbot: QtBot, studio: Studio) -> None:
     track = studio.window.timeline.listen
     target = track.viewport()

@@ -39,6 +39,7 @@ class LiveControls(QWidget):
     directed = Signal(str)
     look_again = Signal()
     microphone_changed = Signal()
+    direction_typed = Signal(str)
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         """Begin without a list of microphones."""
@@ -51,6 +52,7 @@ class LiveControls(QWidget):
         self.headphones = QCheckBox(self.tr("I wear headphones"))
         self.voice = DeviceBox()
         self.direction = QLineEdit()
+        self.direction_note = note()
         self.device_note = note()
         self.portrait_warning = warning()
         self.live_button = QPushButton()
@@ -63,6 +65,7 @@ class LiveControls(QWidget):
         look.changed.connect(self._dress)
         self.show_phase(LivePhase.CLOSED, None)
         self.show_portrait_warning("")
+        self.show_direction_note("")
         self.show_microphones(())
 
     def _fill(self) -> None:
@@ -76,6 +79,7 @@ class LiveControls(QWidget):
         self.direction.setPlaceholderText(self.tr("e.g. smiles, then nods"))
         self.direction.setMaxLength(_MOST_DIRECTION)
         self.direction.editingFinished.connect(lambda: self.directed.emit(self.direction.text().strip()))
+        self.direction.textChanged.connect(lambda text: self.direction_typed.emit(text.strip()))
         self.microphone.activated.connect(self._microphone_picked)
         self.live_button.setIconSize(QSize(16, 16))
         self.live_button.clicked.connect(lambda: (self.ended if self._is_live else self.begun).emit())
@@ -92,6 +96,7 @@ class LiveControls(QWidget):
             (self.tr("Direction"), self.direction),
         ]
         column.addLayout(fields(rows))
+        column.addWidget(self.direction_note)
         column.addWidget(self.device_note)
         column.addWidget(self.portrait_warning)
         column.addSpacing(8)
@@ -184,6 +189,11 @@ class LiveControls(QWidget):
         if phase is LivePhase.CLOSED:
             self.meters.clear()
         self.show_recording(False, None)
+
+    def show_direction_note(self, text: str) -> None:
+        """What is to be said of the direction, if anything."""
+        self.direction_note.setText(text)
+        self.direction_note.setVisible(bool(text))
 
     def show_portrait_warning(self, text: str) -> None:
         """What there is to say against the portrait of whoever performs; empty for nothing."""

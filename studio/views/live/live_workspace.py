@@ -10,6 +10,7 @@ from studio.project.timecode import FRAME_RATE_HZ
 from studio.qt_models.images import image_from_array, image_of
 from studio.qt_models.portrait_warnings import PortraitWarnings
 from studio.qt_models.session import StudioSession
+from studio.qt_models.turn_notes import turn_notes
 from studio.theme.look import Look
 from studio.views.live.live_controller import LiveController, LivePhase
 from studio.views.live.live_controls import LiveControls
@@ -43,6 +44,7 @@ class LiveWorkspace(QObject):
         controls.ended.connect(controller.end)
         controls.record_toggled.connect(self._toggle_recording)
         controls.directed.connect(controller.direct)
+        controls.direction_typed.connect(self._note_direction)
         controls.microphone_changed.connect(self._show_closed)
         controls.look_again.connect(controller.look_for_microphones)
         controller.phase_changed.connect(self._show_phase)
@@ -91,8 +93,12 @@ class LiveWorkspace(QObject):
         """No portrait is judged before somebody wants to see it live."""
         if self.controller.phase is LivePhase.CLOSED:
             self._performer = self._session.project.character
+        self._note_direction(self.controls.direction.text().strip())
         if self._is_entered:
             self.controls.show_portrait_warning(self._warnings.of(self._performer) if self._performer else "")
+
+    def _note_direction(self, direction: str) -> None:
+        self.controls.show_direction_note(turn_notes(self._performer, direction))
 
     def _show_phase(self) -> None:
         controller, phase = self.controller, self.controller.phase

@@ -6,12 +6,12 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from engine.called_views import View, called_view, view_among
 from engine.turns import parts_in_turn
 from studio.commands.prompt_edits import delete_prompt, set_prompt_text, trim_prompt
 from studio.project.document import MAX_PROMPT_CHARACTERS
 from studio.project.timecode import CHUNK_FRAMES, seconds_text
 from studio.qt_models.session import StudioSession
+from studio.qt_models.turn_notes import turn_notes
 from studio.qt_models.wording import counted
 from studio.views.properties.form import fields, heading, note
 from studio.views.properties.timecode_edit import TimecodeEdit
@@ -112,31 +112,8 @@ class PromptPage(QWidget):
             note_text += " " + self.tr("One after another, {length} each: {parts}.").format(
                 length=seconds_text(prompt.num_frames // len(parts)), parts="; ".join(parts)
             )
-        self._note.setText(" ".join([note_text, *self._notes_on_turning(parts)]))
-
-    def _notes_on_turning(self, parts: tuple[str, ...]) -> list[str]:
-        """What a direction needs to turn the character round, and has not got; and what is not seen of it then."""
-        character = self._session.project.character
-        called = {called_view(part) for part in parts} - {"front", None}
-        if not called or character is None:
-            return []
-        views = {reference.subtype for reference in character.references if reference.kind == "view"}
-        wanted: dict[View, str] = {
-            "rear": self.tr("from behind"),
-            "left": self.tr("turned to its left"),
-            "right": self.tr("turned to its right"),
-            "profile": self.tr("from the side"),
-        }
-        missing = [wanted[view] for view in wanted if view in called and view_among(view, views) == "front"]
-        notes = [
-            self.tr(
-                "{name} cannot turn: there is no picture {view}. Characters that have one come from a folder."
-            ).format(name=character.name, view=view)
-            for view in missing
-        ]
-        if len(missing) < len(called):
-            notes.append(self.tr("Lips and eyes do not move while {name} is turned away.").format(name=character.name))
-        return notes
+        turning = turn_notes(self._session.project.character, prompt.text)
+        self._note.setText(f"{note_text} {turning}".strip())
 
     def edit(self) -> None:
         """Put the cursor into the words."""
