@@ -52,12 +52,13 @@ def _row(twin: TwinResult) -> NDArray[np.uint8]:
 
 
 def _backs(faces: Sequence[FaceResult], width_px: int) -> list[NDArray[np.uint8]]:
-    """Films that turn round: a heading and a row of whole pictures, so many as fit."""
+    """Films that turn round: a heading and a row of whole pictures, as many faces as fit."""
     cells = [(face.back_strip_SHWC[view][-1], title) for face in faces for view, title in BACK_COLUMNS.items()]
     side_px = CELL_PX[1]
     heading_HWC = np.full((HEAD_PX, width_px, 3), PAPER, dtype=np.uint8)
     row_HWC = np.full((side_px, width_px, 3), PAPER, dtype=np.uint8)
-    for place, (picture_HWC, title) in enumerate(cells[: width_px // side_px]):
+    num_whole = width_px // side_px // len(BACK_COLUMNS) * len(BACK_COLUMNS)
+    for place, (picture_HWC, title) in enumerate(cells[:num_whole]):
         left = place * side_px
         row_HWC[:, left : left + side_px] = cv2.resize(picture_HWC, (side_px, side_px), interpolation=cv2.INTER_AREA)
         _write(heading_HWC, title, left)
