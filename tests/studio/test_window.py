@@ -3,7 +3,6 @@
 import gc
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -245,17 +244,6 @@ def test_a_direction_says_when_nobody_can_turn_for_it(qtbot: QtBot, studio: Stud
     assert name not in page._note.text(), "that is the head's matter"
     qtbot.keyClicks(page.words, ", then turns her back to us")
     assert f"{name} cannot turn: there is no picture from behind." in page._note.text()
-    assert "Lips" not in page._note.text()
-
-    def with_back(project: Project) -> Project:
-        assert project.character is not None
-        rear = replace(project.character.references[0], kind="view", subtype="rear")
-        seen = replace(project.character, references=(*project.character.references, rear))
-        return replace(project, characters=(seen,))
-
-    studio.session.do("Add a view", with_back)
-    assert "cannot turn" not in page._note.text()
-    assert f"Lips and eyes do not move while {name} is turned away." in page._note.text()
 
 
 def test_live_says_so_while_a_direction_is_typed(qtbot: QtBot, studio: Studio) -> None:
