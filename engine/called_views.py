@@ -6,7 +6,7 @@ apart, and by the studio. It knows words and no pictures.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
 from engine.chinese import simplified
@@ -99,6 +99,16 @@ def view_among(view: View | None, views: Collection[str]) -> View:
     """The view that is shown to whoever asks for one, of a character of which there are these pictures; its face where there is none."""
     asked = SIDES if view == "profile" else (view,)
     return next((each for each in asked if each is not None and each in views), "front")
+
+
+def missing_views(directions: Iterable[str], views: Collection[str]) -> dict[View, str]:
+    """The views that directions call for and of which there is no picture, each with the first direction that does."""
+    missing: dict[View, str] = {}
+    for direction in directions:
+        view = called_view(direction)
+        if view not in (None, "front") and view_among(view, views) == "front":
+            missing.setdefault(view, direction)
+    return missing
 
 
 def _found(pattern: str) -> re.Pattern[str]:

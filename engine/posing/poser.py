@@ -21,9 +21,7 @@ from engine.posing.sizes import shrunk, size_of, smoothly_resized
 from engine.posing.turning import FACE, is_turned, turned_layers
 from engine.references import ReferenceLatents
 
-MOST_LOOKS: Final = (
-    7  # pictures whose fields are kept: a film goes back and forth between few, and turns between three more
-)
+MOST_LOOKS: Final = 7  # pictures whose fields are kept: a film goes back and forth between few, and three are views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +157,7 @@ class Poser:
         turns = turns_BFT.flatten().tolist()
         facing = [frame for frame, turn in enumerate(turns) if turn == 0.0]
         turned = [frame for frame, turn in enumerate(turns) if turn != 0.0]
-        bodies_BTK = self._bodies(self._frames(self.from_rest(rows_BFM)))[:, turned]
+        bodies_BTK = self._without_faces(self._frames(self.from_rest(rows_BFM)))[:, turned]
         moved = self._turned(use, picture, frames_BTK[:, turned], bodies_BTK, [turns[frame] for frame in turned])
         return moved.among(turned, self._facing(use, picture, frames_BTK[:, facing]), facing) if facing else moved
 
@@ -238,7 +236,7 @@ class Poser:
         """The numbers of each frame, [B, T, K]."""
         return rearrange(rows_BFM, "b f (t k) -> b (f t) k", k=self._flow.config.frame_width)
 
-    def _bodies(self, frames_BTK: Tensor) -> Tensor:
+    def _without_faces(self, frames_BTK: Tensor) -> Tensor:
         """Those of them that move bodies, the others at rest: no face is seen from behind."""
         is_body_K = torch.zeros(frames_BTK.shape[-1], device=frames_BTK.device)
         is_body_K[list(self._flow.config.body_columns)] = 1.0

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from engine.called_views import called_view, view_among
+from engine.called_views import missing_views
 from engine.turns import parts_in_turn
 from studio.commandline.console import one_line
 
@@ -22,18 +22,16 @@ def warn_of_portrait(pack: "LoadedPack", character: "Character") -> None:
 
 
 def warn_of_turns(pack: "LoadedPack", character: "Character", texts: Iterable[str]) -> None:
-    """A line on standard error for each direction that turns the character to a side of which there is no picture; it goes on facing us.
+    """A line on standard error for each side that directions turn the character to and that has no picture; it goes on facing us.
 
     Of a pack that does not move portraits before their walls nothing is said: its model reads the words itself.
     """
     if pack.posing is None or pack.matte is None:
         return
     views = {reference.subtype for reference in character.references}
-    for part in dict.fromkeys(part for text in texts for part in parts_in_turn(text)):
-        view = called_view(part)
-        if view not in (None, "front") and view_among(view, views) == "front":
-            wanted = "view-left=PICTURE" if view == "profile" else f"view-{view}=PICTURE"
-            sys.stderr.write(
-                f"lpm: {one_line(character.name)} will not turn for {one_line(part)!r}: there is no picture of that side "
-                f"(lpm character import PICTURE {wanted} -o NEW_DIR)\n"
-            )
+    for view, part in missing_views((part for text in texts for part in parts_in_turn(text)), views).items():
+        wanted = "view-left=PICTURE" if view == "profile" else f"view-{view}=PICTURE"
+        sys.stderr.write(
+            f"lpm: {one_line(character.name)} will not turn for {one_line(part)!r}: there is no picture of that side "
+            f"(lpm character import PICTURE {wanted} -o NEW_DIR)\n"
+        )

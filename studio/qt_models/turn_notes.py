@@ -5,14 +5,15 @@ Shared by the page of a direction and the Live workspace. It knows words and the
 
 from PySide6.QtCore import QCoreApplication
 
-from engine.called_views import View, called_view, view_among
+from engine.called_views import View, called_view, missing_views
 from engine.turns import parts_in_turn
 from studio.project.document import Character
 
 
 def turn_notes(character: Character | None, direction: str) -> str:
     """Sentences, one after another; empty where the direction turns nobody, or there is nobody."""
-    called = {called_view(part) for part in parts_in_turn(direction)} - {"front", None}
+    parts = parts_in_turn(direction)
+    called = {called_view(part) for part in parts} - {"front", None}
     if not called or character is None:
         return ""
     views = {reference.subtype for reference in character.references if reference.kind == "view"}
@@ -22,12 +23,12 @@ def turn_notes(character: Character | None, direction: str) -> str:
         "right": _tr("turned to its right"),
         "profile": _tr("from the side"),
     }
-    missing = [side for view, side in sides.items() if view in called and view_among(view, views) == "front"]
+    missing = missing_views(parts, views)
     notes = [
         _tr("{name} cannot turn: there is no picture {side}. Characters that have one come from a folder.").format(
-            name=character.name, side=side
+            name=character.name, side=sides[view]
         )
-        for side in missing
+        for view in missing
     ]
     if len(missing) < len(called):
         notes.append(_tr("Lips and eyes do not move while {name} is turned away.").format(name=character.name))
