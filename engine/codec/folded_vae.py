@@ -5,27 +5,32 @@ seeing the latent before (so motion can run on across latents); a still is its f
 sees its own four frames and nothing else, hence it is causal; the decoder carries one latent frame, and where its config asks for
 smooth borders (see `border_smoothing`) the last two pictures.
 
-Layers follow DC-AE's idea (Chen et al. 2024): every change of resolution has a parameter-free space-to-channel shortcut, so
-that the network starts out as a crude but working linear codec.
+A latent may have *fine* channels besides (`fine_channels`): linear measures of the pixels of each place, which decoded pictures are made to
+agree with. They are folded into a position's channels behind the others, so everybody else sees one latent with more channels.
 """
 
 from dataclasses import dataclass, field
-from typing import cast
+from math import prod
 
 import torch
-from einops import rearrange, reduce, repeat
+from einops import rearrange, repeat
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.codec.border_smoothing import FRAMES_BEFORE, smooth_borders
+from engine.codec.fine_channels import FineChannels
+from engine.codec.folded_layers import Grow, PixelNorm, ResidualBlock, Shrink
 from engine.codec.protocol import DecoderState, Finish
 
 LEVELS_PER_UNIT = 127.5  # of pixels in [-1, 1]
+LEAST_LOG_VARIANCE = -12.0  # of a posterior; fine channels, which are measured, have no more
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldedVaeConfig:
     """Shape of a folded VAE. `strides[i]` shrinks the picture on the way into level i; their product is the spatial stride.
+
+    Of a position's `latent_channels`, `fine_channels` belong to each of the `strides[-1]` by `strides[-1]` places inside of it, and the
+    others, which come first, to all of it.
 
     `border_step_levels` is how large a step between the frames of two latents may be, in levels of 0..255, to be taken for noise
     and spread over the later latent's frames; 0 leaves all as it was decoded.
@@ -33,6 +38,7 @@ class FoldedVaeConfig:
 
     frames_per_latent: int = 4
     latent_channels: int = 64
+    fine_channels: int = 0
     strides: tuple[int, ...] = (4, 2, 3)
     encoder_widths: tuple[int, ...] = (80, 160, 320)
     encoder_blocks: tuple[int, ...] = (1, 1, 2)
@@ -53,6 +59,11 @@ class FoldedVaeConfig:
         }
         if len(lengths) != 1:
             raise ValueError("strides, widths and blocks of a folded VAE must name the same number of levels")
+        if self.fine_channels and (len(self.strides) < 2 or self.coarse_channels <= 0):
+            raise ValueError(
+                f"{self.fine_channels} fine channels of a folded VAE leave nothing of {self.latent_channels} channels or "
+                f"{len(self.strides)} levels to whole positions"
+            )
         if min(self.strides) < 2:
             raise ValueError(f"each level must shrink the picture, got strides {self.strides}")
         if not 0.0 <= self.border_step_levels < 256.0:
@@ -63,10 +74,12 @@ class FoldedVaeConfig:
     @property
     def spatial_stride(self) -> int:
         """Pixels along one side of a latent position."""
-        stride = 1
-        for level_stride in self.strides:
-            stride *= level_stride
-        return stride
+        return prod(self.strides)
+
+    @property
+    def coarse_channels(self) -> int:
+        """Channels that belong to a whole latent position."""
+        return self.latent_channels - self.fine_channels * self.strides[-1] ** 2
 
 
 @dataclass(kw_only=True)
@@ -85,79 +98,6 @@ class FoldedDecoderState:
         self.pictures_B2CHW = None
 
 
-class PixelNorm(nn.Module):
-    """RMSNorm over the channels of each position of a [B, C, H, W] map."""
-
-    def __init__(self, num_channels: int) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(num_channels))
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """The map with unit mean square over channels, times the learned gain."""
-        mean_square_B1HW = x_BCHW.square().mean(dim=1, keepdim=True, dtype=torch.float32)
-        scale_B1HW = torch.rsqrt(mean_square_B1HW + 1e-6).to(x_BCHW.dtype)
-        return x_BCHW * scale_B1HW * self.gain.to(x_BCHW.dtype)[:, None, None]
-
-
-class ResidualBlock(nn.Module):
-    """Norm, two 3x3 convolutions, and the way around them."""
-
-    def __init__(self, num_channels: int) -> None:
-        super().__init__()
-        self.norm = PixelNorm(num_channels)
-        self.conv_in = nn.Conv2d(num_channels, num_channels, 3, padding=1)
-        self.conv_out = nn.Conv2d(num_channels, num_channels, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Same shape out as in."""
-        hidden_BCHW = functional.silu(self.conv_in(self.norm(x_BCHW)))
-        return x_BCHW + cast(Tensor, self.conv_out(hidden_BCHW))
-
-
-class Shrink(nn.Module):
-    """Space to channels and a convolution, beside a shortcut that averages groups of channels."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
-        super().__init__()
-        self.stride, self.channels_out = stride, channels_out
-        kernel = 3 if stride > 3 else 1
-        self.conv = nn.Conv2d(channels_in * stride * stride, channels_out, kernel, padding=kernel // 2)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """[B, C, H, W] to [B, channels_out, H / stride, W / stride]."""
-        folded_BCHW = functional.pixel_unshuffle(x_BCHW, self.stride)
-        return cast(Tensor, self.conv(folded_BCHW)) + match_channels(folded_BCHW, self.channels_out)
-
-
-class Grow(nn.Module):
-    """A convolution and channels to space, beside a shortcut that repeats channels."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
-        super().__init__()
-        self.stride, self.channels_folded = stride, channels_out * stride * stride
-        kernel = 3 if stride > 3 else 1
-        self.conv = nn.Conv2d(channels_in, self.channels_folded, kernel, padding=kernel // 2)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """[B, C, H, W] to [B, channels_out, H * stride, W * stride]."""
-        folded_BCHW = self.conv(x_BCHW) + match_channels(x_BCHW, self.channels_folded)
-        return functional.pixel_shuffle(folded_BCHW, self.stride)
-
-
-def match_channels(x_BCHW: Tensor, num_channels: int) -> Tensor:
-    """The parameter-free shortcut: groups of channels averaged, or each channel repeated, whatever the ratio."""
-    channels_in = x_BCHW.shape[1]
-    if channels_in == num_channels:
-        return x_BCHW
-    if channels_in % num_channels == 0:
-        return reduce(x_BCHW, "b (c group) h w -> b c h w", "mean", c=num_channels)
-    if num_channels % channels_in == 0:
-        return repeat(x_BCHW, "b c h w -> b (c copies) h w", copies=num_channels // channels_in)
-    index_C = torch.arange(num_channels, device=x_BCHW.device) * channels_in // num_channels
-    return x_BCHW[:, index_C]
-
-
 class FoldedVae(nn.Module):
     """The codec of `lpm-tiny`; see the module's text. Satisfies `VideoCodec`."""
 
@@ -166,6 +106,12 @@ class FoldedVae(nn.Module):
         self.config = config
         self.encoder = build_encoder(config)
         self.decoder = build_decoder(config)
+        self.fine: FineChannels | None = None
+        if config.fine_channels:
+            place_px = config.spatial_stride // config.strides[-1]
+            self.fine = FineChannels(config.fine_channels, config.frames_per_latent, place_px, config.strides[-1])
+            self.fine_entry = nn.Conv2d(2 * config.fine_channels, config.decoder_widths[-2], 3, padding=1)
+            nn.init.zeros_(self.fine_entry.weight)
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels))
         self.register_buffer("latent_std", torch.ones(config.latent_channels))
 
@@ -198,15 +144,31 @@ class FoldedVae(nn.Module):
         folded_BCHW = rearrange(
             pixels_BTCHW, "b (f fold) c h w -> (b f) (fold c) h w", fold=self.config.frames_per_latent
         )
-        moments_BCHW = self.encoder(folded_BCHW.contiguous(memory_format=torch.channels_last))
-        moments_BFCHW = rearrange(moments_BCHW, "(b f) c h w -> b f c h w", b=pixels_BTCHW.shape[0])
-        mean_BFCHW, log_variance_BFCHW = moments_BFCHW.float().chunk(2, dim=2)
-        return mean_BFCHW, (log_variance_BFCHW - 5.0).clamp(-12.0, 4.0)
+        moments_BCHW = self.encoder(folded_BCHW.contiguous(memory_format=torch.channels_last)).float()
+        mean_BCHW, log_variance_BCHW = moments_BCHW.chunk(2, dim=1)
+        log_variance_BCHW = (log_variance_BCHW - 5.0).clamp(LEAST_LOG_VARIANCE, 4.0)
+        if self.fine is not None:
+            fine_BCHW = self.fine.into_positions(self.fine.measure(folded_BCHW))
+            mean_BCHW = torch.cat([mean_BCHW, fine_BCHW], dim=1)
+            surely_BCHW = torch.full_like(fine_BCHW, LEAST_LOG_VARIANCE)
+            log_variance_BCHW = torch.cat([log_variance_BCHW, surely_BCHW], dim=1)
+        batch = pixels_BTCHW.shape[0]
+        return mean_BCHW.unflatten(0, (batch, -1)), log_variance_BCHW.unflatten(0, (batch, -1))
 
     def reconstruct(self, latents_BFCHW: Tensor, previous_BFCHW: Tensor) -> Tensor:
         """Unnormalised latents, each beside the one before it, to pixels [B, 4 F, 3, H, W]."""
-        both_BCHW = rearrange(torch.cat([latents_BFCHW, previous_BFCHW], dim=2), "b f c h w -> (b f) c h w")
-        folded_BCHW = self.decoder(both_BCHW.contiguous(memory_format=torch.channels_last))
+        coarse, fine = slice(self.config.coarse_channels), slice(self.config.coarse_channels, None)
+        first_step = 1 + self.config.decoder_blocks[-1] + 1
+        layers = list(self.decoder)
+        folded_BCHW = _drawn(layers[:first_step], _beside(latents_BFCHW[:, :, coarse], previous_BFCHW[:, :, coarse]))
+        if self.fine is None:
+            folded_BCHW = _drawn(layers[first_step:], folded_BCHW)
+        else:
+            fine_BDHW = self.fine.out_of_positions(latents_BFCHW[:, :, fine])
+            before_BDHW = self.fine.out_of_positions(previous_BFCHW[:, :, fine])
+            seen = [self.fine.as_seen(measures_BDHW) for measures_BDHW in (fine_BDHW, before_BDHW)]
+            folded_BCHW = folded_BCHW + self.fine_entry(torch.cat(seen, dim=1))
+            folded_BCHW = self.fine.agreeing(_drawn(layers[first_step:], folded_BCHW), fine_BDHW)
         pixels_BTCHW: Tensor = rearrange(
             folded_BCHW,
             "(b f) (fold c) h w -> b (f fold) c h w",
@@ -272,8 +234,20 @@ def shifted_by_one(latents_BFCHW: Tensor, first_BCHW: Tensor) -> Tensor:
     return torch.cat([first_BCHW[:, None], latents_BFCHW[:, :-1]], dim=1)
 
 
+def _beside(latents_BFCHW: Tensor, previous_BFCHW: Tensor) -> Tensor:
+    """Each latent and the one before it in the channels of one picture, [(B F), 2 C, H, W]."""
+    both_BCHW = rearrange(torch.cat([latents_BFCHW, previous_BFCHW], dim=2), "b f c h w -> (b f) c h w")
+    return both_BCHW.contiguous(memory_format=torch.channels_last)
+
+
+def _drawn(layers: list[nn.Module], x_BCHW: Tensor) -> Tensor:
+    for layer in layers:
+        x_BCHW = layer(x_BCHW)
+    return x_BCHW
+
+
 def build_encoder(config: FoldedVaeConfig) -> nn.Sequential:
-    """Folded pixels [B, 4 * 3, H, W] to moments [B, 2 C, h, w]."""
+    """Folded pixels [B, 4 * 3, H, W] to moments of what belongs to whole positions, [B, 2 C, h, w]."""
     layers: list[nn.Module] = []
     channels = 3 * config.frames_per_latent
     for stride, width, num_blocks in zip(config.strides, config.encoder_widths, config.encoder_blocks, strict=True):
@@ -281,14 +255,14 @@ def build_encoder(config: FoldedVaeConfig) -> nn.Sequential:
         layers.extend(ResidualBlock(width) for _ in range(num_blocks))
         channels = width
     layers.append(PixelNorm(channels))
-    layers.append(nn.Conv2d(channels, 2 * config.latent_channels, 1))
+    layers.append(nn.Conv2d(channels, 2 * config.coarse_channels, 1))
     return nn.Sequential(*layers)
 
 
 def build_decoder(config: FoldedVaeConfig) -> nn.Sequential:
     """A latent beside its predecessor, [B, 2 C, h, w], to folded pixels [B, 4 * 3, H, W]."""
     widths, blocks = config.decoder_widths[::-1], config.decoder_blocks[::-1]
-    layers: list[nn.Module] = [nn.Conv2d(2 * config.latent_channels, widths[0], 3, padding=1)]
+    layers: list[nn.Module] = [nn.Conv2d(2 * config.coarse_channels, widths[0], 3, padding=1)]
     following = (*widths[1:], 3 * config.frames_per_latent)
     for width, num_blocks, channels_out, stride in zip(widths, blocks, following, config.strides[::-1], strict=True):
         layers.extend(ResidualBlock(width) for _ in range(num_blocks))

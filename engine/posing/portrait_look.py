@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.codec.folded_vae import Grow, PixelNorm, ResidualBlock, Shrink
+from engine.codec.folded_layers import Grow, PixelNorm, ResidualBlock, Shrink
 from engine.posing.sizes import smoothly_resized
 
 

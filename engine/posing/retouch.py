@@ -15,7 +15,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.codec.folded_vae import PixelNorm, ResidualBlock
+from engine.codec.folded_layers import PixelNorm, ResidualBlock
 
 TRUSTING = 2.0  # of the share's logit at first: a painted anchor is right in most places, and films should lose it for a reason only
 TOLD_UNIT = 2.0  # spreads of a channel from rest; many of them (a squint is twenty) count as their logarithm

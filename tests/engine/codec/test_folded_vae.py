@@ -17,10 +17,16 @@ SMALL = FoldedVaeConfig(
 )
 
 
-@pytest.fixture(params=[0.0, 12.0], ids=["as decoded", "smooth borders"])
+FINE = replace(SMALL, latent_channels=8 + 9 * 5, fine_channels=5)
+
+
+@pytest.fixture(
+    params=[SMALL, replace(SMALL, border_step_levels=12.0), replace(FINE, border_step_levels=12.0)],
+    ids=["as decoded", "smooth borders", "fine channels"],
+)
 def codec(request: pytest.FixtureRequest) -> FoldedVae:
     torch.manual_seed(0)
-    codec = FoldedVae(replace(SMALL, border_step_levels=request.param)).eval()
+    codec = FoldedVae(request.param).eval()
     for parameter in codec.parameters():  # zero-initialised branches would hide mistakes
         parameter.data.add_(0.05 * torch.randn_like(parameter))
     codec.latent_mean.normal_()
@@ -35,7 +41,7 @@ def film(num_frames: int, side_px: int = 48) -> torch.Tensor:
 def test_shapes_follow_the_codecs_own_arithmetic(codec: FoldedVae) -> None:
     with torch.no_grad():
         latents = codec.encode(film(16))
-        assert latents.shape == (1, codec.num_latents(16), 8, 4, 4)
+        assert latents.shape == (1, codec.num_latents(16), codec.latent_channels, 4, 4)
         assert codec.decode(latents).shape == (1, codec.num_frames(4), 3, 48, 48)
     assert codec.num_latents(17) == 5
 
