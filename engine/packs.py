@@ -32,6 +32,7 @@ STORED_DTYPES = {
     "float32": torch.float32,
     "int8": torch.int8,  # with a scale for each block of an output channel, see `engine.int8_weights`
     "int8_but_decoder": torch.int8,  # what int8 takes from a decoder is seen as grain; of an encoder nobody can tell
+    "int8_but_finest_level": torch.int8,  # fine channels take that grain away, but for what comes in behind them; asks the module
 }
 KEPT_PARTS: Mapping[str, tuple[str, ...]] = {"int8_but_decoder": ("decoder.",)}
 """Weights that stay bfloat16 where the others are int8, by the beginning of their names."""
@@ -187,7 +188,8 @@ def fill_from_file(path: Path, module: nn.Module) -> None:
 
 def save_as(path: Path, module: nn.Module, stored: str) -> None:
     """Writes a module's tensors as a manifest's `dtype` says that they are stored."""
-    save_weights(path, module, STORED_DTYPES[stored], KEPT_PARTS.get(stored, ()))
+    kept = module.finest_level if stored == "int8_but_finest_level" else KEPT_PARTS.get(stored, ())
+    save_weights(path, module, STORED_DTYPES[stored], kept)  # type: ignore[arg-type]
 
 
 def save_weights(path: Path, module: nn.Module, dtype: torch.dtype = torch.float32, kept: tuple[str, ...] = ()) -> None:

@@ -13,7 +13,8 @@ from engine.encoders.umt5_tokenizer import TOKENIZER_NAME
 from engine.errors import BadInputError
 from engine.packs import ComponentEntry, Manifest, file_sha256, fill_from_file, read_manifest, save_as, write_pack
 
-NEW_DTYPE = "int8"  # of what the pack had not
+STORED_DTYPE = "int8"  # of what a pack had not yet
+STORED_DTYPE_OF = {"codec": "int8_but_finest_level"}
 
 
 def pack_onto(
@@ -41,14 +42,15 @@ def pack_onto(
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    entries = []
+    entries: list[ComponentEntry] = []
     parted = {entry.file for entry in manifest.components if entry.role in trained}
     for entry in manifest.components:
         # One network may have two roles, and stays one unless it was trained in one of them.
         path = partial / (f"{entry.role}.safetensors" if entry.file in parted else entry.file)
         if entry.role in trained:
             if reshaped and entry.role in reshaped:
-                entry = replace(entry, config=asdict(reshaped[entry.role]))  # type: ignore[call-overload]
+                stored = STORED_DTYPE_OF.get(entry.role, entry.dtype)
+                entry = replace(entry, config=asdict(reshaped[entry.role]), dtype=stored)  # type: ignore[call-overload]
             network = build_component(entry, str(pack))
             fill_from_file(trained[entry.role], network)
             save_as(path, network, entry.dtype)
@@ -58,7 +60,11 @@ def pack_onto(
             )
         elif not path.exists():
             shutil.copyfile(pack / entry.file, path)
-        entries.append(replace(entry, file=path.name, sha256=file_sha256(path)))
+        sha256 = file_sha256(path)
+        same = next((other.file for other in entries if other.sha256 == sha256), path.name)
+        if same != path.name:
+            path.unlink()
+        entries.append(replace(entry, file=same, sha256=sha256))
     if (pack / TOKENIZER_NAME).is_file():
         shutil.copyfile(pack / TOKENIZER_NAME, partial / TOKENIZER_NAME)
     made = replace(manifest, name=name, version=version, components=tuple(entries))
@@ -75,7 +81,7 @@ def _new_components(manifest: Manifest, configs: Mapping[str, object]) -> list[C
             role=role,
             kind=kind_of_config(config),
             file=f"{role}.safetensors",
-            dtype=NEW_DTYPE,
+            dtype=STORED_DTYPE,
             sha256="",
             config=asdict(config),  # type: ignore[call-overload]
         )

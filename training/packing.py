@@ -21,11 +21,9 @@ from engine.posing.matte import Matte
 from engine.posing.paint import Paint
 from engine.posing.pose_flow import PoseFlow
 from engine.posing.retouch import Retouch
-from training.onto_pack import pack_onto
+from training.onto_pack import STORED_DTYPE, STORED_DTYPE_OF, pack_onto
 from training.recipes import parts
 
-STORED_DTYPE = "int8"
-STORED_DTYPE_OF = {"codec": "int8_but_decoder"}
 BASE_SETTINGS = BaseSettings(
     preconditioning="around_reference",
     residual_std=parts.RESIDUAL_STD,
@@ -40,8 +38,12 @@ BASE_SETTINGS = BaseSettings(
     max_references=2,
     guidance=GuidanceScales(),  # the plan of motion is guided; what it leaves to draw is one picture
 )
-# The networks that small packs alone have; what is `--reshaped` is as the recipes make it now.
+# What is `--reshaped` is as the recipes make it now.
 SHAPES = {
+    "codec": parts.CODEC,
+    "base": parts.BASE,
+    "backbone": parts.BASE,
+    "refiner": parts.BASE,
     "chinese_text_encoder": parts.TEXT_ENCODER,
     "motion": parts.MOTION,
     "posing": parts.POSING,

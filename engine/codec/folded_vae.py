@@ -126,6 +126,12 @@ class FoldedVae(nn.Module):
         return self.config.spatial_stride
 
     @property
+    def finest_level(self) -> tuple[str, ...]:
+        """The beginnings of the names of what the decoder draws with last: the level of `strides[0]` and the step to pixels."""
+        num_last = self.config.decoder_blocks[0] + 2  # a norm and the step behind them
+        return tuple(f"decoder.{index}." for index in range(len(self.decoder) - num_last, len(self.decoder)))
+
+    @property
     def frames_per_latent(self) -> int:
         """Picture frames that one latent frame adds to a film."""
         return self.config.frames_per_latent

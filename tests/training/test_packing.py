@@ -8,6 +8,7 @@ import pytest
 from safetensors import safe_open
 
 from engine import PerformJob, load_pack, perform
+from engine.codec.folded_vae import FoldedVae
 from engine.errors import BadInputError
 from engine.model.transformer import Transformer
 from engine.packs import read_manifest, save_weights
@@ -31,10 +32,14 @@ def test_a_pack_of_all_parts_loads_poses_and_performs(trained: Path, tmp_path: P
     assert (written.name, written.version) == ("small", "7")
     assert [entry.sha256 for entry in written.components] == [entry.sha256 for entry in manifest.components]
     stored = {entry.role: entry.dtype for entry in manifest.components if entry.dtype != "int8"}
-    assert stored == {"codec": "int8_but_decoder"}
+    assert stored == {"codec": "int8_but_finest_level"}
     with safe_open(tmp_path / "pack" / parts.CODEC_FILE, framework="pt") as codec:
-        kinds = {(name.split(".")[0], codec.get_slice(name).get_dtype()) for name in codec.keys() if "weight" in name}  # noqa: SIM118
-    assert ("encoder", "I8") in kinds and ("decoder", "I8") not in kinds
+        kinds = {name: codec.get_slice(name).get_dtype() for name in codec.keys()}  # noqa: SIM118
+    whole = {name for name in kinds if name.startswith(FoldedVae(parts.CODEC).finest_level)}
+    assert {kinds[name] for name in whole} == {"BF16"}, "the decoder's finest level"
+    rounded = {name.split(".")[0] for name in kinds.keys() - whole if kinds[name] == "I8"}
+    assert rounded == {"encoder", "decoder", "fine_entry"}
+    assert kinds["fine.basis"] == "F32"
     assert manifest.component("refiner").file != manifest.component("backbone").file
     pack = load_pack(tmp_path / "pack")
     assert pack.posing is not None and pack.online is not None and pack.motion is not None

@@ -17,17 +17,22 @@ from training.actor.keypoints import Box, eye_box, mouth_box
 from training.actor.references import draw_references
 from training.data.random_states import random_film_state
 
+FOCUSED_SHARE = 0.75  # of cuts
 SEED_STRIDE = 7919  # keeps the identities of neighbouring samples apart
 
 
 @dataclass(frozen=True, kw_only=True)
 class PortraitSamples:
-    """Makes sample i: `pixels_THWC` uint8 and `focus_THW` bool, at `size_px`."""
+    """Makes sample i: `pixels_THWC` uint8 and `focus_THW` bool, at `size_px`, or a square of `cut_px` of it.
+
+    Three quarters of the squares lie around mouth and eyes, the others anywhere.
+    """
 
     size_px: int
     num_frames: int
     first_identity: int = 0
     still_share: float = 0.12
+    cut_px: int | None = None
 
     def __call__(self, number: int) -> dict[str, Tensor]:
         """A pure function of the sample's number."""
@@ -44,7 +49,8 @@ class PortraitSamples:
             frames_THWC = draw_film(identity, state_TK, self.size_px)
             boxes_T = [(mouth_box(identity, state_K), eye_box(identity, state_K)) for state_K in state_TK]
             focus_THW = np.stack([boxes_mask(boxes, self.size_px) for boxes in boxes_T])
-        return {"pixels_THWC": torch.from_numpy(frames_THWC), "focus_THW": torch.from_numpy(focus_THW)}
+        sample = {"pixels_THWC": torch.from_numpy(frames_THWC), "focus_THW": torch.from_numpy(focus_THW)}
+        return sample if self.cut_px is None else _cut(sample, self.cut_px, rng)
 
 
 def boxes_mask(boxes: tuple[Box, ...], size_px: int) -> NDArray[np.bool_]:
@@ -54,3 +60,15 @@ def boxes_mask(boxes: tuple[Box, ...], size_px: int) -> NDArray[np.bool_]:
         left, top, right, bottom = np.clip(np.asarray(box) * size_px, 0, size_px).astype(int)
         mask_HW[top : bottom + 1, left : right + 1] = True
     return mask_HW
+
+
+def _cut(sample: dict[str, Tensor], cut_px: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    """A square of every frame, three times in four around a place in focus."""
+    height, width = sample["focus_THW"].shape[1:]
+    where_N2 = sample["focus_THW"].any(dim=0).nonzero()
+    top, left = (int(rng.integers(side - cut_px + 1)) for side in (height, width))
+    if len(where_N2) and rng.random() < FOCUSED_SHARE:
+        row, column = where_N2[rng.integers(len(where_N2))].tolist()
+        top = min(max(row - cut_px // 2, 0), height - cut_px)
+        left = min(max(column - cut_px // 2, 0), width - cut_px)
+    return {name: x[:, top : top + cut_px, left : left + cut_px].contiguous() for name, x in sample.items()}

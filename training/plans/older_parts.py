@@ -1,9 +1,10 @@
 """Parts from older packs, whose networks were told less: how a plan goes on with them.
 
 Up to lpm-tiny 0.4.0 the base model was told no motion, up to 0.5.0 it was shown no anchor in pose, up to 0.9.0 the retouching network
-was not told what a frame is to show, and up to 0.13.0 what paints was not told feelings. They get the layers that they lack, which say
-nothing yet, so that they draw as they did and can learn what they mean. A motion model, a pose flow or a network that retouches (up to
-0.6.0 there was none) nobody can lend; plans that train one begin it from nothing, the others say what to do.
+was not told what a frame is to show, up to 0.13.0 what paints was not told feelings, and up to 0.17.0 latents had no fine channels. They
+get the layers that they lack, which say nothing yet, so that they draw as they did and can learn what they mean. A motion model, a
+pose flow or a network that retouches (up to 0.6.0 there was none) nobody can lend; plans that train one begin it from nothing, the
+others say what to do.
 """
 
 import logging
@@ -11,10 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import BadInputError
 from engine.int8_weights import unpacked
@@ -22,7 +22,9 @@ from engine.model.transformer import Transformer
 from engine.packs import save_weights
 from engine.posing.paint import Paint
 from engine.posing.retouch import Retouch
+from training.grown_weights import fill_grown, is_part, knows
 from training.recipes import parts
+from training.recipes.fine_codec import FINE_BASIS, fine_codec
 
 logger = logging.getLogger(__name__)
 
@@ -39,17 +41,24 @@ NEW_LAYERS: Final = {
 }
 
 # Those of which older packs may have a part: what they are told and say more of comes behind what they knew.
-GROWN_LAYERS: Final = {parts.PAINT_FILE: ("hear.", "drag.")}
+GROWN_LAYERS: Final = {
+    parts.BASE_FILE: ("patch_embedding.", "posed_embedding.", "head."),
+    parts.PAINT_FILE: ("hear.", "drag."),
+}
 
 
 def with_new_layers(folder: Path) -> None:
-    """Gives the networks of a folder of parts, where they lie there without some, the layers that they lack."""
+    """Gives the networks of a folder of parts, where they lie there without some, the layers and the fine channels that they lack."""
+    if (path := folder / parts.CODEC_FILE).is_file() and not knows(path, FINE_BASIS):
+        save_weights(path, fine_codec(folder))
+        logger.info(
+            "%s is of an older pack: it has fine channels now, which its decoder was not taught to use", path.name
+        )
     for file_name in NETWORKS:
         path = folder / file_name
         if path.is_file() and (missing := missing_layers(path)):
             network = NETWORKS[file_name]()
-            whole, known = network.state_dict(), unpacked(load_file(path))
-            network.load_state_dict(whole | {name: _grown(tensor, whole[name]) for name, tensor in known.items()})
+            fill_grown(path, network)
             save_weights(path, network)
             logger.info("%s is of an older pack: its %s says nothing at first", file_name, " and ".join(missing))
 
@@ -66,23 +75,8 @@ def missing_layers(path: Path) -> list[str]:
         raise BadInputError(f"{path} lacks {lost[0]}; fetch the pack again")
     grown = GROWN_LAYERS.get(path.name, ())
     missing |= {
-        name for name in whole.keys() & known.keys() if name.startswith(grown) and _is_part(known[name], whole[name])
+        name for name in whole.keys() & known.keys() if name.startswith(grown) and is_part(known[name], whole[name])
     }
     return [
         layer.rstrip(".") for layer in dict.fromkeys((*new, *grown)) if any(name.startswith(layer) for name in missing)
     ]
-
-
-def _is_part(known: Tensor, whole: Tensor) -> bool:
-    """Whether a tensor is smaller than it is by now, and nowhere larger."""
-    sizes = list(zip(known.shape, whole.shape, strict=False))
-    return known.dim() == whole.dim() and known.shape != whole.shape and all(had <= has for had, has in sizes)
-
-
-def _grown(known: Tensor, whole: Tensor) -> Tensor:
-    """A tensor as large as it is by now, zeros behind what was known."""
-    if not _is_part(known, whole):
-        return known
-    grown = torch.zeros_like(whole)
-    grown[tuple(slice(0, size) for size in known.shape)] = known.to(whole)
-    return grown

@@ -226,6 +226,14 @@ FROM_NOTHING: Final = replace(
             gives=(CODEC_FILE,),
         ),
         TrainedStage(
+            name="codec-fine",
+            recipe=tiny.tiny_vae_fine,
+            share=20,
+            measure=Measure(name="held_out_focus_psnr_db", better="higher"),
+            starts_from=CODEC_FILE,
+            gives=(CODEC_FILE,),
+        ),
+        TrainedStage(
             name="posing",
             recipe=tiny.tiny_posing,
             share=6,

@@ -1,5 +1,6 @@
 """The components of the small pack: their configs, and the trained ones read from a folder of parts."""
 
+import dataclasses
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,7 +49,13 @@ def _settings_numbers(row_M: Tensor) -> tuple[float, ...]:
     return tuple(round(float(number), 4) for number in row_M)
 
 
-CODEC = FoldedVaeConfig(border_step_levels=12.0)
+COARSE_CODEC = FoldedVaeConfig(border_step_levels=12.0)  # up to 0.17.0
+FINE_CHANNELS = 128
+CODEC = dataclasses.replace(
+    COARSE_CODEC,
+    latent_channels=COARSE_CODEC.latent_channels + FINE_CHANNELS * COARSE_CODEC.strides[-1] ** 2,
+    fine_channels=FINE_CHANNELS,
+)
 SPEAK_ENCODER = AudioEncoderConfig(
     noise_floor=NoiseFloorConfig(num_hops=144),
     dilations=(1, 1, 2, 4),

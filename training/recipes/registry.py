@@ -9,6 +9,7 @@ from training.recipes.run import Run
 RECIPES: dict[str, Callable[[Places], Run]] = {
     "tiny-vae": tiny.tiny_vae,
     "tiny-vae-decoder": tiny.tiny_vae_decoder,
+    "tiny-vae-fine": tiny.tiny_vae_fine,
     "tiny-speak-encoder": tiny.tiny_speak_encoder,
     "tiny-listen-encoder": tiny.tiny_listen_encoder,
     "tiny-text-encoder": tiny.tiny_text_encoder,

@@ -28,6 +28,7 @@ from training.objectives.flow_matching import FlowMatchingConfig, StateReadout
 from training.objectives.perceived_state import LatentReader
 from training.optimizers import OptimizerConfig
 from training.recipes import parts
+from training.recipes.fine_codec import fine_codec
 from training.recipes.places import Places
 from training.recipes.run import Run
 from training.tasks.audio_encoder import AudioEncoderTask, AudioReadout
@@ -47,6 +48,7 @@ ARTICULATION_CHANNELS = tuple(name for name in MOUTH_CHANNELS if name != "smile"
 # What a partner's sound makes a listener do, and how far it goes.
 REACTION_SCALES = {"pitch": 0.04, "brow_left": 0.15, "smile": 0.3, "lean": 0.3, "squint": 0.15}
 NUM_HELD_OUT_CLIPS = 24
+CUT_PX = 120  # of faces: what fine channels are for
 STRANGER_SHARE = (
     0.5  # of the portraits that are moved and painted: creators bring portraits by other hands than the actor
 )
@@ -55,13 +57,22 @@ STRANGER_SHARE = (
 def tiny_vae(places: Places) -> Run:
     """The folded VAE at 192 px, 24x spatial, four frames a latent: about half an hour on two cores with bf16."""
     del places
-    return Run(task=_codec_task(trains_encoder=True), config=_codec_config())
+    return Run(task=_codec_task(FoldedVae(parts.COARSE_CODEC)), config=_codec_config())
 
 
 def tiny_vae_decoder(places: Places) -> Run:
     """The decoder alone, further: latents stay what they are, so a base model in training is not disturbed."""
     del places
-    return Run(task=_codec_task(trains_encoder=False), config=_codec_config())
+    return Run(task=_codec_task(FoldedVae(parts.CODEC), frozen=("encoder",)), config=_codec_config())
+
+
+def tiny_vae_fine(places: Places) -> Run:
+    """Fine channels beside those that a codec has, which stay what they are: its decoder learns to use them, on cuts of faces."""
+    task = _codec_task(fine_codec(places.parts), frozen=("encoder",), cut_px=CUT_PX)
+    gently = OptimizerConfig(muon_learning_rate=0.005, adamw_learning_rate=5e-4, clip_norm=1.0)
+    return Run(
+        task=task, config=dataclasses.replace(_codec_config(), num_steps=2400, decay_steps=1400, optimizer=gently)
+    )
 
 
 def tiny_speak_encoder(places: Places) -> Run:
@@ -266,7 +277,9 @@ def tiny_film_decoder(places: Places) -> Run:
     base_task = _base_task(places, WindowConfig(rollout_windows=2, own_history_share=0.75, motion_drop_share=0.0))
     base_task.start_from(places.parts)
     base_task.flow = dataclasses.replace(base_task.flow, full_noise_share=1.0, history_noise=0.0)
-    task = FilmDecoderTask(base_task=base_task, codec_task=_codec_task(trains_encoder=False), size_px=parts.SIZE_PX)
+    task = FilmDecoderTask(
+        base_task=base_task, codec_task=_codec_task(FoldedVae(parts.CODEC), frozen=("encoder",)), size_px=parts.SIZE_PX
+    )
     config = dataclasses.replace(
         _codec_config(),
         batch_samples=8,
@@ -338,12 +351,12 @@ def _encoder_config(*, num_steps: int, batch_samples: int) -> TrainerConfig:
     )
 
 
-def _codec_task(*, trains_encoder: bool) -> CodecTask:
+def _codec_task(codec: FoldedVae, frozen: tuple[str, ...] = (), cut_px: int | None = None) -> CodecTask:
     return CodecTask(
-        codec=FoldedVae(parts.CODEC),
+        codec=codec,
         loss_config=CodecLossConfig(),
-        samples=PortraitSamples(size_px=parts.SIZE_PX, num_frames=8),
-        trains_encoder=trains_encoder,
+        samples=PortraitSamples(size_px=parts.SIZE_PX, num_frames=8, cut_px=cut_px),
+        frozen=frozen,
     )
 
 

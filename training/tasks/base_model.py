@@ -21,6 +21,7 @@ from engine.precision import fast_autocast
 from engine.references import ReferenceLatents
 from training.actor.state import channel
 from training.data.windows import ClipFeatures, WindowConfig, cut_window, place_of, window_batches
+from training.grown_weights import fill_grown
 from training.objectives.flow_matching import (
     FlowMatchingConfig,
     StateReadout,
@@ -208,8 +209,8 @@ class BaseModelTask:
         save_weights(folder / READOUT_FILE, self.base.readout)
 
     def start_from(self, folder: Path) -> None:
-        """Another run's or a pack's transformer, and its read-out where it is still there."""
-        fill_from_file(folder / self.weights_file, self.base.transformer)
+        """Another run's or a pack's transformer, perhaps of fewer channels, and its read-out where it is still there."""
+        fill_grown(folder / self.weights_file, self.base.transformer)
         if (folder / READOUT_FILE).is_file():
             fill_from_file(folder / READOUT_FILE, self.base.readout)
 

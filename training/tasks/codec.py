@@ -10,8 +10,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from engine.codec.folded_vae import FoldedVae, shifted_by_one
-from engine.packs import fill_from_file, save_weights
+from engine.packs import save_weights
 from training.data.portraits import PortraitSamples
+from training.grown_weights import fill_grown
 from training.loader import numbered_batches
 from training.objectives.codec import CodecLossConfig, codec_loss
 from training.parallel import World
@@ -21,21 +22,22 @@ HELD_OUT_IDENTITY = 5_000_000
 
 @dataclass(kw_only=True)
 class CodecTask:
-    """Satisfies `training.trainer.Task`."""
+    """Satisfies `training.trainer.Task`; `frozen` are the parts of the codec that stay what they are."""
 
     codec: FoldedVae
     loss_config: CodecLossConfig
     samples: PortraitSamples
     num_held_out: int = 24
-    trains_encoder: bool = True
+    frozen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self.codec.encoder.requires_grad_(self.trains_encoder)
+        for name in self.frozen:
+            self.codec.get_submodule(name).requires_grad_(False)
         self.codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def model(self) -> nn.Module:
-        """The whole codec; a frozen encoder is left out by its `requires_grad`."""
+        """The whole codec; what is frozen is left out by its `requires_grad`."""
         return self.codec
 
     @property
@@ -66,9 +68,10 @@ class CodecTask:
         )
 
     def measure(self) -> dict[str, float]:
-        """PSNR overall and inside mouth and eye boxes, on held-out identities; refreshes the latent statistics."""
+        """PSNR overall and inside mouth and eye boxes, on held-out identities; latents that change have their statistics refreshed."""
         batch = self._held_out()
-        self.refresh_latent_statistics(batch["pixels_THWC"])
+        if "encoder" not in self.frozen:
+            self.refresh_latent_statistics(batch["pixels_THWC"])
         pixels_BTCHW = to_pixels(batch["pixels_THWC"])
         decoded_BTCHW = self.codec.decode(self.codec.encode(pixels_BTCHW)).clamp(-1, 1)
         error_BTHW = (decoded_BTCHW - pixels_BTCHW).square().mean(dim=2)
@@ -94,8 +97,8 @@ class CodecTask:
         save_weights(folder / "codec.safetensors", self.codec)
 
     def start_from(self, folder: Path) -> None:
-        """Another run's or a pack's codec."""
-        fill_from_file(folder / "codec.safetensors", self.codec)
+        """Another run's or a pack's codec, which may know fewer channels."""
+        fill_grown(folder / "codec.safetensors", self.codec)
 
     def _held_out(self) -> dict[str, Tensor]:
         make = PortraitSamples(

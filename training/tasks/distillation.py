@@ -21,6 +21,7 @@ from training.distillation.films import Film, film_of
 from training.distillation.likeness import Likeness
 from training.distillation.matching import Scores, film_critic_loss
 from training.distillation.trajectories import FilmSamples
+from training.grown_weights import fill_grown
 from training.objectives.perceived_state import LatentReader
 from training.parallel import World
 
@@ -159,9 +160,9 @@ class DistillationTask:
             save_weights(folder / file_name, module)
 
     def start_from(self, folder: Path) -> None:
-        """An earlier stage's backbone for the student, and of the others what is there."""
+        """An earlier stage's backbone for the student, perhaps of fewer channels, and of the others what is there."""
         source = folder / self.weights_file
-        fill_from_file(source if source.is_file() else folder / "backbone.safetensors", self.student)
+        fill_grown(source if source.is_file() else folder / "backbone.safetensors", self.student)
         for file_name, module in self.others.values():
             if (folder / file_name).is_file():
                 fill_from_file(folder / file_name, module)

@@ -22,7 +22,7 @@ def film_decoder_task() -> FilmDecoderTask:
         codec=FoldedVae(CODEC),
         loss_config=CodecLossConfig(),
         samples=PortraitSamples(size_px=SIZE_PX, num_frames=8),
-        trains_encoder=False,
+        frozen=("encoder",),
     )
     return FilmDecoderTask(base_task=base_task, codec_task=codec_task, size_px=SIZE_PX)
 
