@@ -22,9 +22,9 @@ from engine.model.transformer import Transformer
 from engine.packs import save_weights
 from engine.posing.paint import Paint
 from engine.posing.retouch import Retouch
-from training.grown_weights import fill_grown, is_part, knows
+from training.grown_weights import fill_grown, is_part
 from training.recipes import parts
-from training.recipes.fine_codec import FINE_BASIS, fine_codec
+from training.recipes.fine_codec import with_fine_channels
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +49,9 @@ GROWN_LAYERS: Final = {
 
 def with_new_layers(folder: Path) -> None:
     """Gives the networks of a folder of parts, where they lie there without some, the layers and the fine channels that they lack."""
-    if (path := folder / parts.CODEC_FILE).is_file() and not knows(path, FINE_BASIS):
-        save_weights(path, fine_codec(folder))
+    if with_fine_channels(folder):
         logger.info(
-            "%s is of an older pack: it has fine channels now, which its decoder was not taught to use", path.name
+            "%s is of an older pack: it has fine channels now, of which its decoder was not taught", parts.CODEC_FILE
         )
     for file_name in NETWORKS:
         path = folder / file_name

@@ -11,6 +11,7 @@ from training.packing import BACKBONE_FILE, REFINER_FILE
 from training.plans.older_parts import with_new_layers
 from training.plans.plan import MadeStage, Measure, Plan, TrainedStage
 from training.recipes import tiny, tiny_dpo, tiny_motion, tiny_online, tiny_retouch
+from training.recipes.fine_codec import make_fine_channels
 from training.recipes.parts import (
     BASE_FILE,
     CHINESE_FILE,
@@ -225,6 +226,7 @@ FROM_NOTHING: Final = replace(
             starts_from=CODEC_FILE,
             gives=(CODEC_FILE,),
         ),
+        MadeStage(name="fine-channels", share=1, make=make_fine_channels, unit="fine channels a place"),
         TrainedStage(
             name="codec-fine",
             recipe=tiny.tiny_vae_fine,

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from engine.codec.folded_vae import FoldedVae
 from engine.errors import BadInputError
 from engine.int8_weights import packed
 from engine.model.transformer import DitInputs, Transformer
@@ -16,12 +17,14 @@ from engine.packs import fill_from_file, save_weights
 from engine.posing.paint import Paint
 from engine.posing.retouch import Retouch
 from engine.references import ReferenceLatents
+from tests.engine.codec.test_fine_channels import FINE, PLAIN
 from tests.training.plans.small_plan import SMALL_PLAN
+from training.data.portraits import PortraitSamples
 from training.plans.conductor import PlanRun, run_stages
 from training.plans.older_parts import missing_layers, with_new_layers
 from training.plans.plan import Plan
 from training.plans.tiny import ONLINE, PREFERENCES, TINY
-from training.recipes import parts
+from training.recipes import fine_codec, parts
 
 SMALL = replace(parts.BASE, dim=24, ffn_dim=32, num_layers=1, num_heads=2)
 
@@ -214,3 +217,25 @@ def test_what_are_no_weights_is_said(tmp_path: Path) -> None:
     (tmp_path / parts.BASE_FILE).write_bytes(b"not weights")
     with pytest.raises(BadInputError, match="cannot be read as weights"):
         with_new_layers(tmp_path)
+
+
+def test_a_codec_of_an_older_pack_is_given_fine_channels_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "CODEC", FINE)
+    monkeypatch.setattr(parts, "COARSE_CODEC", PLAIN)
+    monkeypatch.setattr(fine_codec, "FILMED", PortraitSamples(size_px=48, num_frames=8, still_share=0.0))
+    monkeypatch.setattr(fine_codec, "NUM_FILMS", 5)
+    torch.manual_seed(0)
+    path = tmp_path / parts.CODEC_FILE
+    plain = FoldedVae(PLAIN)
+    save_weights(path, plain)
+    with_new_layers(tmp_path)
+    given = path.read_bytes()
+    codec = FoldedVae(FINE)
+    fill_from_file(path, codec)
+    basis = codec.get_buffer("fine.basis")
+    assert torch.allclose(basis @ basis.T, torch.eye(len(basis)), atol=1e-4)
+    assert all(
+        torch.equal(tensor, codec.encoder.state_dict()[name]) for name, tensor in plain.encoder.state_dict().items()
+    )
+    with_new_layers(tmp_path)
+    assert path.read_bytes() == given
