@@ -6,16 +6,10 @@ import pytest
 import torch
 
 from engine.codec.fine_channels import FineChannels
-from engine.codec.folded_vae import FoldedVae, FoldedVaeConfig
+from engine.codec.folded_vae import FoldedVae
+from tests.engine.codec.test_folded_vae import SMALL
 
-PLAIN = FoldedVaeConfig(
-    latent_channels=8,
-    strides=(4, 3),
-    encoder_widths=(16, 24),
-    encoder_blocks=(1, 1),
-    decoder_widths=(16, 24),
-    decoder_blocks=(1, 1),
-)
+PLAIN = SMALL
 NUM_FINE = 6
 FINE = replace(PLAIN, latent_channels=8 + 9 * NUM_FINE, fine_channels=NUM_FINE)
 
