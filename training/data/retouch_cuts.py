@@ -256,10 +256,13 @@ def whole_cuts(paths: tuple[Path, ...], *, are_drawn: bool) -> dict[str, Tensor]
         with safe_open(path, framework="pt") as cuts:
             tensors = {name: cuts.get_tensor(name) for name in cuts.keys()}  # noqa: SIM118 (a file is no mapping)
         chosen_N = tensors.pop("is_drawn") == are_drawn
-        found.append({name: tensor[chosen_N] for name, tensor in tensors.items()})
-    together = {name: torch.cat([each[name] for each in found]) for name in found[0]}
-    pictures = {name: as_floats(tensor) for name, tensor in together.items() if name.endswith("TCHW")}
-    return together | pictures | {"focus_THW": together["focus_THW"].float()}
+        found.append({name: _to_learn(name, tensor[chosen_N]) for name, tensor in tensors.items()})
+    return {name: torch.cat([each[name] for each in found]) for name in found[0]}
+
+
+def _to_learn(name: str, kept: Tensor) -> Tensor:
+    """A tensor of a file of cuts as float32: pictures in [-1, 1], the rest as it is (no autocast joins tensors of float16)."""
+    return as_floats(kept) if name.endswith("TCHW") else kept.float()
 
 
 def starts_of(anchor_of_latent_F: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -103,6 +103,19 @@ def test_it_learns_from_squares_of_the_files_that_are_not_held_out(folder: Path)
     assert task.held_out("drawn") is task.held_out("drawn")
 
 
+def test_several_held_out_files_can_be_measured_where_training_computes_in_bfloat16(folder: Path) -> None:
+    """As the trainer measures on processors with bf16 units: autocast refuses to join the float16 that decoded pictures are kept in."""
+    learned, kept_back = cuts_apart(folder)
+    assert len(kept_back) > 1
+    task = RetouchTask(
+        retouch=Retouch(RETOUCH), learned=learned, kept_back=kept_back, weights_file=parts.RETOUCH_FILE, side_px=24
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        measures = task.measure()
+    assert task.held_out("drawn")["decoded_TCHW"].dtype == torch.float32
+    assert measures["held_out_psnr_db"] > 10.0
+
+
 def test_without_cuts_there_is_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.recipes.tiny_retouch.DRAWN_BY", ())
     with pytest.raises(NothingToLearn, match=r"holds too few cuts.*lpm train tiny-retouching"):
