@@ -131,9 +131,11 @@ STIFFNESS = {
     **dict.fromkeys(EXPRESSION_CHANNELS, 8.0),  # feelings come and go in a third of a second
 }
 # How far from rest each number is drawn, of how far it is planned: plans, which are means of many ways to say a thing, tell feelings with
-# six to nine tenths of their strength, and less the longer they last.
+# six to nine tenths of their strength, and less the longer they last. Heads turn by up to 0.38 radians; beyond 0.3 the pose flow
+# pulls ears out from behind them and tears chins.
 FELT_SHARE = 1.3
-DRAWN_SHARE = {name: FELT_SHARE for name in FELT_CHANNELS}
+TURNED_SHARE = 0.8
+DRAWN_SHARE = {**dict.fromkeys(FELT_CHANNELS, FELT_SHARE), "yaw": TURNED_SHARE}
 MOTION_SETTINGS = MotionSettings(
     rest=_settings_numbers(rest_row()),
     least=_settings_numbers(row_bounds()[0]),

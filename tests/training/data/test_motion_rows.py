@@ -93,6 +93,17 @@ def test_what_a_picture_is_taken_to_show_is_what_it_was_drawn_from(name: str) ->
     assert torch.equal(shown_row("neutral"), rest_row())
 
 
+def test_heads_are_drawn_no_farther_round_than_the_pose_flow_turns_them_whole() -> None:
+    """Plans turn them farther; nothing else of a body is held back."""
+    motion = MotionModel(transformer=Transformer(SMALL_MOTION), settings=MOTION_SETTINGS)
+    farthest_M = row_bounds()[1]
+    states_TK = states_of(motion.drawn(farthest_M[None, None])[0])
+    assert states_of(farthest_M[None])[:, channel("yaw")].min() > 0.35
+    assert states_TK[:, channel("yaw")].max() < 0.31
+    for name in ("pitch", "roll", "lean", "sway"):
+        assert torch.equal(states_TK[:, channel(name)], states_of(farthest_M[None])[:, channel(name)])
+
+
 @pytest.mark.parametrize("name", ["blink", "breath", "expression_sad"])
 def test_a_row_holds_its_frames_one_after_another_in_units_of_their_spread(name: str) -> None:
     states_TK = torch.zeros(8, NUM_CHANNELS)
