@@ -101,7 +101,8 @@ def test_heads_are_drawn_no_farther_round_than_the_pose_flow_turns_them_whole() 
     assert states_of(farthest_M[None])[:, channel("yaw")].min() > 0.35
     assert states_TK[:, channel("yaw")].max() < 0.31
     for name in ("pitch", "roll", "lean", "sway"):
-        torch.testing.assert_close(states_TK[:, channel(name)], states_of(farthest_M[None])[:, channel(name)])
+        planned_T = states_of(farthest_M[None])[:, channel(name)]
+        torch.testing.assert_close(states_TK[:, channel(name)], planned_T, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["blink", "breath", "expression_sad"])
